@@ -1,0 +1,80 @@
+# make run    serve models/ on 127.0.0.1:8000; needs Python 3.11 or newer and nothing else
+# make test   the whole environment, then formatting, lint, types, contracts and every test
+# make e2e    the containers, with a Docker engine; see docker-compose.yml
+# make bench  measure this machine
+# make fmt lint lock clean
+
+PORT ?= 8000
+HOST ?= 127.0.0.1
+
+# 3.11 to 3.13 are tested; a newer one is taken where there is none of them
+PYTHON := $(shell for python in python3 python3.13 python3.12 python3.11 python; do \
+	"$$python" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
+		2>/dev/null && { echo "$$python"; exit; }; done; \
+	for python in python3 python; do \
+	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+		&& { echo "$$python"; exit; }; done)
+
+SERVE := .venv-serve
+DEV := .venv
+
+.PHONY: run test lint fmt e2e bench lock clean python
+
+run: $(SERVE)/installed
+	@echo "nextday answers at http://$(HOST):$(PORT), its documentation is at /docs. Try:"
+	@echo "  curl -s http://$(HOST):$(PORT)/predict -H 'Content-Type: application/json' -d @docs/example.json"
+	@exec $(SERVE)/bin/python -m uvicorn --factory app.main:serve --host $(HOST) --port $(PORT)
+
+test: lint
+	$(DEV)/bin/python -m coverage run -m pytest
+	$(DEV)/bin/python -m coverage report
+
+lint: $(DEV)/installed
+	$(DEV)/bin/ruff format --check .
+	$(DEV)/bin/ruff check .
+	$(DEV)/bin/mypy
+	$(DEV)/bin/lint-imports
+
+fmt: $(DEV)/installed
+	$(DEV)/bin/ruff format .
+	$(DEV)/bin/ruff check --fix .
+
+e2e: $(DEV)/installed
+	$(DEV)/bin/python -m pytest tests/e2e
+
+bench: $(DEV)/installed $(SERVE)/installed
+	$(DEV)/bin/python -m benchmarks.start --service $(SERVE)/bin/python
+
+# the locks name versions and hashes, never where they are from
+lock: $(DEV)/installed
+	$(DEV)/bin/python -m pip install --quiet uv
+	set -e; compile() { $(DEV)/bin/uv pip compile --quiet --universal --python-version 3.11 \
+		--generate-hashes --no-header --upgrade pyproject.toml "$$@"; }; \
+	compile --output-file requirements/serve.txt; \
+	compile --extra train --constraint requirements/serve.txt --output-file requirements/train.txt; \
+	compile --extra train --group dev --constraint requirements/train.txt --output-file requirements/dev.txt
+
+clean:
+	rm -rf $(SERVE) $(DEV) .coverage .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+
+python:
+ifeq ($(PYTHON),)
+	@echo "nextday needs Python 3.11 or newer, and none of python3, python3.13, python3.12," >&2
+	@echo "python3.11 and python is one. Install it, or say where it is: make PYTHON=/path/to/python3" >&2
+	@exit 1
+endif
+
+$(SERVE)/installed: requirements/serve.txt | python
+	$(call install,$(SERVE),$<)
+
+$(DEV)/installed: requirements/dev.txt | python
+	$(call install,$(DEV),$<)
+
+# written last, so that an interrupted installation begins anew
+define install
+	@echo "installing $(2) into $(1), once"
+	@rm -rf $(1)
+	@"$(PYTHON)" -m venv $(1) || { echo "Python's venv module is missing: on Debian or Ubuntu, apt install python3-venv" >&2; exit 1; }
+	@$(1)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(2)
+	@touch $@
+endef

@@ -1,0 +1,1 @@
+"""The service: published models in, forecasts over HTTP out."""

@@ -1,0 +1,1 @@
+"""HTTP in, HTTP out: parse, delegate, shape. Nothing is decided here."""

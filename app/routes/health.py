@@ -1,0 +1,39 @@
+"""GET /livez and GET /readyz: is the process there, and can forecasts be had."""
+
+from fastapi import APIRouter
+
+from app.errors import NotReady
+from app.routes.models import refused_models
+from app.routes.state import TheStore
+from app.schemas import Live, Ready
+
+router = APIRouter(tags=["health"])
+
+
+@router.get("/livez", summary="The process answers")
+async def live() -> Live:
+    """Ask nothing of anything: a failure here means that the process should be restarted."""
+    return Live()
+
+
+@router.get("/readyz", summary="Forecasts can be had")
+async def ready(store: TheStore) -> Ready:
+    """
+    Say which version answers under each name; 503 as long as none does.
+
+    Every model listed has made a forecast before it was listed.
+    """
+    if not store.served:
+        raise NotReady(_why_not(store))
+    return Ready(
+        models={name: model.manifest.version for name, model in sorted(store.served.items())},
+        refused=refused_models(store),
+    )
+
+
+def _why_not(store: TheStore) -> str:
+    refused = refused_models(store)
+    if not refused:
+        return "no model is published in the models folder yet"
+    first = refused[0]
+    return f"{len(refused)} model(s) were refused; {first.name}: {first.reason}"

@@ -1,0 +1,126 @@
+"""POST /predict/batch, through the front door."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.scaling import Returns
+from tests.builders import PRICES, assert_problem, levels, publish, serving
+
+
+def test_answers_come_in_columns_in_the_order_of_the_windows(tmp_path: Path) -> None:
+    publish(tmp_path, scale=0.5)
+
+    with serving(tmp_path) as client:
+        answer = client.post(
+            "/predict/batch", json={"windows": [PRICES, [150.0, 160.0, 180.0]]}
+        ).json()
+
+    assert answer["predictions"] == pytest.approx([102.0, 140.0], rel=1e-6)
+    assert answer["last_prices"] == [104.0, 180.0]
+    assert answer["intervals"] == {}
+    assert answer["errors"] == []
+    assert (answer["model"], answer["version"], answer["skill"]["sessions"]) == ("default", 1, 252)
+
+
+def test_a_bad_window_is_null_and_costs_its_neighbours_nothing(tmp_path: Path) -> None:
+    publish(tmp_path, scaler=Returns())
+    bad: list[Any] = [
+        [1, 2],
+        [1, 0, 2, 3],
+        [1, "2", 3],
+        "prices",
+        None,
+        {"prices": PRICES},
+        [1, [2], 3],
+        [1e-300, 1e300, 1e-300, 1e300],
+    ]
+
+    with serving(tmp_path) as client:
+        alone = client.post("/predict", json={"prices": PRICES}).json()["prediction"]
+        answer = client.post("/predict/batch", json={"windows": [PRICES, *bad, PRICES]}).json()
+
+    assert answer["predictions"] == [alone, *[None] * len(bad), alone]
+    assert answer["last_prices"] == [104.0, *[None] * len(bad), 104.0]
+    assert [error["index"] for error in answer["errors"]] == [1, 2, 3, 4, 5, 6, 7, 8]
+    assert [error["code"] for error in answer["errors"]] == [
+        "window_too_short",
+        "bad_price",
+        *["bad_input"] * 5,
+        "unforecastable",
+    ]
+
+
+def test_numbers_that_are_not_finite_are_errors_of_their_window(tmp_path: Path) -> None:
+    publish(tmp_path)
+
+    with serving(tmp_path) as client:
+        answer = client.post(
+            "/predict/batch",
+            content=b'{"windows": [[101, 102, NaN], [101, 102, 103], [1e999, 1, 1]]}',
+            headers={"Content-Type": "application/json"},
+        ).json()
+
+    assert answer["predictions"] == [None, pytest.approx(103.0), None]
+    assert "prices[2] is not a finite number" in answer["errors"][0]["message"]
+
+
+def test_more_windows_than_one_call_takes_give_the_same_forecasts(tmp_path: Path) -> None:
+    publish(tmp_path, scaler=Returns())
+    windows = [[100.0 + index, 101.0, 102.0] for index in range(600)]
+
+    with serving(tmp_path) as client:
+        together = client.post("/predict/batch", json={"windows": windows}).json()["predictions"]
+        alone = [
+            client.post("/predict", json={"prices": windows[index]}).json()["prediction"]
+            for index in (0, 255, 256, 511, 599)
+        ]
+
+    assert [together[index] for index in (0, 255, 256, 511, 599)] == alone
+
+
+def test_no_windows_are_no_forecasts(tmp_path: Path) -> None:
+    publish(tmp_path)
+
+    with serving(tmp_path) as client:
+        answer = client.post("/predict/batch", json={"windows": []}).json()
+
+    assert (answer["predictions"], answer["errors"]) == ([], [])
+
+
+def test_ten_thousand_windows_are_taken_and_one_more_is_not(tmp_path: Path) -> None:
+    publish(tmp_path)
+
+    with serving(tmp_path) as client:
+        most = client.post("/predict/batch", json={"windows": [PRICES] * 10_000})
+        more = client.post("/predict/batch", json={"windows": [PRICES] * 10_001})
+
+    assert len(most.json()["predictions"]) == 10_000
+    assert "10000" in assert_problem(more, 422, "bad_input")["detail"]
+
+
+def test_the_cap_is_its_own(tmp_path: Path) -> None:
+    publish(tmp_path)
+
+    with serving(tmp_path, max_body_bytes=10, max_batch_body_bytes=60) as client:
+        fits = client.post("/predict/batch", json={"windows": [PRICES]})
+        over = client.post("/predict/batch", json={"windows": [PRICES] * 3})
+
+    assert fits.status_code == 200
+    assert_problem(over, 413, "body_too_large")
+
+
+def test_a_version_may_be_pinned_and_warnings_count_windows(tmp_path: Path) -> None:
+    publish(tmp_path, version=1, scaler=levels(low=100, high=103.5))
+    publish(tmp_path, version=2)
+
+    with serving(tmp_path) as client:
+        answer = client.post(
+            "/predict/batch", json={"windows": [PRICES, PRICES, [1]], "version": 1}
+        ).json()
+
+    [warning] = answer["warnings"]
+    assert answer["version"] == 1
+    assert warning["code"] == "outside_training_range"
+    assert warning["message"].startswith("2 window(s)")

@@ -1,0 +1,108 @@
+"""What is documented is true: examples run, errors have statuses, settings are listed."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app import errors
+from app.problems import KINDS, kind_of
+from app.schemas import EXAMPLE_PRICES
+from app.settings import Settings
+from tests.builders import assert_problem, serving
+
+SHIPPED = Path("models")
+
+
+def document() -> dict[str, Any]:
+    with serving(SHIPPED) as client:
+        described: dict[str, Any] = client.get("/openapi.json").json()
+    return described
+
+
+def examples() -> list[Any]:
+    found = []
+    for path, methods in document()["paths"].items():
+        for method in methods.values():
+            body = method.get("requestBody", {}).get("content", {}).get("application/json", {})
+            for name, example in body.get("examples", {}).items():
+                found.append(pytest.param(path, example["value"], id=f"{path}: {name}"))
+    return found
+
+
+@pytest.mark.parametrize(("path", "body"), examples())
+def test_every_example_can_be_pasted_and_run(path: str, body: Any) -> None:
+    with serving(SHIPPED) as client:
+        response = client.post(path, json=body)
+
+    assert response.status_code == 200
+
+
+def test_both_ways_to_ask_have_examples() -> None:
+    assert {example.values[0] for example in examples()} == {"/predict", "/predict/batch"}
+
+
+def test_answers_hold_just_what_is_documented() -> None:
+    described = document()
+    with serving(SHIPPED) as client:
+        answer = client.post("/predict", json={"prices": EXAMPLE_PRICES}).json()
+        batch = client.post("/predict/batch", json={"windows": [EXAMPLE_PRICES]}).json()
+
+    schemas = described["components"]["schemas"]
+    assert answer.keys() == schemas["PredictResponse"]["properties"].keys()
+    assert batch.keys() == schemas["BatchResponse"]["properties"].keys()
+
+
+def test_the_body_of_the_readme_is_that_of_the_document() -> None:
+    assert json.loads(Path("docs/example.json").read_text()) == {"prices": EXAMPLE_PRICES}
+
+
+def test_every_error_has_a_status() -> None:
+    """A new error without a status would surface as a 500."""
+    kinds = {
+        kind
+        for kind in vars(errors).values()
+        if isinstance(kind, type) and issubclass(kind, errors.NextdayError)
+    } - {errors.NextdayError}
+
+    assert kinds
+    assert {kind for kind in kinds if not set(kind.__mro__) & KINDS.keys()} == set()
+
+
+def test_a_new_error_takes_the_status_of_the_class_above_it() -> None:
+    class Worse(errors.BadPrice):
+        pass
+
+    assert kind_of(Worse("x")) == KINDS[errors.BadPrice]
+
+
+def test_a_long_reason_is_cut(tmp_path: Path) -> None:
+    (tmp_path / "default").mkdir()
+    (tmp_path / "default" / "current").write_text("1")
+    (tmp_path / "default" / "1").mkdir()
+    manifest = {"x" * 5000: 1}
+    (tmp_path / "default" / "1" / "manifest.json").write_text(json.dumps(manifest))
+
+    with serving(tmp_path) as client:
+        assert_problem(client.get("/readyz"), 503, "not_ready")
+
+
+@pytest.mark.parametrize("name", Settings.model_fields)
+def test_every_setting_is_in_the_readme(name: str) -> None:
+    assert f"`NEXTDAY_{name.upper()}`" in Path("README.md").read_text()
+
+
+@pytest.mark.parametrize("kind", KINDS.values(), ids=lambda kind: kind.code)
+def test_every_error_code_is_in_the_readme(kind: Any) -> None:
+    abstract = {"bad_request", "not_found", "unavailable"}
+    assert kind.code in abstract or f"`{kind.code}`" in Path("README.md").read_text()
+
+
+def test_settings_are_read_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NEXTDAY_MODELS", "/elsewhere")
+    monkeypatch.setenv("NEXTDAY_THREADS", "2")
+
+    settings = Settings()
+
+    assert (settings.models, settings.threads) == (Path("/elsewhere"), 2)

@@ -1,0 +1,278 @@
+"""POST /predict, through the front door."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.scaling import Returns
+from tests.builders import (
+    PRICES,
+    assert_problem,
+    fails_above_graph,
+    levels,
+    publish,
+    serving,
+)
+
+
+def test_a_forecast_carries_the_naive_one_and_the_measured_skill(tmp_path: Path) -> None:
+    publish(tmp_path, scale=0.5)
+
+    with serving(tmp_path) as client:
+        response = client.post("/predict", json={"prices": PRICES})
+
+    # minmax of 100..200: 104 is 0.04, half of it is 102
+    assert response.status_code == 200
+    assert response.json() == {
+        "model": "default",
+        "version": 1,
+        "target": "close",
+        "forecast_date": None,
+        "last_price": 104.0,
+        "prediction": pytest.approx(102.0, rel=1e-6),
+        "naive": 104.0,
+        "intervals": [],
+        "skill": {
+            "mae_vs_naive": 1.0,
+            "crps_vs_garch": None,
+            "coverage_90": None,
+            "sessions": 252,
+        },
+        "warnings": [],
+    }
+
+
+def test_only_the_newest_part_of_a_longer_history_is_used(tmp_path: Path) -> None:
+    publish(tmp_path, scaler=Returns())
+
+    with serving(tmp_path) as client:
+        short = client.post("/predict", json={"prices": PRICES[-3:]}).json()
+        long = client.post("/predict", json={"prices": [17.0, *PRICES]}).json()
+
+    assert short == long
+
+
+def test_integers_are_prices_and_currency_does_not_matter(tmp_path: Path) -> None:
+    publish(tmp_path, scaler=Returns())
+
+    with serving(tmp_path) as client:
+        small = client.post("/predict", json={"prices": [1, 2, 3]}).json()["prediction"]
+        large = client.post("/predict", json={"prices": [10**6, 2 * 10**6, 3 * 10**6]}).json()
+
+    # the network repeats the last return, 3/2
+    assert small == pytest.approx(4.5, rel=1e-5)
+    assert large["prediction"] == pytest.approx(4.5e6, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "said"),
+    [
+        pytest.param({"prices": [1, 2]}, "window_too_short", "at least 3", id="too few"),
+        pytest.param({"prices": []}, "window_too_short", "was given 0", id="none"),
+        pytest.param({"prices": [1, 0, 2]}, "bad_price", "prices[1] is not above", id="zero"),
+        pytest.param({"prices": [1, 2, -3]}, "bad_price", "prices[2] is not above", id="negative"),
+        pytest.param({"prices": [1, "2", 3]}, "bad_input", "prices[1]: ", id="string"),
+        pytest.param({"prices": [1, [2], 3]}, "bad_input", "prices[1]: ", id="nested"),
+        pytest.param({"prices": [1, None, 3]}, "bad_input", "prices[1]: ", id="null"),
+        pytest.param({"prices": [1, True, 3]}, "bad_input", "prices[1]: ", id="boolean"),
+        pytest.param({"prices": "1,2,3"}, "bad_input", "prices: ", id="not a list"),
+        pytest.param({}, "bad_input", "prices: field required", id="nothing"),
+        pytest.param([], "bad_input", "the body: ", id="a list"),
+        pytest.param({"prices": PRICES, "price": 1}, "bad_input", "known are", id="unknown member"),
+        pytest.param({"prices": PRICES, "version": 0}, "bad_input", "version: ", id="version 0"),
+        pytest.param({"prices": PRICES, "version": "1"}, "bad_input", "version: ", id="text"),
+        pytest.param({"prices": PRICES, "levels": [100]}, "bad_input", "levels[0]: ", id="level"),
+        pytest.param({"prices": PRICES, "levels": [5] * 33}, "bad_input", "levels: ", id="levels"),
+        pytest.param(
+            {"prices": [1e-300, 1e300, 1e-300, 1e300]}, "unforecastable", "too large", id="overflow"
+        ),
+    ],
+)
+def test_what_cannot_be_forecast_from_is_named(
+    tmp_path: Path, body: Any, code: str, said: str
+) -> None:
+    publish(tmp_path, scaler=Returns())
+
+    with serving(tmp_path) as client:
+        response = client.post("/predict", json=body)
+        again = client.post("/predict", json={"prices": PRICES})
+
+    assert said in assert_problem(response, 422, code)["detail"]
+    assert again.status_code == 200
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999"])
+def test_numbers_that_are_not_finite_are_named_by_row(tmp_path: Path, number: str) -> None:
+    publish(tmp_path)
+
+    with serving(tmp_path) as client:
+        response = client.post(
+            "/predict",
+            content=f'{{"prices": [101, 102, {number}, 103]}}',
+            headers={"Content-Type": "application/json"},
+        )
+
+    problem = assert_problem(response, 422, "bad_price")
+    assert (problem["field"], problem["index"]) == ("prices", 2)
+    assert "finite" in problem["detail"]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param(b"", id="empty"),
+        pytest.param(b"prices=1", id="a form"),
+        pytest.param(b'{"prices": [1, 2', id="cut off"),
+        pytest.param(b"[" * 100_000, id="deep"),
+        pytest.param(b'{"prices": [' + b"9" * 5_000 + b"]}", id="a number of 5,000 digits"),
+        pytest.param(b"\xff\xfe", id="not text"),
+    ],
+)
+def test_what_is_not_json_is_said_to_be(tmp_path: Path, content: bytes) -> None:
+    publish(tmp_path)
+
+    with serving(tmp_path) as client:
+        response = client.post(
+            "/predict", content=content, headers={"Content-Type": "application/json"}
+        )
+
+    assert_problem(response, 400, "not_json")
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Content-Type": "application/x-www-form-urlencoded"},
+        {"Content-Type": "text/plain"},
+        {"Content-Type": "application/json", "Content-Encoding": "gzip"},
+    ],
+    ids=["curl without a header", "text", "compressed"],
+)
+def test_another_media_type_is_refused(tmp_path: Path, headers: dict[str, str]) -> None:
+    publish(tmp_path)
+
+    with serving(tmp_path) as client:
+        response = client.post("/predict", content=b'{"prices": [1, 2, 3]}', headers=headers)
+
+    assert_problem(response, 415, "wrong_media_type")
+
+
+@pytest.mark.parametrize("content_type", ["application/json; charset=utf-8", "Application/JSON"])
+def test_parameters_and_case_of_the_media_type_do_not_matter(
+    tmp_path: Path, content_type: str
+) -> None:
+    publish(tmp_path)
+
+    with serving(tmp_path) as client:
+        response = client.post(
+            "/predict",
+            content=json.dumps({"prices": PRICES}),
+            headers={"Content-Type": content_type},
+        )
+
+    assert response.status_code == 200
+
+
+def test_a_body_beyond_the_cap_is_refused_announced_or_not(tmp_path: Path) -> None:
+    publish(tmp_path)
+    body = json.dumps({"prices": PRICES}).encode()
+    headers = {"Content-Type": "application/json"}
+
+    with serving(tmp_path, max_body_bytes=len(body)) as client:
+        fits = client.post("/predict", content=body, headers=headers)
+        announced = client.post("/predict", content=body + b" ", headers=headers)
+        streamed = client.post("/predict", content=iter([body, b" "]), headers=headers)
+
+    assert fits.status_code == 200
+    assert_problem(announced, 413, "body_too_large")
+    assert_problem(streamed, 413, "body_too_large")
+
+
+def test_unknown_models_and_versions_are_not_found(tmp_path: Path) -> None:
+    publish(tmp_path)
+
+    with serving(tmp_path) as client:
+        model = client.post("/predict", json={"prices": PRICES, "model": "fb"})
+        outside = client.post("/predict", json={"prices": PRICES, "model": "../default"})
+        version = client.post("/predict", json={"prices": PRICES, "version": 7})
+        both = client.post("/predict", json={"prices": PRICES, "model": "../x", "version": 1})
+
+    assert_problem(model, 404, "no_such_model")
+    assert_problem(outside, 404, "no_such_model")
+    assert_problem(version, 404, "no_such_version")
+    assert_problem(both, 404, "no_such_model")
+
+
+def test_a_request_may_pin_a_version(tmp_path: Path) -> None:
+    publish(tmp_path, version=1, scale=0.5)
+    publish(tmp_path, version=2, scale=1.0)
+
+    with serving(tmp_path) as client:
+        newest = client.post("/predict", json={"prices": PRICES}).json()
+        pinned = client.post("/predict", json={"prices": PRICES, "version": 1}).json()
+
+    assert (newest["version"], newest["prediction"]) == (2, pytest.approx(104.0))
+    assert (pinned["version"], pinned["prediction"]) == (1, pytest.approx(102.0))
+
+
+def test_prices_beyond_the_training_range_are_warned_of(tmp_path: Path) -> None:
+    publish(tmp_path, scaler=levels(low=100, high=103.5))
+
+    with serving(tmp_path) as client:
+        response = client.post("/predict", json={"prices": PRICES})
+
+    assert [each["code"] for each in response.json()["warnings"]] == ["outside_training_range"]
+
+
+def test_a_model_that_loses_to_naive_says_so(tmp_path: Path) -> None:
+    publish(tmp_path, mae_vs_naive=2.83)
+
+    with serving(tmp_path) as client:
+        [warning] = client.post("/predict", json={"prices": PRICES}).json()["warnings"]
+
+    assert warning["code"] == "worse_than_naive"
+    assert "2.83 times" in warning["message"]
+
+
+def test_levels_asked_of_a_point_model_are_warned_of(tmp_path: Path) -> None:
+    publish(tmp_path)
+
+    with serving(tmp_path) as client:
+        answer = client.post("/predict", json={"prices": PRICES, "levels": [80, 95]}).json()
+
+    assert answer["intervals"] == []
+    assert [each["code"] for each in answer["warnings"]] == ["no_intervals"]
+
+
+def test_a_network_that_fails_is_an_error_of_ours_without_its_cause(tmp_path: Path) -> None:
+    publish(tmp_path, graph=fails_above_graph(steps=3))
+
+    with serving(tmp_path) as client:
+        low = client.post("/predict", json={"prices": [100, 100, 100]})
+        high = client.post("/predict", json={"prices": [100, 100, 900]})
+        again = client.post("/predict", json={"prices": [100, 100, 100]})
+
+    assert_problem(high, 500, "internal_error")
+    assert "Gather" not in high.text
+    assert (low.status_code, again.status_code) == (200, 200)
+
+
+def test_an_error_repeats_nothing_of_what_was_sent(tmp_path: Path) -> None:
+    publish(tmp_path)
+    marker = "x-marker-x" * 1000
+
+    with serving(tmp_path) as client:
+        responses = [
+            client.post("/predict", json={marker: 1, "prices": PRICES}),
+            client.post("/predict", json={"prices": [marker]}),
+            client.post("/predict", json={"prices": PRICES, "model": marker}),
+            client.post("/predict", json={"prices": {marker: marker}}),
+            client.get(f"/{marker}"),
+            client.get(f"/models/{marker}"),
+        ]
+
+    for response in responses:
+        assert "x-marker-x" not in response.text
+        assert len(response.content) < 1000

@@ -1,0 +1,148 @@
+"""The one pre-processing: against plain loops, and its invariances."""
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from pydantic import ValidationError
+
+from app import scaling
+from app.scaling import Floats, Levels, Returns
+from tests.builders import random_walk
+
+prices = st.floats(1e-3, 1e6, allow_nan=False, allow_infinity=False)
+windows = arrays(np.float64, (4, 12, 1), elements=prices)
+
+
+def test_minmax_maps_the_training_extremes_to_0_and_1() -> None:
+    scaler = Levels.fit("minmax", np.array([10.0, 30.0, 20.0]))
+
+    inputs = scaler.inputs(np.array([[[10.0], [20.0], [30.0], [50.0]]]))
+
+    assert inputs.dtype == np.float32
+    assert inputs[0, :, 0].tolist() == [0.0, 0.5, 1.0, 2.0]
+
+
+def test_standard_maps_the_training_rows_to_mean_0_and_deviation_1() -> None:
+    rows = random_walk(500)
+    scaler = Levels.fit("standard", rows)
+
+    inputs = scaler.inputs(rows[None, :, None])
+
+    assert inputs.mean() == pytest.approx(0, abs=1e-5)
+    assert inputs.std() == pytest.approx(1, abs=1e-5)
+
+
+def test_a_constant_series_is_scaled_to_0() -> None:
+    for kind in ("minmax", "standard"):
+        scaler = Levels.fit(kind, np.full(9, 5.0))
+
+        assert scaler.inputs(np.full((1, 3, 1), 5.0)).tolist() == [[[0.0], [0.0], [0.0]]]
+
+
+def test_windows_beyond_the_training_rows_are_told() -> None:
+    scaler = Levels.fit("minmax", np.array([10.0, 30.0]))
+    seen = np.array([[[10.0], [30.0]], [[9.9], [20.0]], [[20.0], [30.1]]])
+
+    assert scaler.outside(seen).tolist() == [False, True, True]
+    assert Returns().outside(seen).tolist() == [False, False, False]
+
+
+def returns_by_hand(window: list[float], scaler: Returns) -> tuple[list[float], float]:
+    """Return a window's standardised returns and its volatility, as the docstring says."""
+    moves = [math.log(b / a) for a, b in itertools.pairwise(window)]
+    weights = [scaler.decay**age for age in range(len(moves))][::-1]
+    variance = sum(w * r * r for w, r in zip(weights, moves, strict=True)) / sum(weights)
+    volatility = math.sqrt(variance + scaler.floor**2)
+    return [max(-scaler.clip, min(scaler.clip, r / volatility)) for r in moves], volatility
+
+
+@given(windows)
+def test_returns_are_those_of_a_plain_loop(batch: Floats) -> None:
+    scaler = Returns()
+
+    inputs = scaler.inputs(batch)
+
+    assert inputs.shape == (4, scaler.steps(12), 1)
+    for window, given_inputs in zip(batch[:, :, 0].tolist(), inputs[:, :, 0], strict=True):
+        expected, _ = returns_by_hand(window, scaler)
+        assert given_inputs == pytest.approx(expected, rel=1e-4, abs=1e-6)
+
+
+def test_a_forecast_return_is_in_units_of_the_windows_volatility() -> None:
+    window = random_walk(12)
+    _, volatility = returns_by_hand(window.tolist(), Returns())
+
+    [[price]] = Returns().prices(window[None, :, None], np.array([[0.5]], dtype=np.float32))
+
+    assert price == pytest.approx(window[-1] * math.exp(0.5 * volatility), rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    "scaler",
+    [Levels.fit("minmax", random_walk(90)), Levels.fit("standard", random_walk(90)), Returns()],
+    ids=["minmax", "standard", "returns"],
+)
+def test_targets_and_prices_are_each_others_inverse(scaler: Levels | Returns) -> None:
+    rows = random_walk(40)
+    batch = np.stack([rows[start : start + 12] for start in range(20)])[:, :, None]
+    nexts = rows[12:32]
+
+    outputs = scaler.targets(batch, nexts)
+
+    assert outputs.shape == (20, 1)
+    assert scaler.prices(batch, outputs)[:, 0] == pytest.approx(nexts, rel=1e-6)
+
+
+@given(windows, st.floats(-6, 6))
+def test_returns_know_no_price_level(batch: Floats, exponent: float) -> None:
+    factor = 10.0**exponent
+    scaler, outputs = Returns(), np.full((4, 1), 0.3, dtype=np.float32)
+
+    assert scaler.inputs(batch * factor) == pytest.approx(scaler.inputs(batch), rel=1e-5, abs=1e-6)
+    assert scaler.prices(batch * factor, outputs) / factor == pytest.approx(
+        scaler.prices(batch, outputs), rel=1e-9
+    )
+
+
+def test_a_window_that_does_not_move_is_no_division_by_zero() -> None:
+    flat = np.full((1, 5, 1), 7.0)
+
+    assert not Returns().inputs(flat).any()
+    assert Returns().prices(flat, np.array([[1.0]], dtype=np.float32)) == pytest.approx(
+        7.0, rel=1e-3
+    )
+
+
+@pytest.mark.parametrize("scaler", [Levels.fit("minmax", random_walk(90)), Returns(decay=0.97)])
+def test_scalers_survive_their_file(scaler: Levels | Returns) -> None:
+    assert scaling.parse(scaler.model_dump_json().encode()) == scaler
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        b"",
+        b"{}",
+        b'{"kind": "robust"}',
+        b'{"kind": "minmax"}',
+        b'{"kind": "minmax", "offset": 1, "scale": 0, "low": 1, "high": 1}',
+        b'{"kind": "minmax", "offset": NaN, "scale": 1, "low": 1, "high": 1}',
+        b'{"kind": "returns", "decay": 2}',
+        b'{"kind": "returns", "unknown": 1}',
+    ],
+)
+def test_what_is_no_scaler_is_refused(document: bytes) -> None:
+    with pytest.raises(ValidationError):
+        scaling.parse(document)
+
+
+def test_a_recipes_scaler_is_fitted_by_kind() -> None:
+    rows = random_walk(50)
+
+    assert scaling.fit("returns", rows) == Returns()
+    assert scaling.fit("minmax", rows) == Levels.fit("minmax", rows)

@@ -1,0 +1,250 @@
+"""Names, versions, `current`; what is loaded and what is refused."""
+
+import time
+from pathlib import Path
+
+import pytest
+from onnx import helper
+
+from app import artifact, store
+from app.errors import ArtifactRejected, NoSuchModel, NoSuchVersion
+from app.store import Store
+from tests.builders import PRICES, assert_problem, manifest_of, model_bytes, point, publish, serving
+
+
+def fresh(root: Path) -> Store:
+    found = Store(root)
+    found.refresh()
+    return found
+
+
+def test_the_version_that_current_names_is_served(tmp_path: Path) -> None:
+    publish(tmp_path, version=1)
+    publish(tmp_path, version=2)
+    point(tmp_path, "default", 1)
+
+    found = fresh(tmp_path)
+
+    assert found.current("default").manifest.version == 1
+    assert found.versions("default") == [1, 2]
+
+
+def test_a_moved_current_is_followed_both_ways(tmp_path: Path) -> None:
+    publish(tmp_path, version=1)
+    found = fresh(tmp_path)
+    publish(tmp_path, version=2)
+
+    found.refresh()
+    forward = found.current("default").manifest.version
+    point(tmp_path, "default", 1)
+    found.refresh()
+
+    assert (forward, found.current("default").manifest.version) == (2, 1)
+
+
+def test_an_unchanged_current_keeps_the_loaded_model(tmp_path: Path) -> None:
+    publish(tmp_path)
+    found = fresh(tmp_path)
+    before = found.current("default")
+
+    found.refresh()
+
+    assert found.current("default") is before
+
+
+@pytest.mark.parametrize("name", [artifact.GRAPH, artifact.SCALER, artifact.CARD])
+def test_a_changed_byte_is_refused_and_the_old_version_goes_on(tmp_path: Path, name: str) -> None:
+    publish(tmp_path, version=1)
+    found = fresh(tmp_path)
+    file = publish(tmp_path, version=2) / name
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+
+    found.refresh()
+
+    assert found.current("default").manifest.version == 1
+    assert found.refused["default"].version == 2
+    assert (
+        found.refused["default"].reason == f"{name} was changed: its SHA-256 is not the manifest's"
+    )
+
+
+@pytest.mark.parametrize("name", [artifact.GRAPH, artifact.SCALER, artifact.CARD])
+def test_a_half_written_file_is_refused_at_every_length(tmp_path: Path, name: str) -> None:
+    file = publish(tmp_path) / name
+    content = file.read_bytes()
+
+    for length in range(len(content)):
+        file.write_bytes(content[:length])
+        with pytest.raises(ArtifactRejected):
+            store.load(file.parent, "default", 1)
+
+
+def test_a_half_written_manifest_is_refused_at_every_length(tmp_path: Path) -> None:
+    file = publish(tmp_path) / artifact.MANIFEST
+    content = file.read_bytes().rstrip()
+
+    for length in range(len(content)):
+        file.write_bytes(content[:length])
+        with pytest.raises(ArtifactRejected):
+            store.load(file.parent, "default", 1)
+
+
+def test_every_single_changed_byte_of_a_manifest_is_harmless(tmp_path: Path) -> None:
+    folder = publish(tmp_path)
+    file = folder / artifact.MANIFEST
+    content = file.read_bytes()
+    expected = store.load(folder, "default", 1)
+
+    for place in range(0, len(content), 7):
+        changed = bytearray(content)
+        changed[place] ^= 0x10
+        file.write_bytes(changed)
+        try:
+            model = store.load(folder, "default", 1)
+        except ArtifactRejected:
+            continue
+        # what still loads is the same network, digest by digest
+        assert model.manifest.files.keys() == expected.manifest.files.keys()
+        assert model.manifest.window == expected.manifest.window
+
+
+def test_a_folder_without_a_manifest_is_no_model(tmp_path: Path) -> None:
+    publish(tmp_path, version=1)
+    (publish(tmp_path, version=2) / artifact.MANIFEST).unlink()
+
+    found = fresh(tmp_path)
+
+    assert found.versions("default") == [1]
+    with pytest.raises(ArtifactRejected, match=r"manifest\.json is missing"):
+        found.current("default")
+    with pytest.raises(NoSuchVersion):
+        found.pinned("default", 2)
+
+
+def test_a_version_under_another_number_is_refused(tmp_path: Path) -> None:
+    folder = publish(tmp_path, version=1)
+    folder.rename(folder.parent / "2")
+    point(tmp_path, "default", 2)
+
+    with pytest.raises(ArtifactRejected, match="another model or version"):
+        fresh(tmp_path).current("default")
+
+
+def test_a_graph_that_does_not_run_is_refused(tmp_path: Path) -> None:
+    publish(tmp_path, graph=b"not a graph")
+
+    with pytest.raises(ArtifactRejected, match="onnxruntime refuses"):
+        fresh(tmp_path).current("default")
+
+
+def test_a_graph_for_another_window_is_refused(tmp_path: Path) -> None:
+    folder = publish(tmp_path, window=3)
+    manifest = manifest_of(folder)
+    text = (folder / artifact.MANIFEST).read_text().replace('"window": 3', '"window": 4')
+    (folder / artifact.MANIFEST).write_text(text)
+
+    with pytest.raises(ArtifactRejected, match="must take float32"):
+        fresh(tmp_path).current(manifest.name)
+
+
+def test_a_graph_of_another_output_is_refused(tmp_path: Path) -> None:
+    whole_window = [helper.make_node("Identity", ["window"], ["forecast"])]
+    publish(tmp_path, graph=model_bytes(whole_window, [], steps=3))
+
+    with pytest.raises(ArtifactRejected, match="one number for each window"):
+        fresh(tmp_path).current("default")
+
+
+def test_a_model_whose_forecast_is_not_finite_is_refused(tmp_path: Path) -> None:
+    publish(tmp_path, scale=float("nan"))
+
+    with pytest.raises(ArtifactRejected, match="not a finite number"):
+        fresh(tmp_path).current("default")
+
+
+@pytest.mark.parametrize("line", ["", "one", "-1", "0", "../1", "1 2", "\x00", "9" * 40])
+def test_a_current_that_names_no_version_is_refused(tmp_path: Path, line: str) -> None:
+    publish(tmp_path)
+    (tmp_path / "default" / "current").write_text(line)
+
+    with pytest.raises(ArtifactRejected, match="does not hold a version number"):
+        fresh(tmp_path).current("default")
+
+
+def test_folders_that_cannot_name_a_model_are_ignored(tmp_path: Path) -> None:
+    publish(tmp_path, name="good.name-1")
+    for name in (".hidden", "Upper", "a" * 65):
+        publish(tmp_path, name="good")
+        (tmp_path / "good").rename(tmp_path / name)
+    (tmp_path / "file").write_text("")
+    (tmp_path / "empty").mkdir()
+
+    assert list(fresh(tmp_path).served) == ["good.name-1"]
+
+
+def test_a_refused_version_is_served_once_it_is_whole(tmp_path: Path) -> None:
+    file = publish(tmp_path) / artifact.GRAPH
+    content = file.read_bytes()
+    file.write_bytes(content[:100])
+    found = fresh(tmp_path)
+    refused = dict(found.refused)
+    file.write_bytes(content)
+
+    found.refresh()
+
+    assert list(refused) == ["default"]
+    assert found.refused == {}
+    assert found.current("default").manifest.version == 1
+
+
+def test_what_is_loaded_outlives_its_folder(tmp_path: Path) -> None:
+    folder = publish(tmp_path)
+    with serving(tmp_path, poll_seconds=0.01) as client:
+        before = client.post("/predict", json={"prices": PRICES}).json()
+        for file in folder.iterdir():
+            file.write_bytes(b"")
+        (tmp_path / "default" / "current").unlink()
+        time.sleep(0.1)
+        after = client.post("/predict", json={"prices": PRICES}).json()
+
+    assert before == after
+
+
+def test_a_running_service_follows_what_is_published(tmp_path: Path) -> None:
+    with serving(tmp_path, poll_seconds=0.01) as client:
+        assert_problem(client.get("/readyz"), 503, "not_ready")
+        assert_problem(client.post("/predict", json={"prices": PRICES}), 404, "no_such_model")
+        publish(tmp_path, version=1)
+        deadline = time.monotonic() + 5
+        while client.get("/readyz").status_code != 200 and time.monotonic() < deadline:
+            time.sleep(0.01)
+        answer = client.post("/predict", json={"prices": PRICES})
+
+    assert answer.json()["version"] == 1
+
+
+def test_pinned_versions_are_loaded_once_and_dropped_when_others_are_asked_for(
+    tmp_path: Path,
+) -> None:
+    for version in range(1, 12):
+        publish(tmp_path, version=version)
+    found = fresh(tmp_path)
+    first = found.pinned("default", 1)
+
+    assert found.pinned("default", 1) is first
+    assert found.pinned("default", 11) is found.current("default")
+    for version in range(2, 11):
+        found.pinned("default", version)
+    assert found.pinned("default", 1) is not first
+
+
+def test_nothing_is_not_found_quietly(tmp_path: Path) -> None:
+    found = fresh(tmp_path / "missing")
+
+    with pytest.raises(NoSuchModel):
+        found.current("default")
+    with pytest.raises(NoSuchModel):
+        found.pinned("default", 1)
+    assert found.versions("default") == []

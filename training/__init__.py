@@ -1,0 +1,1 @@
+"""Offline: daily price histories in, published models out."""

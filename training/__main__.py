@@ -1,0 +1,146 @@
+"""
+The command line.
+
+    python -m training recipes
+    python -m training fit --recipe fb-lstm45 --train FB.csv --test FB_test.csv --name fb
+"""
+
+import argparse
+import json
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from training import experiment, recipe
+from training.errors import TrainingError, UsageError
+from training.experiment import Published
+from training.progress import say
+from training.publish import require_name
+from training.report import verdict
+
+_FAILED: Final = 1
+_USAGE: Final = 2
+_INTERRUPTED: Final = 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; return 0 done, 2 usage, 1 failed."""
+    # TensorFlow's start-up notes say nothing to who fits a model
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # noqa: TID251 - written, not read
+    logging.getLogger("tf2onnx").setLevel(logging.WARNING)
+    options = _parser().parse_args(arguments)
+    try:
+        code: int = options.command(options)
+    except UsageError as error:
+        say(f"error: {error}")
+        return _USAGE
+    except TrainingError as error:
+        say(f"failed: {error}")
+        return _FAILED
+    except KeyboardInterrupt:
+        say("interrupted: nothing was published")
+        return _INTERRUPTED
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m training",
+        description="Fit networks on daily prices, judge them, and publish them for the service.",
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    recipes = commands.add_parser("recipes", help="what can be fitted")
+    recipes.add_argument("--json", action="store_true", help="for machines")
+    recipes.set_defaults(command=_recipes)
+
+    fit = commands.add_parser(
+        "fit",
+        help="fit a recipe on CSV files, and publish it",
+        description="Fit a recipe, score it on sessions it has not seen, export it to ONNX, prove"
+        " that the service forecasts what was fitted, and publish the next version.",
+        epilog="CSV files have a header with Date and the recipe's column, such as Open; dates are"
+        " 2026-11-20, 11/20/26 or 20-Nov-26, newest or oldest first; other columns are ignored."
+        " Exit status: 0 published, 2 wrong usage or data, 1 failed.",
+    )
+    fit.add_argument("--recipe", required=True, help="a name from `recipes`, or a .toml file")
+    fit.add_argument("--train", type=Path, metavar="FILE", help="a CSV file to fit on")
+    fit.add_argument("--test", type=Path, metavar="FILE", help="the sessions after it, to score on")
+    fit.add_argument(
+        "--data", type=Path, metavar="DIR", help="a folder of CSV files, one for each instrument"
+    )
+    fit.add_argument(
+        "--holdout",
+        type=_positive,
+        metavar="SESSIONS",
+        help="with --data: the last sessions to score on (default: the recipe's)",
+    )
+    fit.add_argument("--name", help="the model to publish (default: the recipe's name)")
+    fit.add_argument("--epochs", type=_positive, help="in place of the recipe's")
+    fit.add_argument("--models", type=Path, default=Path("models"), help="default: models")
+    fit.add_argument("--seed", type=int, default=1, help="default: 1")
+    fit.add_argument("--json", action="store_true", help="print the summary for machines")
+    fit.set_defaults(command=_fit)
+    return parser
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"must be at least 1, was {value}")
+    return value
+
+
+def _recipes(options: argparse.Namespace) -> int:
+    found = {name: recipe.load(name) for name in recipe.names()}
+    if options.json:
+        print(json.dumps({name: each.model_dump() for name, each in found.items()}, indent=2))
+        return 0
+    width = max(map(len, found))
+    for name, each in found.items():
+        print(f"{name:{width}}  {each.title}")
+    return 0
+
+
+def _fit(options: argparse.Namespace) -> int:
+    chosen = recipe.load(options.recipe).with_epochs(options.epochs)
+    name = options.name or chosen.name
+    require_name(name)
+    if options.data and not (options.train or options.test):
+        split = experiment.split_folder(chosen, options.data, options.holdout)
+    elif options.train and options.test and not (options.data or options.holdout):
+        split = experiment.split_files(chosen, options.train, options.test)
+    else:
+        raise UsageError("give either --train FILE and --test FILE, or --data DIR")
+    published = experiment.run(chosen, split, root=options.models, name=name, seed=options.seed)
+    print(json.dumps(_summary(published)) if options.json else _told(published))
+    return 0
+
+
+def _summary(published: Published) -> dict[str, object]:
+    manifest = published.model.manifest
+    return {
+        "model": manifest.name,
+        "version": manifest.version,
+        "folder": str(published.folder),
+        "parity": published.parity,
+        "scores": manifest.scores.model_dump(mode="json"),
+    }
+
+
+def _told(published: Published) -> str:
+    scores = published.model.manifest.scores
+    return (
+        f"MAE {scores.mae:.4g} {scores.unit}, tomorrow = today {scores.naive_mae:.4g}:"
+        f" {scores.mae_vs_naive:.4f} times it, over {scores.sessions:,} forecasts\n"
+        f"{verdict(scores)}\n"
+        f"served and Keras's forecasts differ by at most {published.parity:.1e}\n"
+        f"published {published.folder}"
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
