@@ -40,6 +40,7 @@ fmt: $(DEV)/installed
 	$(DEV)/bin/ruff check --fix .
 
 e2e: $(DEV)/installed
+	@docker info >/dev/null 2>&1 || { echo "make e2e needs a Docker engine, and none answers" >&2; exit 1; }
 	$(DEV)/bin/python -m pytest tests/e2e
 
 bench: $(DEV)/installed $(SERVE)/installed

@@ -49,8 +49,14 @@ _Level = Annotated[float, Field(gt=0, lt=100, allow_inf_nan=False)]
 
 
 class _Question(BaseModel):
-    # strict: "187.2" and true are no prices
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    # strict: "187.2" and true are no prices. Unknown members are refused by routes/body.py:
+    # pydantic itself would make an error of each, and a body may hold a hundred thousand
+    model_config = ConfigDict(
+        frozen=True,
+        extra="allow",
+        strict=True,
+        json_schema_extra={"additionalProperties": False},
+    )
 
     model: str = DEFAULT_MODEL
     version: Annotated[int, Field(ge=1)] | None = None

@@ -1,6 +1,5 @@
 """What operators see of the service: its log."""
 
-import logging
 from logging.config import dictConfig
 
 
@@ -17,4 +16,3 @@ def configure_logging(level: str) -> None:
             },
         }
     )
-    logging.captureWarnings(capture=True)

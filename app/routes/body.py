@@ -1,6 +1,6 @@
 """A request's body: read under a cap, parsed once, in compiled code."""
 
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 from fastapi import Request
 from pydantic import BaseModel, ValidationError
@@ -38,27 +38,24 @@ async def read(request: Request, limit: int) -> bytes:
 def parse(kind: type[_Body], body: bytes) -> _Body:
     """Parse a body; raise NotJson, or BadInput with the member and the row at fault."""
     try:
-        return kind.model_validate_json(body)
+        parsed = kind.model_validate_json(body)
     except ValidationError as error:
-        raise bad_input(kind, error) from None
+        raise bad_input(error) from None
+    if parsed.model_extra:
+        raise BadInput(f"a member is not known here; known are {', '.join(kind.model_fields)}")
+    return parsed
 
 
-def bad_input(kind: type[BaseModel], error: ValidationError) -> NotJson | BadInput:
+def bad_input(error: ValidationError) -> NotJson | BadInput:
     """Say what is wrong with a body in one sentence that repeats none of it."""
     first = error.errors(include_url=False, include_input=False)[0]
     if first["type"] == "json_invalid":
-        return NotJson(_json_fault(first["ctx"]["error"]))
+        return NotJson(f"the body is not JSON: {first['ctx']['error']}")
     location, message = first["loc"], str(first["msg"])
-    if first["type"] == "extra_forbidden":
-        return BadInput(f"a member is not known here; known are {', '.join(kind.model_fields)}")
     field = str(location[0])[:_MAX_PART] if location else None
     index = next((part for part in location if isinstance(part, int)), None)
     where = "the body" if field is None else field if index is None else f"{field}[{index}]"
     return BadInput(f"{where}: {_sentence(message)}", field=field, index=index)
-
-
-def _json_fault(reason: Any) -> str:  # noqa: ANN401 - pydantic types its context so
-    return f"the body is not JSON: {reason}"
 
 
 def _sentence(message: str) -> str:

@@ -149,7 +149,7 @@ def _window(prices: Any, sessions: int) -> np.ndarray[Any, np.dtype[np.float64]]
     try:
         item = Window.model_validate({"prices": prices})
     except ValidationError as error:
-        raise body.bad_input(Window, error) from None
+        raise body.bad_input(error) from None
     return newest_window(item.prices, sessions)
 
 

@@ -54,6 +54,12 @@ def test_answers_hold_just_what_is_documented() -> None:
     assert batch.keys() == schemas["BatchResponse"]["properties"].keys()
 
 
+def test_the_document_says_that_unknown_members_are_refused() -> None:
+    for path in ("/predict", "/predict/batch"):
+        content = document()["paths"][path]["post"]["requestBody"]["content"]
+        assert content["application/json"]["schema"]["additionalProperties"] is False
+
+
 def test_the_body_of_the_readme_is_that_of_the_document() -> None:
     assert json.loads(Path("docs/example.json").read_text()) == {"prices": EXAMPLE_PRICES}
 

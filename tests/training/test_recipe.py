@@ -1,0 +1,80 @@
+"""Recipe files, and what is wrong with one."""
+
+from pathlib import Path
+
+import pytest
+
+from training import recipe
+from training.errors import BadRecipe
+
+GOOD = """
+title = "t"
+source = "s"
+target = "open"
+columns = ["Open"]
+window = 5
+scaler = "minmax"
+[network]
+layers = 1
+units = 4
+[fit]
+loss = "mse"
+epochs = 2
+batch_size = 8
+"""
+
+
+def test_the_guides_recipe_is_the_guides() -> None:
+    fb = recipe.load("fb-lstm45")
+
+    assert (fb.window, fb.target, fb.columns, fb.scaler) == (40, "open", ["Open"], "minmax")
+    assert (fb.network.layers, fb.network.units, fb.network.dropout) == (4, 45, 0.2)
+    assert (fb.fit.loss, fb.fit.epochs, fb.fit.batch_size) == ("mse", 100, 32)
+    assert fb.fit.learning_rate == 0.001
+
+
+@pytest.mark.parametrize("name", recipe.names())
+def test_every_recipe_of_the_project_can_be_read(name: str) -> None:
+    assert recipe.load(name).name == name
+
+
+def test_a_recipe_may_lie_anywhere_and_is_called_like_its_file(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(GOOD)
+
+    mine = recipe.load(str(path))
+
+    assert mine.name == "mine"
+    assert mine.with_epochs(7).fit.epochs == 7
+    assert mine.with_epochs(None) == mine
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (("window = 5", "window = 1"), "window = 1: Input should be greater than or equal to 2"),
+        (("window = 5", 'window = "5"'), "window = '5': Input should be a valid integer"),
+        (("units = 4", "units = 4\nunit = 4"), "network.unit = 4: Extra inputs"),
+        (('"minmax"', '"robust"'), "scaler = 'robust': Input should be 'minmax'"),
+        (("layers = 1", ""), "network.layers"),
+        (("window = 5", "window ="), "not TOML"),
+    ],
+)
+def test_what_is_wrong_is_said_with_key_and_value(
+    tmp_path: Path, change: tuple[str, str], said: str
+) -> None:
+    path = tmp_path / "bad.toml"
+    path.write_text(GOOD.replace(*change))
+
+    with pytest.raises(BadRecipe) as raised:
+        recipe.load(str(path))
+
+    assert str(raised.value).startswith(f"{path}: ")
+    assert said in str(raised.value)
+
+
+def test_unknown_recipes_are_answered_with_the_known_ones(tmp_path: Path) -> None:
+    with pytest.raises(BadRecipe, match="there are fb-lstm45, global-close"):
+        recipe.load("fb")
+    with pytest.raises(BadRecipe, match="No such file"):
+        recipe.load(str(tmp_path / "missing.toml"))
