@@ -46,6 +46,7 @@ def create_app(settings: Settings) -> FastAPI:
         ' against "tomorrow = today" on sessions that it had not seen.',
         version="0.1.0",
         redoc_url=None,
+        generate_unique_id_function=lambda route: route.name,
         lifespan=lifespan,
     )
     for router in (predict.router, models.router, health.router):

@@ -1,7 +1,7 @@
 """Error -> status: one table, and the body that callers get, application/problem+json."""
 
 import logging
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -26,7 +26,6 @@ class Kind(NamedTuple):
 
 
 KINDS: Final[dict[type[errors.NextdayError], Kind]] = {
-    errors.BadRequest: Kind(400, "bad_request", "The request cannot be read"),
     errors.NotJson: Kind(400, "not_json", "The body is not JSON"),
     errors.WrongMediaType: Kind(415, "wrong_media_type", "The body is of another media type"),
     errors.BodyTooLarge: Kind(413, "body_too_large", "The body is too large"),
@@ -34,16 +33,28 @@ KINDS: Final[dict[type[errors.NextdayError], Kind]] = {
     errors.BadPrice: Kind(422, "bad_price", "A price is not one"),
     errors.WindowTooShort: Kind(422, "window_too_short", "Too few prices"),
     errors.Unforecastable: Kind(422, "unforecastable", "No finite forecast"),
-    errors.NotFound: Kind(404, "not_found", "Not found"),
     errors.NoSuchModel: Kind(404, "no_such_model", "No such model"),
     errors.NoSuchVersion: Kind(404, "no_such_version", "No such version"),
-    errors.Unavailable: Kind(503, "unavailable", "Not available"),
     errors.NotReady: Kind(503, "not_ready", "No model is served yet"),
     errors.ArtifactRejected: Kind(503, "model_refused", "The model was refused"),
 }
 
 _INTERNAL: Final = Kind(500, "internal_error", "An error of ours")
 _RETRY: Final = {"Retry-After": "1"}
+
+
+def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Describe the errors of a route, for the OpenAPI document."""
+    content = {MEDIA_TYPE: {"schema": Problem.model_json_schema()}}
+    return {
+        status: {
+            "description": " · ".join(
+                f"`{kind.code}`: {kind.title}" for kind in KINDS.values() if kind.status == status
+            ),
+            "content": content,
+        }
+        for status in statuses
+    }
 
 
 def kind_of(error: errors.NextdayError) -> Kind:

@@ -3,6 +3,7 @@
 from fastapi import APIRouter
 
 from app.errors import NotReady
+from app.problems import documented
 from app.routes.models import refused_models
 from app.routes.state import TheStore
 from app.schemas import Live, Ready
@@ -16,7 +17,7 @@ async def live() -> Live:
     return Live()
 
 
-@router.get("/readyz", summary="Forecasts can be had")
+@router.get("/readyz", summary="Forecasts can be had", responses=documented(503))
 async def ready(store: TheStore) -> Ready:
     """
     Say which version answers under each name; 503 as long as none does.

@@ -3,6 +3,7 @@
 from fastapi import APIRouter
 from fastapi.concurrency import run_in_threadpool
 
+from app.problems import documented
 from app.routes.state import TheStore
 from app.schemas import ModelDetail, ModelList, ModelSummary, RefusedModel, Skill, VersionDetail
 from app.store import Store
@@ -27,7 +28,11 @@ async def list_models(store: TheStore) -> ModelList:
     return ModelList(models=summaries, refused=refused_models(store))
 
 
-@router.get("/{name}", summary="One model, and the manifest of the version that answers")
+@router.get(
+    "/{name}",
+    summary="One model, and the manifest of the version that answers",
+    responses=documented(404, 422, 503),
+)
 async def describe_model(name: str, store: TheStore) -> ModelDetail:
     """Show the version being served, and the versions that a request may pin."""
     manifest = store.current(name).manifest
@@ -35,7 +40,11 @@ async def describe_model(name: str, store: TheStore) -> ModelDetail:
     return ModelDetail(name=name, version=manifest.version, versions=versions, manifest=manifest)
 
 
-@router.get("/{name}/versions/{version}", summary="One published version")
+@router.get(
+    "/{name}/versions/{version}",
+    summary="One published version",
+    responses=documented(404, 422, 503),
+)
 async def describe_version(name: str, version: int, store: TheStore) -> VersionDetail:
     """Show a version's manifest and its card, in Markdown."""
     model = await run_in_threadpool(store.pinned, name, version)

@@ -9,8 +9,7 @@ from pydantic import BaseModel, ValidationError
 
 from app.errors import BadInput, Unforecastable
 from app.forecast import Model, forecast, forecast_one, newest_window
-from app.problems import MEDIA_TYPE as PROBLEM
-from app.problems import kind_of
+from app.problems import documented, kind_of
 from app.routes import body
 from app.routes.state import TheSettings, TheStore
 from app.schemas import (
@@ -21,7 +20,6 @@ from app.schemas import (
     ItemError,
     PredictRequest,
     PredictResponse,
-    Problem,
     Skill,
     Warning_,
     Window,
@@ -40,18 +38,7 @@ def _document(kind: type[BaseModel], examples: dict[str, Any]) -> dict[str, Any]
     return {"requestBody": {"required": True, "content": {"application/json": content}}}
 
 
-_PROBLEMS: dict[int | str, dict[str, Any]] = {
-    status: {"description": description, "content": {PROBLEM: {"schema": schema}}}
-    for schema in [Problem.model_json_schema()]
-    for status, description in {
-        400: "Not JSON",
-        404: "No such model or version",
-        413: "The body is too large",
-        415: "Wrong media type",
-        422: "Cannot be forecast from; the body says which row and why",
-        503: "The model was refused, or none is served yet",
-    }.items()
-}
+_PROBLEMS = documented(400, 404, 413, 415, 422, 503)
 
 
 @router.post(
