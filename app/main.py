@@ -3,10 +3,12 @@
 import asyncio
 import contextlib
 import logging
+import sys
 from collections.abc import AsyncIterator
 
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
+from pydantic import ValidationError
 
 from app import problems, telemetry
 from app.routes import health, models, predict
@@ -19,7 +21,13 @@ _log = logging.getLogger(__name__)
 
 def serve() -> FastAPI:
     """Return the app that production runs, as the environment says."""
-    settings = Settings()
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        faults = (
+            f"NEXTDAY_{str(fault['loc'][0]).upper()}: {fault['msg']}" for fault in error.errors()
+        )
+        sys.exit("; ".join(faults))
     telemetry.configure_logging(settings.log_level)
     return create_app(settings)
 
@@ -32,6 +40,8 @@ def create_app(settings: Settings) -> FastAPI:
         store = Store(settings.models, threads=settings.threads)
         # before the first request is taken: whoever can connect gets an answer
         await asyncio.to_thread(store.refresh)
+        if not store.served:
+            _log.warning("no model to serve in %s yet", settings.models)
         watching = asyncio.create_task(_watch(store, settings.poll_seconds))
         try:
             yield State(settings=settings, store=store)

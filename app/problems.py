@@ -6,6 +6,7 @@ from typing import Any, Final, NamedTuple
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from app import errors
 from app.schemas import Problem
@@ -67,6 +68,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(errors.NextdayError, _ours)
     app.add_exception_handler(HTTPException, _frameworks)
     app.add_exception_handler(RequestValidationError, _parameters)
+    app.add_exception_handler(ClientDisconnect, _gone)
     app.add_exception_handler(Exception, _unexpected)
 
 
@@ -92,6 +94,11 @@ def _parameters(_: Request, error: Exception) -> Response:
     first = error.errors()[0]
     field = str(first["loc"][-1])
     return _answer(KINDS[errors.BadInput], f"{field}: {first['msg']}", {}, field=field)
+
+
+def _gone(_: Request, __: Exception) -> Response:
+    """Answer nobody: the client left in the middle of its body, which is no error of ours."""
+    return Response(status_code=400)
 
 
 def _unexpected(_: Request, error: Exception) -> Response:

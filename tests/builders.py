@@ -45,13 +45,20 @@ def fails_above_graph(*, steps: int) -> bytes:
     )
 
 
-def model_bytes(nodes: list[NodeProto], constants: list[TensorProto], *, steps: int) -> bytes:
-    """Return a graph from `window` (n, steps, 1) to `forecast` (n, 1)."""
+def model_bytes(
+    nodes: list[NodeProto],
+    constants: list[TensorProto],
+    *,
+    steps: int,
+    outputs: Sequence[str] = ("forecast",),
+    opset: int = 17,
+) -> bytes:
+    """Return a graph from `window` (n, steps, 1) to `outputs`."""
     inputs = [helper.make_tensor_value_info("window", TensorProto.FLOAT, ["n", steps, 1])]
-    outputs = [helper.make_tensor_value_info("forecast", TensorProto.FLOAT, ["n", 1])]
-    graph = helper.make_graph(nodes, "made by hand", inputs, outputs, constants)
-    opset = helper.make_opsetid("", 17)
-    model = helper.make_model(graph, opset_imports=[opset], ir_version=8)
+    results = [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in outputs]
+    graph = helper.make_graph(nodes, "made by hand", inputs, results, constants)
+    imports = [helper.make_opsetid("", opset)]
+    model = helper.make_model(graph, opset_imports=imports, ir_version=8)
     content: bytes = model.SerializeToString()
     return content
 
@@ -105,6 +112,7 @@ def publish(
     scaler: Levels | Returns | None = None,
     scale: float = 1.0,
     graph: bytes | None = None,
+    scaler_file: bytes | None = None,
     mae_vs_naive: float = 1.0,
 ) -> Path:
     """Publish a model that repeats the last price, times `scale` in the scaler's unit."""
@@ -115,7 +123,7 @@ def publish(
     folder.mkdir(parents=True)
     contents = {
         artifact.GRAPH: graph,
-        artifact.SCALER: scaler.model_dump_json().encode(),
+        artifact.SCALER: scaler_file or scaler.model_dump_json().encode(),
         artifact.CARD: b"# a card\n",
     }
     artifact.write(folder, name, version, draft(window=window, mae_vs_naive=mae_vs_naive), contents)

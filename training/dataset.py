@@ -9,7 +9,6 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from app.scaling import Bools, Floats
-from training.errors import UsageError
 
 Dates = NDArray[np.datetime64]
 
@@ -59,18 +58,12 @@ class Examples:
 
 
 def cut(prices: pd.DataFrame, window: int) -> Examples:
-    """Cut every window of every instrument; instruments with too few sessions give none."""
+    """Cut every window of every instrument; those of `window` sessions or fewer give none."""
     parts = [
         _cut_one(str(instrument), rows, window)
         for instrument, rows in prices.groupby("instrument", sort=True)
         if len(rows) > window
     ]
-    if not parts:
-        longest = prices.groupby("instrument").size().max()
-        raise UsageError(
-            f"too few rows: a window of {window} sessions and the one after it need"
-            f" {window + 1}, the longest file has {longest}"
-        )
     return Examples(
         windows=np.concatenate([part.windows for part in parts]),
         nexts=np.concatenate([part.nexts for part in parts]),
@@ -79,16 +72,10 @@ def cut(prices: pd.DataFrame, window: int) -> Examples:
     )
 
 
-def holdout_start(dates: Dates, sessions: int) -> np.datetime64:
-    """Return the first of the last `sessions` distinct dates; raise UsageError if too few."""
+def newest_sessions(dates: Dates, sessions: int) -> np.datetime64 | None:
+    """Return the first of the last `sessions` distinct dates; None where none would be left."""
     distinct = np.unique(dates)
-    if len(distinct) <= sessions:
-        raise UsageError(
-            f"too few rows: {sessions} sessions are to be held out and there are windows for"
-            f" {len(distinct)}; give more history, or a smaller --holdout"
-        )
-    start: np.datetime64 = distinct[-sessions]
-    return start
+    return distinct[-sessions] if len(distinct) > sessions else None
 
 
 def _cut_one(instrument: str, rows: pd.DataFrame, window: int) -> Examples:

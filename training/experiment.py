@@ -16,7 +16,7 @@ from app.forecast import Model
 from app.scaling import Floats
 from training import dataset, report, scores, sources
 from training.dataset import Examples
-from training.errors import UsageError
+from training.errors import BadData, UsageError
 from training.progress import say
 from training.publish import publish
 from training.recipe import Recipe
@@ -30,13 +30,14 @@ _PARITY_WINDOWS: Final = 256
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """Prices, cut into windows that may be fitted on and windows that are held out."""
+    """Prices, cut into windows to fit on, to choose the epoch by, and to score on."""
 
     prices: pd.DataFrame
     training: Examples
+    validation: Examples | None
     test: Examples
     cutoff: np.datetime64
-    """The first session that is held out."""
+    """The first session that is held out for scoring."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,31 +55,57 @@ def split_files(recipe: Recipe, training: Path, test: Path) -> Split:
     before = sources.read_csv(training, recipe.columns)
     after = sources.read_csv(test, recipe.columns)
     if after["date"].min() <= before["date"].max():
-        raise UsageError(
-            f"{test}: begins on {after['date'].min():%Y-%m-%d}, and {training} goes on to"
-            f" {before['date'].max():%Y-%m-%d}: what is tested on must come after what is fitted on"
+        raise BadData(
+            test,
+            f"begins on {after['date'].min():%Y-%m-%d}, and {training} goes on to"
+            f" {before['date'].max():%Y-%m-%d}; the test file must begin after that",
         )
+    _require_windows(recipe, training, before)
     prices = pd.concat([before, after.assign(instrument=training.stem)], ignore_index=True)
-    return _split(recipe, prices, np.datetime64(after["date"].min(), "D"))
+    examples = dataset.cut(prices, recipe.window)
+    return _split(recipe, training, prices, examples, np.datetime64(after["date"].min(), "D"))
 
 
 def split_folder(recipe: Recipe, folder: Path, holdout_sessions: int | None) -> Split:
     """Hold out the last sessions of all the files in a folder."""
     prices = sources.read_folder(folder, recipe.columns)
-    dates = dataset.cut(prices, recipe.window).dates
-    sessions = holdout_sessions or recipe.evaluation.holdout_sessions
-    return _split(recipe, prices, dataset.holdout_start(dates, sessions))
-
-
-def _split(recipe: Recipe, prices: pd.DataFrame, cutoff: np.datetime64) -> Split:
+    _require_windows(recipe, folder, prices)
     examples = dataset.cut(prices, recipe.window)
-    training, test = examples.before(cutoff), examples.since(cutoff)
-    if not len(training):
-        raise UsageError(
-            f"too few rows: no window of {recipe.window} sessions and the one after it lie before"
-            f" {cutoff}, where the held-out sessions begin"
+    sessions = holdout_sessions or recipe.evaluation.holdout_sessions
+    cutoff = dataset.newest_sessions(examples.dates, sessions)
+    if cutoff is None:
+        raise BadData(
+            folder,
+            f"too few rows: {sessions} sessions are to be held out, and there are windows for"
+            f" {len(np.unique(examples.dates))}; give more history, or a smaller --holdout",
         )
-    return Split(prices=prices, training=training, test=test, cutoff=cutoff)
+    return _split(recipe, folder, prices, examples, cutoff)
+
+
+def _require_windows(recipe: Recipe, source: Path, prices: pd.DataFrame) -> None:
+    longest = int(prices.groupby("instrument").size().max())
+    if longest <= recipe.window:
+        raise BadData(
+            source,
+            f"too few rows: a window of {recipe.window} sessions and the one after it need"
+            f" {recipe.window + 1}, and there are {longest}",
+        )
+
+
+def _split(
+    recipe: Recipe, source: Path, prices: pd.DataFrame, examples: Examples, cutoff: np.datetime64
+) -> Split:
+    training, validation = examples.before(cutoff), None
+    if recipe.fit.validation_sessions:
+        start = dataset.newest_sessions(training.dates, recipe.fit.validation_sessions)
+        if start is None:
+            raise BadData(
+                source,
+                f"too few rows: {recipe.fit.validation_sessions} sessions are to choose the epoch,"
+                f" and there are windows for {len(np.unique(training.dates))} before {cutoff}",
+            )
+        training, validation = training.before(start), training.since(start)
+    return Split(prices, training, validation, examples.since(cutoff), cutoff)
 
 
 def run(recipe: Recipe, split: Split, *, root: Path, name: str, seed: int) -> Published:
@@ -103,11 +130,8 @@ def run(recipe: Recipe, split: Split, *, root: Path, name: str, seed: int) -> Pu
             targets=scaler.targets(examples.windows, examples.nexts),
         )
 
-    fitted, validation = training, None
-    if recipe.fit.validation_sessions:
-        start = dataset.holdout_start(training.dates, recipe.fit.validation_sessions)
-        fitted, validation = training.before(start), pairs(training.since(start))
-    network = fit(recipe, pairs(fitted), validation, seed=seed)
+    validation = None if split.validation is None else pairs(split.validation)
+    network = fit(recipe, pairs(training), validation, seed=seed)
 
     expected = export.keras_prices(network, scaler, test.windows)
     draft = Draft(
@@ -122,7 +146,7 @@ def run(recipe: Recipe, split: Split, *, root: Path, name: str, seed: int) -> Pu
             last=rows["date"].max().date(),
             cutoff=dataset.as_date(split.cutoff),
             instruments=tuple(np.unique(training.instruments).tolist()),
-            windows=len(fitted),
+            windows=len(training),
         ),
         data_digest=sources.digest(split.prices),
         scores=judge(test, expected),

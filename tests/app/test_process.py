@@ -58,6 +58,34 @@ def test_the_service_imports_nothing_that_only_training_needs() -> None:
     assert found.stdout.strip() == "[]"
 
 
+def test_a_setting_that_is_not_one_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NEXTDAY_THREADS", "many")
+    monkeypatch.setenv("NEXTDAY_POLL_SECONDS", "0")
+
+    command = [sys.executable, "-m", "uvicorn", "--factory", "app.main:serve", "--port", "0"]
+    stopped = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+
+    assert stopped.returncode == 1
+    assert "NEXTDAY_THREADS: Input should be a valid integer" in stopped.stderr
+    assert "NEXTDAY_POLL_SECONDS: Input should be greater than 0" in stopped.stderr
+    assert "Traceback" not in stopped.stderr
+
+
+def test_a_client_that_leaves_is_no_error() -> None:
+    head = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: 900\r\n\r\n"
+
+    with process() as (running, port):
+        for _ in range(3):
+            with socket.create_connection(("127.0.0.1", port), timeout=5) as leaving:
+                leaving.sendall(head + b'{"prices": [')
+        wait_until_ready(port)
+        running.send_signal(signal.SIGTERM)
+        _, log = running.communicate(timeout=20)
+
+    assert "Traceback" not in log
+    assert "unexpected" not in log
+
+
 def test_a_process_answers_stays_small_and_stops_when_told() -> None:
     with process() as (running, port):
         body = Path("docs/example.json").read_bytes()

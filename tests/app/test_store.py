@@ -1,5 +1,6 @@
 """Names, versions, `current`; what is loaded and what is refused."""
 
+import json
 import time
 from pathlib import Path
 
@@ -9,7 +10,17 @@ from onnx import helper
 from app import artifact, store
 from app.errors import ArtifactRejected, NoSuchModel, NoSuchVersion
 from app.store import Store
-from tests.builders import PRICES, assert_problem, manifest_of, model_bytes, point, publish, serving
+from tests.builders import (
+    PRICES,
+    assert_problem,
+    fails_above_graph,
+    levels,
+    manifest_of,
+    model_bytes,
+    point,
+    publish,
+    serving,
+)
 
 
 def fresh(root: Path) -> Store:
@@ -161,6 +172,65 @@ def test_a_model_whose_forecast_is_not_finite_is_refused(tmp_path: Path) -> None
     publish(tmp_path, scale=float("nan"))
 
     with pytest.raises(ArtifactRejected, match="not a finite number"):
+        fresh(tmp_path).current("default")
+
+
+def test_a_graph_of_two_outputs_is_refused(tmp_path: Path) -> None:
+    nodes = [helper.make_node("Split", ["window"], ["forecast", "more"], axis=1, num_outputs=2)]
+    graph = model_bytes(nodes, [], steps=4, outputs=("forecast", "more"), opset=18)
+    publish(tmp_path, window=4, graph=graph)
+
+    with pytest.raises(ArtifactRejected, match="one input and one output"):
+        fresh(tmp_path).current("default")
+
+
+def test_a_network_whose_first_run_fails_is_refused(tmp_path: Path) -> None:
+    # a flat series of 100 is 9 to this scaler, beyond what the network can look up
+    publish(tmp_path, scaler=levels(low=10, high=20), graph=fails_above_graph(steps=3))
+
+    with pytest.raises(ArtifactRejected, match="its first run failed"):
+        fresh(tmp_path).current("default")
+
+
+def test_a_scaler_of_another_format_is_refused(tmp_path: Path) -> None:
+    publish(tmp_path, scaler_file=b'{"kind": "robust"}')
+
+    with pytest.raises(ArtifactRejected, match=r"scaler\.json is not of this format"):
+        fresh(tmp_path).current("default")
+
+
+def test_a_model_of_other_fields_is_refused(tmp_path: Path) -> None:
+    file = publish(tmp_path) / artifact.MANIFEST
+    file.write_text(file.read_text().replace('"target": "close"', '"target": "open"'))
+
+    with pytest.raises(ArtifactRejected, match="models of one field, their target"):
+        fresh(tmp_path).current("default")
+
+
+def test_a_manifest_that_leaves_a_file_out_is_refused(tmp_path: Path) -> None:
+    file = publish(tmp_path) / artifact.MANIFEST
+    document = json.loads(file.read_text())
+    del document["files"][artifact.CARD]
+    file.write_text(json.dumps(document))
+
+    with pytest.raises(ArtifactRejected, match=r"does not list card\.md"):
+        fresh(tmp_path).current("default")
+
+
+def test_a_file_too_large_for_a_model_is_refused(tmp_path: Path) -> None:
+    with (publish(tmp_path) / artifact.GRAPH).open("r+b") as file:
+        file.truncate(artifact.MAX_BYTES + 1)
+
+    with pytest.raises(ArtifactRejected, match="larger than"):
+        fresh(tmp_path).current("default")
+
+
+def test_a_current_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
+    publish(tmp_path)
+    (tmp_path / "default" / "current").unlink()
+    (tmp_path / "default" / "current").mkdir()
+
+    with pytest.raises(ArtifactRejected, match="current cannot be read"):
         fresh(tmp_path).current("default")
 
 

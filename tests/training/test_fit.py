@@ -11,11 +11,11 @@ import pytest
 from app import artifact, store
 from app.forecast import forecast
 from app.scaling import Levels
-from tests.builders import random_walk, serving, write_csv
+from tests.builders import publish, random_walk, serving, write_csv
 from tests.training.test_recipe import GOOD
 from training import export
 from training.__main__ import main
-from training.errors import TrainingError
+from training.errors import ParityError, TrainingError
 
 
 def fit(tmp_path: Path, *arguments: str | Path) -> int:
@@ -153,8 +153,8 @@ def test_a_fit_that_diverges_says_when_and_publishes_nothing(
         pytest.param("Date,Close\n2020-01-02,1\n", None, "no column Open", id="column"),
         pytest.param("Date,Open\n2020-01-02,1\n2020-01-99,1\n", None, "line 3: ", id="date"),
         pytest.param("Date,Open\n2020-01-02,x\n", None, "line 2: 'x'", id="number"),
-        pytest.param("Date,Open\n2014-01-02,1\n", None, "too few rows", id="rows"),
-        pytest.param(None, "Date,Open\n2015-01-20,1\n", "must come after", id="overlap"),
+        pytest.param("Date,Open\n2014-01-02,1\n", None, "TRAIN.csv: too few rows", id="rows"),
+        pytest.param(None, "Date,Open\n2015-01-20,1\n", "must begin after that", id="overlap"),
     ],
 )
 def test_bad_data_is_named_and_nothing_is_published(
@@ -176,6 +176,40 @@ def test_bad_data_is_named_and_nothing_is_published(
     assert code == 2
     assert said in capsys.readouterr().err
     assert not (tmp_path / "models").exists()
+
+
+@pytest.mark.parametrize(
+    ("rows", "recipe", "said"),
+    [
+        pytest.param(5, [], "need 6, and there are 5", id="no window"),
+        pytest.param(20, [], "20 sessions are to be held out", id="nothing to fit on"),
+        pytest.param(
+            30,
+            [("epochs = 2", "epochs = 2\nvalidation_sessions = 9")],
+            "choose the epoch",
+            id="epoch",
+        ),
+    ],
+)
+def test_a_folder_with_too_few_rows_is_named(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    rows: int,
+    recipe: list[tuple[str, str]],
+    said: str,
+) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    write_csv(data / "A.csv", random_walk(rows))
+
+    code = fit(
+        tmp_path, "--recipe", small_recipe(tmp_path, *recipe), "--data", data, "--holdout", "20"
+    )
+
+    printed = capsys.readouterr().err
+    assert code == 2
+    assert f"{data}: too few rows" in printed
+    assert said in printed
 
 
 @pytest.mark.parametrize(
@@ -210,6 +244,20 @@ def test_recipes_are_listed_for_people_and_machines(capsys: pytest.CaptureFixtur
     assert "fb-lstm45     Facebook's opens" in capsys.readouterr().out
     assert main(["recipes", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["fb-lstm45"]["window"] == 40
+
+
+def test_a_model_that_forecasts_something_else_is_refused(tmp_path: Path) -> None:
+    publish(tmp_path, window=3)
+    model = store.load(tmp_path / "default" / "1", "default", 1)
+    windows = np.array([[[101.0], [102.0], [103.0]], [[110.0], [120.0], [130.0]]])
+    same = export.Parity(windows, expected=windows[:, -1, 0])
+    other = export.Parity(windows, expected=windows[:, -1, 0] * 1.0001)
+
+    same.prove(model)
+
+    assert same.worst < 1e-6
+    with pytest.raises(ParityError, match=r"differ by 1\.0e-04"):
+        other.prove(model)
 
 
 def test_a_graph_with_a_loop_is_refused() -> None:
