@@ -29,6 +29,8 @@ MAX_BYTES: Final = 64 * 2**20
 """No file of a model may be larger: a service must not be filled up by a wrong mount."""
 
 _Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+# one folder deep: a manifest must not be able to name anything outside it
+_FileName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}\.(onnx|json|md|html|png)$")]
 _Frozen = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 PriceField = Literal["open", "high", "low", "close"]
@@ -108,7 +110,7 @@ class Manifest(Draft):
     format: Literal[1] = 1
     name: Annotated[str, Field(pattern=NAME_PATTERN)]
     version: Annotated[int, Field(ge=1)]
-    files: dict[Literal["model.onnx", "scaler.json", "card.md", "report.html"], FileRecord]
+    files: dict[_FileName, FileRecord]
 
 
 @dataclass(frozen=True, slots=True)

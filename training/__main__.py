@@ -14,11 +14,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from training import experiment, recipe
+from training import experiment, gallery, recipe
 from training.errors import TrainingError, UsageError
-from training.experiment import Published
+from training.experiment import Published, Split
 from training.progress import say
 from training.publish import require_name
+from training.recipe import Recipe
 from training.report import verdict
 
 _FAILED: Final = 1
@@ -55,6 +56,31 @@ def _parser() -> argparse.ArgumentParser:
 
     recipes = commands.add_parser("recipes", help="what can be fitted")
     recipes.add_argument("--json", action="store_true", help="for machines")
+    recipes.add_argument(
+        "--run",
+        metavar="all|NAME,…",
+        help="fit those that name their data, publish each, and write recipes.md",
+    )
+    recipes.add_argument(
+        "--data",
+        type=Path,
+        metavar="DIR",
+        help="where the sources' files lie (default: data/tutorials)",
+    )
+    recipes.add_argument("--epochs", type=_positive, help="in place of each recipe's: a trial run")
+    recipes.add_argument(
+        "--seeds", type=_positive, default=1, help="fit with the seeds 1 to this; default: 1"
+    )
+    recipes.add_argument(
+        "--jobs", type=_positive, default=os.cpu_count() or 1, help="fits side by side"
+    )
+    recipes.add_argument("--models", type=Path, default=Path("models"), help="default: models")
+    recipes.add_argument(
+        "--docs",
+        type=Path,
+        metavar="DIR",
+        help="where recipes.md is written (default: docs; MODELS/.trial for a trial run)",
+    )
     recipes.set_defaults(command=_recipes)
 
     fit = commands.add_parser(
@@ -70,7 +96,11 @@ def _parser() -> argparse.ArgumentParser:
     fit.add_argument("--train", type=Path, metavar="FILE", help="a CSV file to fit on")
     fit.add_argument("--test", type=Path, metavar="FILE", help="the sessions after it, to score on")
     fit.add_argument(
-        "--data", type=Path, metavar="DIR", help="a folder of CSV files, one for each instrument"
+        "--data",
+        type=Path,
+        metavar="DIR",
+        help="a folder of CSV files, one for each instrument; for a recipe that names its files"
+        " (and without --holdout), the folder where they lie",
     )
     fit.add_argument(
         "--holdout",
@@ -95,6 +125,8 @@ def _positive(text: str) -> int:
 
 
 def _recipes(options: argparse.Namespace) -> int:
+    if options.run:
+        return _run_recipes(options)
     found = {name: recipe.load(name) for name in recipe.names()}
     if options.json:
         print(json.dumps({name: each.model_dump() for name, each in found.items()}, indent=2))
@@ -105,19 +137,52 @@ def _recipes(options: argparse.Namespace) -> int:
     return 0
 
 
+def _run_recipes(options: argparse.Namespace) -> int:
+    known = gallery.source_recipes()
+    names = known if options.run == "all" else options.run.split(",")
+    for name in names:
+        if name not in known:
+            raise UsageError(
+                f"no recipe {name!r} that names its data; there are {', '.join(known)}"
+            )
+    plan = gallery.Plan(
+        data=options.data,
+        models=options.models,
+        epochs=options.epochs,
+        seeds=options.seeds,
+        jobs=options.jobs,
+    )
+    rows = gallery.run(names, plan)
+    # a trial run must not take the place of the figures of a real one
+    trial = options.models / ".trial"
+    docs = options.docs or (trial if options.epochs else Path("docs"))
+    command = f"python -m training recipes --run {options.run} --seeds {options.seeds}"
+    if options.epochs:
+        command += f" --epochs {options.epochs}"
+    page = gallery.write(rows, docs, command)
+    print(f"published {len(names)} models in {options.models}; wrote {page}")
+    return 0
+
+
 def _fit(options: argparse.Namespace) -> int:
     chosen = recipe.load(options.recipe).with_epochs(options.epochs)
     name = options.name or chosen.name
     require_name(name)
-    if options.data and not (options.train or options.test):
-        split = experiment.split_folder(chosen, options.data, options.holdout)
-    elif options.train and options.test and not (options.data or options.holdout):
-        split = experiment.split_files(chosen, options.train, options.test)
-    else:
-        raise UsageError("give either --train FILE and --test FILE, or --data DIR")
-    published = experiment.run(chosen, split, root=options.models, name=name, seed=options.seed)
+    outcome = experiment.run(chosen, _split(chosen, options), seed=options.seed)
+    published = experiment.publish(outcome, options.models, name)
     print(json.dumps(_summary(published)) if options.json else _told(published))
     return 0
+
+
+def _split(chosen: Recipe, options: argparse.Namespace) -> Split:
+    """Find the prices: two files, a folder of instruments, or what the recipe itself names."""
+    if options.train and options.test and not (options.data or options.holdout):
+        return experiment.split_files(chosen, options.train, options.test)
+    if options.train or options.test:
+        raise UsageError("--train FILE and --test FILE go together, and without --data")
+    if options.data and (options.holdout or not chosen.data.train):
+        return experiment.split_folder(chosen, options.data, options.holdout)
+    return experiment.split_own(chosen, options.data)
 
 
 def _summary(published: Published) -> dict[str, object]:
@@ -137,7 +202,7 @@ def _told(published: Published) -> str:
         f"MAE {scores.mae:.4g} {scores.unit}, tomorrow = today {scores.naive_mae:.4g}:"
         f" {scores.mae_vs_naive:.4f} times it, over {scores.sessions:,} forecasts\n"
         f"{verdict(scores)}\n"
-        f"served and Keras's forecasts differ by at most {published.parity:.1e}\n"
+        f"served and fitted forecasts differ by at most {published.parity:.1e}\n"
         f"published {published.folder}"
     )
 

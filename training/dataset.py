@@ -25,6 +25,8 @@ class Examples:
     """(n,) the session of `nexts`, to the day."""
     instruments: NDArray[np.str_]
     """(n,)"""
+    prior_closes: Floats
+    """(n,) the close of the session before; not a number where it is not known."""
 
     def __len__(self) -> int:
         return len(self.nexts)
@@ -36,6 +38,7 @@ class Examples:
             nexts=self.nexts[chosen],
             dates=self.dates[chosen],
             instruments=self.instruments[chosen],
+            prior_closes=self.prior_closes[chosen],
         )
 
     def before(self, day: np.datetime64) -> "Examples":
@@ -69,6 +72,7 @@ def cut(prices: pd.DataFrame, window: int) -> Examples:
         nexts=np.concatenate([part.nexts for part in parts]),
         dates=np.concatenate([part.dates for part in parts]),
         instruments=np.concatenate([part.instruments for part in parts]),
+        prior_closes=np.concatenate([part.prior_closes for part in parts]),
     )
 
 
@@ -86,6 +90,7 @@ def _cut_one(instrument: str, rows: pd.DataFrame, window: int) -> Examples:
         nexts=values[window:],
         dates=days[window:],
         instruments=np.full(len(values) - window, instrument),
+        prior_closes=rows["close"].to_numpy(dtype=np.float64)[window - 1 : -1],
     )
 
 

@@ -5,21 +5,25 @@ import subprocess
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import pandas as pd
 
 from app import scaling
-from app.artifact import Draft, Scores, TrainingRange
+from app.artifact import CARD, Draft, Scores, TrainingRange
 from app.forecast import Model
-from app.scaling import Floats
+from app.scaling import Floats, Levels, Returns
 from training import dataset, report, scores, sources
+from training import publish as publishing
 from training.dataset import Examples
 from training.errors import BadData, UsageError
 from training.progress import say
-from training.publish import publish
 from training.recipe import Recipe
+from training.report import Judged
+
+if TYPE_CHECKING:
+    from training.fit import Fitted
 
 # TensorFlow's package has another name where it is the CPU build
 _LIBRARIES: Final = frozenset(
@@ -39,6 +43,24 @@ class Split:
     cutoff: np.datetime64
     """The first session that is held out for scoring."""
 
+    @property
+    def rows_before_cutoff(self) -> pd.DataFrame:
+        """The rows that fitting may know of."""
+        return self.prices.loc[self.prices["date"] < pd.Timestamp(self.cutoff)]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Outcome:
+    """A fitted network, and how it did on the held-out sessions; nothing is published yet."""
+
+    recipe: Recipe
+    split: Split
+    seed: int
+    scaler: Levels | Returns
+    fitted: "Fitted"
+    judged: Judged
+    scores: Scores
+
 
 @dataclass(frozen=True, slots=True)
 class Published:
@@ -47,7 +69,7 @@ class Published:
     model: Model
     folder: Path
     parity: float
-    """Largest relative difference between served and Keras's forecasts."""
+    """Largest relative difference between served and fitted forecasts."""
 
 
 def split_files(recipe: Recipe, training: Path, test: Path) -> Split:
@@ -66,9 +88,24 @@ def split_files(recipe: Recipe, training: Path, test: Path) -> Split:
     return _split(recipe, training, prices, examples, np.datetime64(after["date"].min(), "D"))
 
 
-def split_folder(recipe: Recipe, folder: Path, holdout_sessions: int | None) -> Split:
+def split_folder(recipe: Recipe, folder: Path, holdout_sessions: int | None = None) -> Split:
     """Hold out the last sessions of all the files in a folder."""
     prices = sources.read_folder(folder, recipe.columns)
+    return _split_last(recipe, folder, prices, holdout_sessions)
+
+
+def split_own(recipe: Recipe, folder: Path | None) -> Split:
+    """Use what the recipe's source did: files of its names in `folder`, or the series it makes."""
+    if recipe.data.generate == "sine":
+        return _split_last(recipe, Path("sine"), sources.sine(), None)
+    if folder is None or recipe.data.train is None or recipe.data.test is None:
+        raise UsageError(f"{recipe.name}: give --train FILE and --test FILE, or --data DIR")
+    return split_files(recipe, folder / recipe.data.train, folder / recipe.data.test)
+
+
+def _split_last(
+    recipe: Recipe, folder: Path, prices: pd.DataFrame, holdout_sessions: int | None
+) -> Split:
     _require_windows(recipe, folder, prices)
     examples = dataset.cut(prices, recipe.window)
     sessions = holdout_sessions or recipe.evaluation.holdout_sessions
@@ -96,22 +133,23 @@ def _split(
     recipe: Recipe, source: Path, prices: pd.DataFrame, examples: Examples, cutoff: np.datetime64
 ) -> Split:
     training, validation = examples.before(cutoff), None
-    if recipe.fit.validation_sessions:
-        start = dataset.newest_sessions(training.dates, recipe.fit.validation_sessions)
+    sessions = len(np.unique(training.dates))
+    watched = recipe.fit.validation_sessions or round(sessions * recipe.fit.validation_share)
+    if watched:
+        start = dataset.newest_sessions(training.dates, watched)
         if start is None:
             raise BadData(
                 source,
-                f"too few rows: {recipe.fit.validation_sessions} sessions are to choose the epoch,"
-                f" and there are windows for {len(np.unique(training.dates))} before {cutoff}",
+                f"too few rows: {watched} sessions are to choose the epoch,"
+                f" and there are windows for {sessions} before {cutoff}",
             )
         training, validation = training.before(start), training.since(start)
     return Split(prices, training, validation, examples.since(cutoff), cutoff)
 
 
-def run(recipe: Recipe, split: Split, *, root: Path, name: str, seed: int) -> Published:
-    """Fit, forecast the held-out sessions, export, prove and publish."""
+def run(recipe: Recipe, split: Split, *, seed: int) -> Outcome:
+    """Fit, and forecast the held-out sessions."""
     # here, not above: TensorFlow takes seconds to import, and bad data is refused before
-    from training import export  # noqa: PLC0415
     from training.fit import Pairs, fit  # noqa: PLC0415
 
     training, test = split.training, split.test
@@ -121,7 +159,7 @@ def run(recipe: Recipe, split: Split, *, root: Path, name: str, seed: int) -> Pu
         f" {training.first} to {training.last};"
         f" {len(test):,} held out, {test.first} to {test.last}"
     )
-    rows = split.prices.loc[split.prices["date"] < pd.Timestamp(split.cutoff)]
+    rows = split.rows_before_cutoff
     scaler = scaling.fit(recipe.scaler, rows["price"].to_numpy(dtype=np.float64))
 
     def pairs(examples: Examples) -> Pairs:
@@ -131,41 +169,73 @@ def run(recipe: Recipe, split: Split, *, root: Path, name: str, seed: int) -> Pu
         )
 
     validation = None if split.validation is None else pairs(split.validation)
-    network = fit(recipe, pairs(training), validation, seed=seed)
+    fitted = fit(recipe, pairs(training), validation, seed=seed)
+    outputs = fitted.outputs(scaler.inputs(test.windows))
+    expected = scaler.prices(test.windows, outputs)[:, 0]
+    panel = len(np.unique(test.instruments)) > 1
+    judged = Judged(
+        dates=test.dates,
+        actual=test.nexts,
+        expected=expected,
+        last=test.windows[:, -1, 0],
+        prior_close=_prior_closes(recipe, test),
+        instruments=test.instruments,
+        scale=scores.mase_scale(
+            rows["price"].to_numpy(dtype=np.float64),
+            rows["instrument"].to_numpy(dtype=np.str_),
+            percent=panel,
+        ),
+        losses=fitted.losses,
+    )
+    return Outcome(recipe, split, seed, scaler, fitted, judged, judge(test, expected))
 
-    expected = export.keras_prices(network, scaler, test.windows)
+
+def publish(outcome: Outcome, root: Path, name: str) -> Published:
+    """Export, prove on real windows that what is served is what was fitted, and publish."""
+    from training import export  # noqa: PLC0415 - as above
+
+    recipe, split, test = outcome.recipe, outcome.split, outcome.split.test
+    rows = split.rows_before_cutoff
     draft = Draft(
         window=recipe.window,
         fields=(recipe.target,),
         target=recipe.target,
         output="point",
         recipe=recipe.model_dump(),
-        seed=seed,
+        seed=outcome.seed,
         trained_on=TrainingRange(
             first=rows["date"].min().date(),
             last=rows["date"].max().date(),
             cutoff=dataset.as_date(split.cutoff),
-            instruments=tuple(np.unique(training.instruments).tolist()),
-            windows=len(training),
+            instruments=tuple(np.unique(split.training.instruments).tolist()),
+            windows=len(split.training),
         ),
         data_digest=sources.digest(split.prices),
-        scores=judge(test, expected),
+        scores=outcome.scores,
         created_at=datetime.now(UTC).replace(microsecond=0),
         libraries=_libraries(),
         git_commit=_git_commit(),
     )
     shown = np.linspace(0, len(test) - 1, min(len(test), _PARITY_WINDOWS)).astype(int)
-    parity = export.Parity(test.windows[shown], expected[shown])
-    model = publish(
+    parity = export.Parity(test.windows[shown], outcome.judged.expected[shown])
+    card = report.card(name, recipe, draft).encode()
+    model = publishing.publish(
         root,
         name,
         draft=draft,
-        graph=export.to_onnx(network),
-        scaler=scaler,
-        card=report.card(name, recipe, draft),
+        graph=export.to_bytes(outcome.fitted.to_onnx()),
+        scaler=outcome.scaler,
+        reports={CARD: card} | report.files(name, recipe, draft, outcome.judged, recipe.published),
         prove=parity.prove,
     )
     return Published(model, root / name / str(model.manifest.version), parity.worst)
+
+
+def _prior_closes(recipe: Recipe, test: Examples) -> Floats | None:
+    """Return the closes of the evenings before, where the model is not of the close itself."""
+    if recipe.target == "close" or not np.isfinite(test.prior_closes).all():
+        return None
+    return test.prior_closes
 
 
 def judge(test: Examples, expected: Floats) -> Scores:
@@ -183,8 +253,7 @@ def judge(test: Examples, expected: Floats) -> Scores:
     rmse, naive_rmse = scores.rmse(actual, model), scores.rmse(actual, last)
     if not naive_mae:
         raise UsageError("the held-out prices never move: there is nothing to score against")
-    errors = pd.DataFrame({"model": np.abs(actual - model), "naive": np.abs(actual - last)})
-    by_date = errors.groupby(test.dates).mean()
+    by_date = [scores.mean_by_date(test.dates, np.abs(actual - each)) for each in (model, last)]
     return Scores(
         first=test.first,
         last=test.last,
@@ -197,7 +266,7 @@ def judge(test: Examples, expected: Floats) -> Scores:
         naive_rmse=naive_rmse,
         mae_vs_naive=mae / naive_mae,
         rmse_vs_naive=rmse / naive_rmse,
-        dm_t=scores.diebold_mariano(by_date["model"].to_numpy(), by_date["naive"].to_numpy()),
+        dm_t=scores.diebold_mariano(*by_date),
     )
 
 

@@ -1,15 +1,20 @@
-"""The loop: a network, what it sees and what it should give, until it fits."""
+"""The loop: what a network sees and what it should give, until it fits."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import keras
+import onnx
 
 from app.scaling import Float32s
-from training import networks, progress
+from training import export, graph, networks, progress, scratch
 from training.errors import Diverged
-from training.recipe import Recipe
+from training.recipe import Network, Recipe, ScratchNetwork
+
+_BATCH: Final = 512
+"""Windows at once where nothing is fitted."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -20,41 +25,115 @@ class Pairs:
     targets: Float32s
 
 
-def fit(recipe: Recipe, pairs: Pairs, validation: Pairs | None, *, seed: int) -> keras.Model:
+@dataclass(frozen=True, slots=True, eq=False)
+class Fitted:
+    """A network that was fitted, whatever it was fitted with."""
+
+    outputs: Callable[[Float32s], Float32s]
+    """Maps inputs (n, steps, features) to outputs (n, 1), by the library that fitted it."""
+    to_onnx: Callable[[], onnx.ModelProto]
+    losses: dict[str, list[float]]
+    """One number an epoch: "loss", and "val_loss" where there were validation windows."""
+
+
+def fit(recipe: Recipe, pairs: Pairs, validation: Pairs | None, *, seed: int) -> Fitted:
     """
-    Fit the recipe's network; with `validation`, keep the epoch that did best on it.
+    Fit the recipe's network.
 
     Raises Diverged where the loss stops being a number, with the epoch.
     """
-    keras.utils.set_random_seed(seed)
-    _, steps, features = pairs.inputs.shape
-    network = networks.build(recipe.network, steps=steps, features=features)
-    optimizer = keras.optimizers.Adam(recipe.fit.learning_rate)
-    network.compile(optimizer=optimizer, loss=recipe.fit.loss)
     with progress.epochs(recipe.fit.epochs) as show:
 
-        def after_epoch(epoch: int, logs: dict[str, float]) -> None:
-            show(epoch + 1, logs)
-            if not math.isfinite(logs["loss"]):
+        def after_epoch(epoch: int, losses: dict[str, float]) -> None:
+            show(epoch + 1, losses)
+            if not math.isfinite(losses["loss"]):
                 raise Diverged(
-                    f"the loss is {logs['loss']} after epoch {epoch + 1}: nothing was published;"
+                    f"the loss is {losses['loss']} after epoch {epoch + 1}: nothing was published;"
                     " try a smaller learning_rate"
                 )
 
-        callbacks: list[Any] = [keras.callbacks.LambdaCallback(on_epoch_end=after_epoch)]
-        if validation is not None:
-            callbacks.append(
-                keras.callbacks.EarlyStopping(
-                    patience=recipe.fit.patience or recipe.fit.epochs, restore_best_weights=True
-                )
-            )
-        network.fit(
-            pairs.inputs,
-            pairs.targets,
-            validation_data=None if validation is None else (validation.inputs, validation.targets),
-            epochs=recipe.fit.epochs,
-            batch_size=recipe.fit.batch_size,
-            callbacks=callbacks,
-            verbose=0,
+        if isinstance(recipe.network, ScratchNetwork):
+            return _fit_scratch(recipe, recipe.network, pairs, seed=seed, after_epoch=after_epoch)
+        return _fit_keras(
+            recipe, recipe.network, pairs, validation, seed=seed, after_epoch=after_epoch
         )
-    return network
+
+
+def _fit_keras(  # noqa: PLR0913 - what a fit is made of
+    recipe: Recipe,
+    described: Network,
+    pairs: Pairs,
+    validation: Pairs | None,
+    *,
+    seed: int,
+    after_epoch: Callable[[int, dict[str, float]], None],
+) -> Fitted:
+    keras.utils.set_random_seed(seed)
+    _, steps, features = pairs.inputs.shape
+    network = networks.build(described, steps=steps, features=features)
+    network.compile(
+        optimizer=keras.optimizers.Adam(recipe.fit.learning_rate),
+        loss=recipe.fit.loss,
+        # a step is a few small products: compiled whole, and an epoch in one call, so that
+        # the time goes into them (docs/performance.md)
+        jit_compile=True,
+        steps_per_execution=math.ceil(len(pairs.inputs) / recipe.fit.batch_size),
+    )
+    callbacks: list[Any] = [keras.callbacks.LambdaCallback(on_epoch_end=after_epoch)]
+    if validation is not None and recipe.fit.patience is not None:
+        patience = recipe.fit.patience
+        callbacks.append(
+            keras.callbacks.EarlyStopping(patience=patience, restore_best_weights=True)
+        )
+    history = network.fit(
+        pairs.inputs,
+        pairs.targets,
+        validation_data=None if validation is None else (validation.inputs, validation.targets),
+        epochs=recipe.fit.epochs,
+        batch_size=recipe.fit.batch_size,
+        callbacks=callbacks,
+        verbose=0,
+    )
+
+    def to_onnx() -> onnx.ModelProto:
+        own = networks.in_keras_own_layers(network, described)
+        return graph.of_keras(network) if own is None else export.convert(own)
+
+    return Fitted(
+        outputs=lambda inputs: network.predict(inputs, batch_size=_BATCH, verbose=0),
+        to_onnx=to_onnx,
+        losses=history.history,
+    )
+
+
+def _fit_scratch(
+    recipe: Recipe,
+    described: ScratchNetwork,
+    pairs: Pairs,
+    *,
+    seed: int,
+    after_epoch: Callable[[int, dict[str, float]], None],
+) -> Fitted:
+    losses: list[float] = []
+
+    def keep(epoch: int, loss: float) -> None:
+        losses.append(2 * loss)  # the article's is half of the squared error
+        after_epoch(epoch, {"loss": losses[-1]})
+
+    weights = scratch.fit(
+        pairs.inputs,
+        pairs.targets,
+        units=described.units,
+        epochs=recipe.fit.epochs,
+        learning_rate=recipe.fit.learning_rate,
+        truncate=described.truncate,
+        clip=described.clip,
+        seed=seed,
+        after_epoch=keep,
+    )
+    steps = pairs.inputs.shape[1]
+    return Fitted(
+        outputs=lambda inputs: scratch.predict(weights, inputs),
+        to_onnx=lambda: graph.of_scratch(weights, steps=steps),
+        losses={"loss": losses},
+    )

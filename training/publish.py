@@ -7,7 +7,7 @@ At every moment the folder holds either the old version or the new one, whole.
 import contextlib
 import secrets
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from app import artifact, store
@@ -25,22 +25,23 @@ def publish(  # noqa: PLR0913 - what a published model is made of
     draft: Draft,
     graph: bytes,
     scaler: Levels | Returns,
-    card: str,
+    reports: Mapping[str, bytes],
     prove: Callable[[Model], object],
 ) -> Model:
     """
     Publish the next version of a model and make it the current one.
 
-    `prove` is given the model as the service would load it, and raises where it is not what
-    was fitted. Raises PublishError where the folder cannot take the model; whatever is
-    raised, nothing is published and `current` is what it was.
+    `reports` are files for people, the card among them. `prove` is given the model as the
+    service would load it, and raises where it is not what was fitted. Raises PublishError
+    where the folder cannot take the model; whatever is raised, nothing is published and
+    `current` is what it was.
     """
     require_name(name)
     home = root / name
     contents = {
         artifact.GRAPH: graph,
         artifact.SCALER: scaler.model_dump_json(indent=2).encode() + b"\n",
-        artifact.CARD: card.encode(),
+        **reports,
     }
     try:
         home.mkdir(parents=True, exist_ok=True)

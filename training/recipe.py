@@ -15,10 +15,11 @@ _Frozen = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
 class Network(BaseModel):
-    """Stacked LSTM layers, each followed by dropout, and one number out."""
+    """Stacked recurrent layers, each followed by dropout, and one number out."""
 
     model_config = _Frozen
 
+    kind: Literal["lstm", "bilstm", "peephole-lstm", "coupled-lstm", "gru", "rnn"]
     layers: Annotated[int, Field(ge=1, le=16)]
     units: Annotated[int, Field(ge=1, le=1024)]
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
@@ -26,8 +27,21 @@ class Network(BaseModel):
     """Where given: the output starts at 0 and stays within plus and minus this."""
 
 
+class ScratchNetwork(BaseModel):
+    """The recurrent network of training/scratch.py: sigmoid states, one number out."""
+
+    model_config = _Frozen
+
+    kind: Literal["scratch-rnn"]
+    units: Annotated[int, Field(ge=1, le=1024)]
+    truncate: Annotated[int, Field(ge=1)]
+    """Steps that an error is carried back."""
+    clip: Annotated[float, Field(gt=0)]
+    """The largest element of a gradient, either way."""
+
+
 class Fit(BaseModel):
-    """How the network is fitted: Adam, and the newest sessions choose the epoch if asked to."""
+    """How the network is fitted: by Adam, or by plain gradient descent if it is from scratch."""
 
     model_config = _Frozen
 
@@ -36,7 +50,9 @@ class Fit(BaseModel):
     batch_size: Annotated[int, Field(ge=1)]
     learning_rate: Annotated[float, Field(gt=0)] = 0.001
     validation_sessions: Annotated[int, Field(ge=0)] = 0
-    """The newest sessions of the training rows, kept from fitting to choose the epoch."""
+    """The newest sessions of the training rows, kept from fitting to watch the loss on."""
+    validation_share: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """The same as a share of the windows of a single instrument."""
     patience: Annotated[int, Field(ge=1)] | None = None
     """Stop after so many epochs without a better validation loss, and go back to the best."""
 
@@ -49,6 +65,16 @@ class Evaluation(BaseModel):
     holdout_sessions: Annotated[int, Field(ge=1)] = 252
 
 
+class Data(BaseModel):
+    """What the source fitted and tested on: two files by name, or a series that needs none."""
+
+    model_config = _Frozen
+
+    train: str | None = None
+    test: str | None = None
+    generate: Literal["sine"] | None = None
+
+
 class Recipe(BaseModel):
     """One file of training/recipes."""
 
@@ -58,13 +84,17 @@ class Recipe(BaseModel):
     """That of its file; a model is called so where nothing else is said."""
     title: str
     source: str
+    """Where it was published."""
+    published: dict[str, str] = {}
+    """The figures that its source published, by name."""
+    data: Data = Data()
     target: PriceField
     columns: Annotated[list[str], Field(min_length=1)]
     """The CSV column of the target; the first that a file has."""
     window: Annotated[int, Field(ge=2, le=10_000)]
     """Sessions that the network looks back on."""
     scaler: ScalerKind
-    network: Network
+    network: Annotated[Network | ScratchNetwork, Field(discriminator="kind")]
     fit: Fit
     evaluation: Evaluation = Evaluation()
 
@@ -94,5 +124,8 @@ def load(name: str) -> Recipe:
         raise BadRecipe(f"{path}: not TOML: {error}") from None
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        key = ".".join(str(part) for part in first["loc"])
+        # of ("network", "gru", "units") the middle is the kind, not a key
+        tagged = first["loc"][0] == "network"
+        parts = [part for place, part in enumerate(first["loc"]) if not (tagged and place == 1)]
+        key = ".".join(map(str, parts))
         raise BadRecipe(f"{path}: {key} = {first['input']!r}: {first['msg']}") from None

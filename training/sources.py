@@ -1,4 +1,4 @@
-"""CSV files -> one tidy frame of prices: instrument, date, price; oldest first."""
+"""CSV files -> one tidy frame of prices: instrument, date, price, close; oldest first."""
 
 import hashlib
 from collections.abc import Sequence
@@ -19,7 +19,8 @@ def read_csv(path: Path, columns: Sequence[str]) -> pd.DataFrame:
     Read one instrument: a `Date` column and the first of `columns` that the file has.
 
     Dates are ISO, M/D/YY or D-Mon-YY, one kind a file, newest or oldest first. Names are
-    matched without regard to case, spaces and underscores; other columns are ignored.
+    matched without regard to case, spaces and underscores; other columns are ignored, but for
+    `Close`, which a forecast of anything else is held against.
     Raises BadData with the file, the line and the reason.
     """
     rows = _rows(path)
@@ -37,6 +38,7 @@ def read_csv(path: Path, columns: Sequence[str]) -> pd.DataFrame:
             "instrument": path.stem,
             "date": _dates(path, rows[by_name["date"]]),
             "price": _prices(path, rows[column]),
+            "close": _prices(path, rows[by_name["close"]]) if "close" in by_name else np.nan,
         }
     )
     _refuse(path, prices["date"].duplicated(), rows[by_name["date"]], "comes twice")
@@ -53,6 +55,17 @@ def read_folder(folder: Path, columns: Sequence[str]) -> pd.DataFrame:
             f" such as Date,Open,High,Low,Close,Volume, and at least Date and {columns[-1]}",
         )
     return pd.concat([read_csv(path, columns) for path in paths], ignore_index=True)
+
+
+def sine(points: int = 200) -> pd.DataFrame:
+    """
+    Return the from-scratch article's series, sin(0), sin(1) and so on, lifted by 10.
+
+    Prices are above zero; what is lifted is scaled away again, and errors stay those of a sine.
+    """
+    values = 10 + np.sin(np.arange(points, dtype=np.float64))
+    days = pd.date_range("2000-01-01", periods=points)
+    return pd.DataFrame({"instrument": "sine", "date": days, "price": values, "close": np.nan})
 
 
 def digest(prices: pd.DataFrame) -> str:

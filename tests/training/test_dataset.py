@@ -16,6 +16,7 @@ def tidy(*series: tuple[str, int], first: str = "2020-01-01") -> pd.DataFrame:
                     "instrument": name,
                     "date": pd.date_range(first, periods=rows),
                     "price": random_walk(rows, seed=len(name) + rows),
+                    "close": np.arange(rows, dtype=np.float64),
                 }
             )
             for name, rows in series
@@ -41,6 +42,8 @@ def test_windows_are_those_of_a_plain_loop() -> None:
         )
     ] == expected
     assert str(cut.dates[0]) == "2020-01-06"
+    # the close of the session before the one forecast
+    assert cut.prior_closes.tolist() == [*range(4, 11), *range(4, 8)]
 
 
 def test_1258_rows_give_1218_windows_of_40() -> None:

@@ -241,7 +241,7 @@ def test_wrong_options_are_exit_2_and_help_is_0(capsys: pytest.CaptureFixture[st
 
 def test_recipes_are_listed_for_people_and_machines(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["recipes"]) == 0
-    assert "fb-lstm45     Facebook's opens" in capsys.readouterr().out
+    assert "fb-lstm45            Facebook's opens" in capsys.readouterr().out
     assert main(["recipes", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["fb-lstm45"]["window"] == 40
 

@@ -18,7 +18,7 @@ def publish_one(root: Path, name: str = "m", **changes: object) -> Model:
         "draft": draft(),
         "graph": last_value_graph(steps=3),
         "scaler": levels(),
-        "card": "# m",
+        "reports": {artifact.CARD: b"# m", "loss.png": b"a picture"},
         "prove": lambda _: None,
     }
     return publish(root, name, **(parts | changes))  # type: ignore[arg-type]
@@ -36,6 +36,7 @@ def test_versions_count_up_and_the_newest_is_current(tmp_path: Path) -> None:
     assert store.load(tmp_path / "m" / "1", "m", 1).manifest == first.manifest
     assert listing(tmp_path / "m" / "2") == [
         "card.md",
+        "loss.png",
         "manifest.json",
         "model.onnx",
         "scaler.json",

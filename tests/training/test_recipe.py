@@ -6,6 +6,7 @@ import pytest
 
 from training import recipe
 from training.errors import BadRecipe
+from training.recipe import Network
 
 GOOD = """
 title = "t"
@@ -15,6 +16,7 @@ columns = ["Open"]
 window = 5
 scaler = "minmax"
 [network]
+kind = "lstm"
 layers = 1
 units = 4
 [fit]
@@ -28,7 +30,7 @@ def test_the_guides_recipe_is_the_guides() -> None:
     fb = recipe.load("fb-lstm45")
 
     assert (fb.window, fb.target, fb.columns, fb.scaler) == (40, "open", ["Open"], "minmax")
-    assert (fb.network.layers, fb.network.units, fb.network.dropout) == (4, 45, 0.2)
+    assert fb.network == Network(kind="lstm", layers=4, units=45, dropout=0.2)
     assert (fb.fit.loss, fb.fit.epochs, fb.fit.batch_size) == ("mse", 100, 32)
     assert fb.fit.learning_rate == 0.001
 
@@ -57,6 +59,8 @@ def test_a_recipe_may_lie_anywhere_and_is_called_like_its_file(tmp_path: Path) -
         (("units = 4", "units = 4\nunit = 4"), "network.unit = 4: Extra inputs"),
         (('"minmax"', '"robust"'), "scaler = 'robust': Input should be 'minmax'"),
         (("layers = 1", ""), "network.layers"),
+        (('"lstm"', '"transformer"'), "network = {'kind': 'transformer'"),
+        (("units = 4", "units = 0"), "network.units = 0: Input should be greater than or equal"),
         (("window = 5", "window ="), "not TOML"),
     ],
 )
@@ -74,7 +78,7 @@ def test_what_is_wrong_is_said_with_key_and_value(
 
 
 def test_unknown_recipes_are_answered_with_the_known_ones(tmp_path: Path) -> None:
-    with pytest.raises(BadRecipe, match="there are fb-lstm45, global-close"):
+    with pytest.raises(BadRecipe, match=r"there are amzn-lstm100, amzn-lstm50, .*tata-rnn5"):
         recipe.load("fb")
     with pytest.raises(BadRecipe, match="No such file"):
         recipe.load(str(tmp_path / "missing.toml"))

@@ -22,7 +22,7 @@ def test_dates_of_three_kinds_in_both_orders_read_the_same(
 
     read = sources.read_csv(path, ["Open"])
 
-    assert list(read.columns) == ["instrument", "date", "price"]
+    assert list(read.columns) == ["instrument", "date", "price", "close"]
     assert read["price"].tolist() == prices.tolist()
     assert read["date"].is_monotonic_increasing
     assert str(read["date"].iloc[0].date()) == "2020-01-01"
@@ -47,6 +47,26 @@ def test_the_first_column_that_the_file_has_is_read(tmp_path: Path) -> None:
 
     assert sources.read_csv(path, ["Adj Close", "Close"])["price"].tolist() == [1]
     assert sources.read_csv(path, ["Settle", "Close"])["price"].tolist() == [2]
+
+
+def test_the_close_is_read_beside_what_is_forecast_where_there_is_one(tmp_path: Path) -> None:
+    path = tmp_path / "A.csv"
+    path.write_text("Date,Open,Close\n2020-01-03,3,4\n2020-01-02,1,2\n")
+
+    read = sources.read_csv(path, ["Open"])
+
+    assert (read["price"].tolist(), read["close"].tolist()) == ([1, 3], [2, 4])
+    path.write_text("Date,Open,Close\n2020-01-03,3,x\n")
+    with pytest.raises(BadData, match="line 2: 'x' is not a number"):
+        sources.read_csv(path, ["Open"])
+
+
+def test_the_sine_is_the_articles_above_zero() -> None:
+    made = sources.sine()
+
+    assert len(made) == 200
+    assert (made["price"] - 10).tolist() == pytest.approx(np.sin(np.arange(200)).tolist())
+    assert made["price"].min() > 0
 
 
 def test_a_byte_order_mark_blank_lines_and_an_unnamed_column_do_no_harm(tmp_path: Path) -> None:
