@@ -105,6 +105,9 @@ class Recipe(BaseModel):
         return self.model_copy(update={"fit": self.fit.model_copy(update={"epochs": epochs})})
 
 
+_SECTIONS: Final = {"data": Data, "fit": Fit, "evaluation": Evaluation}
+
+
 def names() -> list[str]:
     """Return the names of the recipes that come with the project."""
     return sorted(path.stem for path in _FOLDER.glob("*.toml"))
@@ -123,9 +126,21 @@ def load(name: str) -> Recipe:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise BadRecipe(f"{path}: not TOML: {error}") from None
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
+        raise BadRecipe(f"{path}: {_fault(error)}") from None
+
+
+def _fault(error: ValidationError) -> str:
+    """Name the first key at fault, its value, and what is allowed."""
+    first = error.errors(include_url=False)[0]
+    section, *rest = first["loc"]
+    allowed: type[BaseModel] = _SECTIONS.get(str(section), Recipe) if rest else Recipe
+    if section == "network" and len(rest) > 1:
         # of ("network", "gru", "units") the middle is the kind, not a key
-        tagged = first["loc"][0] == "network"
-        parts = [part for place, part in enumerate(first["loc"]) if not (tagged and place == 1)]
-        key = ".".join(map(str, parts))
-        raise BadRecipe(f"{path}: {key} = {first['input']!r}: {first['msg']}") from None
+        allowed = ScratchNetwork if rest[0] == "scratch-rnn" else Network
+        rest = rest[1:]
+    key, said = ".".join(map(str, [section, *rest])), first["msg"]
+    if first["type"] == "missing":
+        return f"{key} is missing"
+    if first["type"] == "extra_forbidden":
+        said = f"not known here; known are {', '.join(allowed.model_fields)}"
+    return f"{key} = {first['input']!r}: {said}"

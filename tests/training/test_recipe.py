@@ -56,11 +56,20 @@ def test_a_recipe_may_lie_anywhere_and_is_called_like_its_file(tmp_path: Path) -
     [
         (("window = 5", "window = 1"), "window = 1: Input should be greater than or equal to 2"),
         (("window = 5", 'window = "5"'), "window = '5': Input should be a valid integer"),
-        (("units = 4", "units = 4\nunit = 4"), "network.unit = 4: Extra inputs"),
+        (
+            ("units = 4", "units = 4\nunit = 4"),
+            "network.unit = 4: not known here; known are kind, layers, units, dropout, correction",
+        ),
         (('"minmax"', '"robust"'), "scaler = 'robust': Input should be 'minmax'"),
-        (("layers = 1", ""), "network.layers"),
+        (("layers = 1", ""), "network.layers is missing"),
         (('"lstm"', '"transformer"'), "network = {'kind': 'transformer'"),
         (("units = 4", "units = 0"), "network.units = 0: Input should be greater than or equal"),
+        (
+            ("window = 5", "window = 5\nwindows = 5"),
+            "windows = 5: not known here; known are name, title",
+        ),
+        (("epochs = 2", "epochs = 2\nepoch = 2"), "fit.epoch = 2: not known here; known are loss"),
+        (('"lstm"', '"scratch-rnn"'), "network.truncate is missing"),
         (("window = 5", "window ="), "not TOML"),
     ],
 )
