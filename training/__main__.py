@@ -69,7 +69,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     recipes.add_argument("--epochs", type=_positive, help="in place of each recipe's: a trial run")
     recipes.add_argument(
-        "--seeds", type=_positive, default=1, help="fit with the seeds 1 to this; default: 1"
+        "--seeds",
+        type=_positive,
+        help="fit with the seeds 1 to this (default: as many as each recipe says; 1 for a trial)",
     )
     recipes.add_argument(
         "--jobs", type=_positive, default=os.cpu_count() or 1, help="fits side by side"
@@ -149,17 +151,21 @@ def _run_recipes(options: argparse.Namespace) -> int:
         data=options.data,
         models=options.models,
         epochs=options.epochs,
-        seeds=options.seeds,
+        seeds=options.seeds or (1 if options.epochs else None),
         jobs=options.jobs,
     )
-    rows = gallery.run(names, plan)
     # a trial run must not take the place of the figures of a real one
     trial = options.models / ".trial"
     docs = options.docs or (trial if options.epochs else Path("docs"))
-    command = f"python -m training recipes --run {options.run} --seeds {options.seeds}"
-    if options.epochs:
-        command += f" --epochs {options.epochs}"
-    page = gallery.write(rows, docs, command)
+    command = f"python -m training recipes --run {options.run}"
+    for option in ("epochs", "seeds"):
+        if getattr(options, option):
+            command += f" --{option} {getattr(options, option)}"
+    page, rows = docs / "recipes.md", []
+    for row in gallery.run(names, plan):
+        rows.append(row)
+        # again after each: a long run that is ended has written what it had
+        gallery.write(rows, page, command)
     print(f"published {len(names)} models in {options.models}; wrote {page}")
     return 0
 

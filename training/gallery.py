@@ -9,7 +9,7 @@ import contextlib
 import io
 import multiprocessing
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -26,7 +26,7 @@ _FOLDERS: Final = (Path("data/tutorials"), Path("../shared/data/tutorials"))
 
 
 _HEADER: Final = (
-    "| recipe | its source published | MAE | range over seeds | tomorrow = today | prior close"
+    "| recipe | its source published | MAE | range, seeds | tomorrow = today | prior close"
     " | times tomorrow = today | RMSE | loss, first and last epoch | fit, s |"
 )
 
@@ -39,8 +39,8 @@ class Plan:
     models: Path
     epochs: int | None
     """In place of each recipe's own."""
-    seeds: int
-    """Each recipe is fitted with the seeds 1 to this; the first is published."""
+    seeds: int | None
+    """Each recipe is fitted with the seeds 1 to this, or its own; the first is published."""
     jobs: int
     """Fits side by side, each in a process of its own."""
 
@@ -71,18 +71,26 @@ def source_recipes() -> list[str]:
     return [each.name for each in loaded if each.data.train or each.data.generate]
 
 
-def run(names: Sequence[str], plan: Plan) -> list[Row]:
+def run(names: Sequence[str], plan: Plan) -> Iterator[Row]:
     """
-    Fit, publish and serve recipes by name, the longest first, several at a time.
+    Fit recipes by name, several at a time, publish each, and give each as it is done.
 
     Raises UsageError where a file is missing, before anything is fitted, and TrainingError
     with the names of the recipes that failed, when all the others are done.
     """
     folder = plan.data or next((each for each in _FOLDERS if each.is_dir()), None)
+    seeds = {}
     for name in names:
-        experiment.split_own(recipe.load(name), folder)
-    work = [(name, seed) for seed in range(1, plan.seeds + 1) for name in names]
-    rows: list[Row] = []
+        chosen = recipe.load(name)
+        experiment.split_own(chosen, folder)
+        seeds[name] = plan.seeds or chosen.evaluation.seeds
+    # the first seed of every recipe before the second of any
+    work = [
+        (name, seed)
+        for seed in range(1, max(seeds.values()) + 1)
+        for name in names
+        if seed <= seeds[name]
+    ]
     failed: list[str] = []
     # processes that begin anew: TensorFlow does not survive a fork
     context = multiprocessing.get_context("spawn")
@@ -99,14 +107,13 @@ def run(names: Sequence[str], plan: Plan) -> list[Row]:
             except TrainingError as error:
                 failed.append(f"{name} (seed {seed}): {error}")
                 continue
-            rows.append(row)
             say(
                 f"{done}/{len(work)} {name}, seed {seed}: MAE {row.mae:.4g},"
                 f" tomorrow = today {row.naive_mae:.4g}; {row.seconds:.0f} s"
             )
+            yield row
     if failed:
         raise TrainingError("; ".join(failed))
-    return rows
 
 
 def _begin(jobs: int) -> None:
@@ -146,20 +153,17 @@ def _fit_one(name: str, seed: int, folder: Path | None, plan: Plan) -> Row:
     )
 
 
-def write(rows: Sequence[Row], docs: Path, command: str) -> Path:
-    """Write recipes.md and a picture of each recipe; return the page's path."""
-    pictures = docs / "recipes"
+def write(rows: Sequence[Row], page: Path, command: str) -> None:
+    """Write the page, and a picture of each recipe into the folder `recipes` beside it."""
+    pictures = page.parent / "recipes"
     pictures.mkdir(parents=True, exist_ok=True)
     first = sorted((row for row in rows if row.seed == 1), key=lambda row: row.recipe.name)
     for row in first:
         (pictures / f"{row.recipe.name}.png").write_bytes(row.picture)
-    page = docs / "recipes.md"
     page.write_text(_page(rows, first, command), encoding="utf-8")
-    return page
 
 
 def _page(rows: Sequence[Row], first: Sequence[Row], command: str) -> str:
-    seeds = max(row.seed for row in rows)
     table = [_HEADER, "|---" * _HEADER.count(" | ") + "|---|"]
     sections = []
     for row in first:
@@ -168,7 +172,7 @@ def _page(rows: Sequence[Row], first: Sequence[Row], command: str) -> str:
         prior = "" if row.prior_close_mae is None else f"{row.prior_close_mae:.2f}"
         table.append(
             f"| [`{row.recipe.name}`](#{row.recipe.name}) | {published} | {row.mae:.4g}"
-            f" | {min(maes):.4g} to {max(maes):.4g} | {row.naive_mae:.4g} | {prior}"
+            f" | {_range(maes)} | {row.naive_mae:.4g} | {prior}"
             f" | {row.mae / row.naive_mae:.2f} | {row.rmse:.4g}"
             f" | {row.losses[0]:.4f}, {row.losses[1]:.4f} | {row.seconds:.0f} |"
         )
@@ -192,8 +196,14 @@ def _page(rows: Sequence[Row], first: Sequence[Row], command: str) -> str:
         " (tomorrow = today), and the close of the evening before, which anyone has by the time"
         " that the next open is asked for.\n"
         f"Written by `{command}`; MAE, RMSE and pictures are those of seed 1, the range is that of"
-        f" seeds 1 to {seeds}, in the unit of the prices.\n\n"
+        " so many seeds from 1, in the unit of the prices.\n\n"
         f"Of {len(first)} recipes, {worse} do worse than tomorrow = today (median over the seeds)."
         "\nThe pictures show why: the forecast is a smoothed copy of the days before, one day"
         " late.\n\n" + "\n".join(table) + "\n\n" + "\n".join(sections)
     )
+
+
+def _range(maes: Sequence[float]) -> str:
+    if len(maes) == 1:
+        return ""
+    return f"{min(maes):.4g} to {max(maes):.4g}, {len(maes)}"

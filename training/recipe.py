@@ -63,6 +63,8 @@ class Evaluation(BaseModel):
     model_config = _Frozen
 
     holdout_sessions: Annotated[int, Field(ge=1)] = 252
+    seeds: Annotated[int, Field(ge=1)] = 1
+    """How many seeds it is fitted with beside its source's figures: one proves little."""
 
 
 class Data(BaseModel):
@@ -105,7 +107,7 @@ class Recipe(BaseModel):
         return self.model_copy(update={"fit": self.fit.model_copy(update={"epochs": epochs})})
 
 
-_SECTIONS: Final = {"data": Data, "fit": Fit, "evaluation": Evaluation}
+_SECTIONS: Final[dict[str, type[BaseModel]]] = {"data": Data, "fit": Fit, "evaluation": Evaluation}
 
 
 def names() -> list[str]:

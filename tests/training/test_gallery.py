@@ -62,7 +62,7 @@ def test_chosen_recipes_are_fitted_published_served_and_written_up(
     assert pictures == ["sine-rnn100.png", "tata-rnn5.png"]
     assert all((models / ".trial" / "recipes" / name).stat().st_size < 40_000 for name in pictures)
     assert "| MAE 5.82, MSE 53.03 |" in page
-    assert "--seeds 2 --epochs 2`" in page
+    assert "--epochs 2 --seeds 2`" in page
     with serving(models) as client:
         ready = client.get("/readyz").json()
         sine = (10 + np.sin(np.arange(150, 200))).tolist()
