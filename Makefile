@@ -2,7 +2,7 @@
 # make test   the whole environment, then formatting, lint, types, contracts and every test
 # make e2e    the containers, with a Docker engine; see docker-compose.yml
 # make bench  measure this machine
-# make fmt lint lock clean
+# make fmt lint bench-fitting lock clean
 
 PORT ?= 8000
 HOST ?= 127.0.0.1
@@ -18,7 +18,7 @@ PYTHON := $(shell for python in python3 python3.13 python3.12 python3.11 python;
 SERVE := .venv-serve
 DEV := .venv
 
-.PHONY: run test lint fmt e2e bench lock clean python
+.PHONY: run test lint fmt e2e bench bench-fitting lock clean python
 
 run: $(SERVE)/installed
 	@echo "nextday answers at http://$(HOST):$(PORT), its documentation is at /docs. Try:"
@@ -45,6 +45,13 @@ e2e: $(DEV)/installed
 
 bench: $(DEV)/installed $(SERVE)/installed
 	$(DEV)/bin/python -m benchmarks.start --service $(SERVE)/bin/python
+
+# beside PyTorch, which has an environment of its own; about half an hour
+bench-fitting: $(DEV)/installed
+	test -e .venv-torch/bin/python || "$(PYTHON)" -m venv .venv-torch
+	.venv-torch/bin/python -m pip install --quiet torch==2.13.0 numpy
+	$(DEV)/bin/python -m benchmarks.fitting --torch .venv-torch/bin/python
+	$(DEV)/bin/python -m benchmarks.nodes
 
 # the locks name versions and hashes, never where they are from
 lock: $(DEV)/installed

@@ -26,8 +26,9 @@ _FOLDERS: Final = (Path("data/tutorials"), Path("../shared/data/tutorials"))
 
 
 _HEADER: Final = (
-    "| recipe | its source published | MAE | range, seeds | tomorrow = today | prior close"
-    " | times tomorrow = today | RMSE | loss, first and last epoch | fit, s |"
+    "| recipe | its source published | Keras's own layers | MAE | range, seeds"
+    " | tomorrow = today | prior close | times tomorrow = today | RMSE"
+    " | loss, first and last epoch | fit, s |"
 )
 
 
@@ -169,18 +170,18 @@ def _page(rows: Sequence[Row], first: Sequence[Row], command: str) -> str:
     for row in first:
         maes = [each.mae for each in rows if each.recipe.name == row.recipe.name]
         published = ", ".join(f"{name} {value}" for name, value in row.recipe.published.items())
+        reference = row.recipe.keras_mae or ""
         prior = "" if row.prior_close_mae is None else f"{row.prior_close_mae:.2f}"
         table.append(
-            f"| [`{row.recipe.name}`](#{row.recipe.name}) | {published} | {row.mae:.4g}"
-            f" | {_range(maes)} | {row.naive_mae:.4g} | {prior}"
+            f"| [`{row.recipe.name}`](#{row.recipe.name}) | {published} | {reference}"
+            f" | {row.mae:.4g} | {_range(maes)} | {row.naive_mae:.4g} | {prior}"
             f" | {row.mae / row.naive_mae:.2f} | {row.rmse:.4g}"
             f" | {row.losses[0]:.4f}, {row.losses[1]:.4f} | {row.seconds:.0f} |"
         )
         sections.append(
             f"## {row.recipe.name}\n\n"
             f"{row.recipe.title}.\n{row.recipe.source}.\n"
-            f"{row.sessions} sessions to test on: far too few to rank models by.\n"
-            f"{row.lagging}\n\n"
+            f"{_length(row)}{row.lagging}\n\n"
             f"![Actual prices, the forecast and tomorrow = today](recipes/{row.recipe.name}.png)\n"
         )
     worse = sum(
@@ -196,11 +197,18 @@ def _page(rows: Sequence[Row], first: Sequence[Row], command: str) -> str:
         " (tomorrow = today), and the close of the evening before, which anyone has by the time"
         " that the next open is asked for.\n"
         f"Written by `{command}`; MAE, RMSE and pictures are those of seed 1, the range is that of"
-        " so many seeds from 1, in the unit of the prices.\n\n"
+        " so many seeds from 1, in the unit of the prices. The column of Keras's own layers has the"
+        " MAE of one run of the same recipe in them, seed 1.\n\n"
         f"Of {len(first)} recipes, {worse} do worse than tomorrow = today (median over the seeds)."
         "\nThe pictures show why: the forecast is a smoothed copy of the days before, one day"
         " late.\n\n" + "\n".join(table) + "\n\n" + "\n".join(sections)
     )
+
+
+def _length(row: Row) -> str:
+    if row.recipe.data.generate:
+        return "No prices: what comes next can be known.\n"
+    return f"{row.sessions} sessions to test on: far too few to rank models by.\n"
 
 
 def _range(maes: Sequence[float]) -> str:

@@ -12,6 +12,8 @@ _Body = TypeVar("_Body", bound=BaseModel)
 _MAX_PART: Final = 40
 """Characters of a member's name in a message: ours are shorter, a caller's may not be."""
 
+_MAX_DIGITS: Final = 18
+
 
 async def read(request: Request, limit: int) -> bytes:
     """
@@ -25,7 +27,8 @@ async def read(request: Request, limit: int) -> bytes:
     if request.headers.get("content-encoding", "identity") != "identity":
         raise WrongMediaType("send the body without Content-Encoding")
     announced = request.headers.get("content-length", "0")
-    if announced.isdecimal() and int(announced) > limit:
+    # by its length first: a number of thousands of digits cannot be read
+    if announced.isdecimal() and (len(announced) > _MAX_DIGITS or int(announced) > limit):
         raise BodyTooLarge(limit)
     body = bytearray()
     async for chunk in request.stream():

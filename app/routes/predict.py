@@ -12,6 +12,7 @@ from app.forecast import Model, forecast, forecast_one, newest_window
 from app.problems import documented, kind_of
 from app.routes import body
 from app.routes.state import TheSettings, TheStore
+from app.scaling import Floats
 from app.schemas import (
     BATCH_EXAMPLES,
     PREDICT_EXAMPLES,
@@ -102,25 +103,34 @@ def _answer_batch(store: Store, content: bytes) -> str:
         model = store.current(question.model)
     else:
         model = store.pinned(question.model, question.version)
-    count = len(question.windows)
-    windows = np.ones((count, model.manifest.window, len(model.manifest.fields)))
+    rows: list[Floats] = []
+    places: list[int] = []
     faults: dict[int, BadInput] = {}
     for index, prices in enumerate(question.windows):
         try:
-            windows[index] = _window(prices, model.manifest.window)
+            rows.append(_window(prices, model.manifest.window))
         except BadInput as fault:
             faults[index] = fault
-    forecasts = forecast(model, windows)
-    for index in np.flatnonzero(~forecasts.usable).tolist():
-        faults.setdefault(index, Unforecastable("the moves in this window are too large"))
-    good = np.array([index not in faults for index in range(count)], dtype=np.bool_)
-    outside = int((forecasts.outside & good).sum())
+        else:
+            places.append(index)
+    predictions: list[float | None] = [None] * len(question.windows)
+    last_prices: list[float | None] = predictions.copy()
+    outside = 0
+    if rows:
+        forecasts = forecast(model, np.stack(rows))
+        outside = int((forecasts.outside & forecasts.usable).sum())
+        for row, index in enumerate(places):
+            if forecasts.usable[row]:
+                predictions[index] = float(forecasts.predictions[row])
+                last_prices[index] = float(forecasts.last_prices[row])
+            else:
+                faults[index] = Unforecastable("the moves in this window are too large")
     answer = BatchResponse(
         model=model.manifest.name,
         version=model.manifest.version,
         target=model.manifest.target,
-        predictions=_column(forecasts.predictions, faults),
-        last_prices=_column(forecasts.last_prices, faults),
+        predictions=predictions,
+        last_prices=last_prices,
         intervals={},
         skill=Skill.of(model.manifest.scores),
         warnings=_warnings(model, outside=outside, levels=question.levels),
@@ -132,16 +142,12 @@ def _answer_batch(store: Store, content: bytes) -> str:
     return answer.model_dump_json()
 
 
-def _window(prices: Any, sessions: int) -> np.ndarray[Any, np.dtype[np.float64]]:  # noqa: ANN401
+def _window(prices: Any, sessions: int) -> Floats:  # noqa: ANN401 - whatever was posted
     try:
         item = Window.model_validate({"prices": prices})
     except ValidationError as error:
         raise body.bad_input(error) from None
     return newest_window(item.prices, sessions)
-
-
-def _column(values: np.ndarray[Any, Any], faults: dict[int, BadInput]) -> list[float | None]:
-    return [None if index in faults else value for index, value in enumerate(values.tolist())]
 
 
 def _warnings(model: Model, *, outside: int, levels: list[float] | None) -> list[Warning_]:

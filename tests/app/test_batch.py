@@ -84,9 +84,12 @@ def test_no_windows_are_no_forecasts(tmp_path: Path) -> None:
     publish(tmp_path)
 
     with serving(tmp_path) as client:
-        answer = client.post("/predict/batch", json={"windows": []}).json()
+        none = client.post("/predict/batch", json={"windows": []}).json()
+        none_good = client.post("/predict/batch", json={"windows": [[1], [2]]}).json()
 
-    assert (answer["predictions"], answer["errors"]) == ([], [])
+    assert (none["predictions"], none["errors"]) == ([], [])
+    assert none_good["predictions"] == none_good["last_prices"] == [None, None]
+    assert len(none_good["errors"]) == 2
 
 
 def test_ten_thousand_windows_are_taken_and_one_more_is_not(tmp_path: Path) -> None:

@@ -185,8 +185,13 @@ def test_a_body_beyond_the_cap_is_refused_announced_or_not(tmp_path: Path) -> No
         announced = client.post("/predict", content=body + b" ", headers=headers)
         streamed = client.post("/predict", content=iter([body, b" "]), headers=headers)
 
+        absurd = client.post(
+            "/predict", content=body, headers=headers | {"Content-Length": "9" * 5000}
+        )
+
     assert fits.status_code == 200
     assert_problem(announced, 413, "body_too_large")
+    assert_problem(absurd, 413, "body_too_large")
     assert_problem(streamed, 413, "body_too_large")
 
 

@@ -25,6 +25,8 @@ epochs = 2
 batch_size = 8
 """
 
+SCRATCH = 'kind = "scratch-rnn"\nunits = 4\ntruncate = 5\nclip = 10.0'
+
 
 def test_the_guides_recipe_is_the_guides() -> None:
     fb = recipe.load("fb-lstm45")
@@ -70,6 +72,10 @@ def test_a_recipe_may_lie_anywhere_and_is_called_like_its_file(tmp_path: Path) -
         ),
         (("epochs = 2", "epochs = 2\nepoch = 2"), "fit.epoch = 2: not known here; known are loss"),
         (('"lstm"', '"scratch-rnn"'), "network.truncate is missing"),
+        (
+            ('kind = "lstm"\nlayers = 1\nunits = 4', SCRATCH),
+            'a scratch-rnn is fitted with loss = "mse" and batch_size = 1',
+        ),
         (("window = 5", "window ="), "not TOML"),
     ],
 )
