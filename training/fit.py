@@ -68,6 +68,8 @@ def _fit_keras(  # noqa: PLR0913 - what a fit is made of
     seed: int,
     after_epoch: Callable[[int, dict[str, float]], None],
 ) -> Fitted:
+    # what an earlier fit of this process left behind would pile up
+    keras.utils.clear_session()
     keras.utils.set_random_seed(seed)
     _, steps, features = pairs.inputs.shape
     network = networks.build(described, steps=steps, features=features)

@@ -121,6 +121,8 @@ def _begin(jobs: int) -> None:
     """Give each of several fits one thread: those of one fit would only wait for the others'."""
     import tensorflow as tf  # noqa: PLC0415 - in the process that fits, never in the one that asks
 
+    # one process makes many networks: TensorFlow would advise against it each time
+    tf.get_logger().setLevel("ERROR")
     if jobs > 1:
         tf.config.threading.set_intra_op_parallelism_threads(1)
         tf.config.threading.set_inter_op_parallelism_threads(1)

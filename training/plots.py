@@ -70,7 +70,7 @@ def thumbnail(judged: "Judged") -> bytes:
     """Draw actual, forecast and naive prices small, for documents: under 40 kB."""
     figure, axes = _figure(width=4.8, height=2.4)
     _draw_prices(axes, judged, newest(judged), ticks=3)
-    return _png(figure, axes, dots=90)
+    return _png(figure, axes, dots=80)
 
 
 def newest(judged: "Judged") -> Bools:
