@@ -34,12 +34,14 @@ def main() -> None:
     parser.add_argument("--torch", help="a Python that has torch and numpy; left out without one")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--epochs", type=int, default=100)
+    parser.add_argument("--sides", default=";".join(_SIDES), help="those to run, separated by ';'")
     parser.add_argument("--side", choices=_SIDES, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.side:
         print(json.dumps(_fit(options.side, options.epochs)))
         return
-    sides = [side for side in _SIDES if side != "torch" or options.torch]
+    asked = options.sides.split(";")
+    sides = [side for side in _SIDES if side in asked and (side != "torch" or options.torch)]
     found: dict[str, list[dict[str, float]]] = {side: [] for side in sides}
     for _ in range(options.rounds):
         for side in sides:

@@ -127,22 +127,26 @@ class _Form:
     coupled: bool
 
     def forward(self, gates: Tensor, recurrent: Tensor, peephole: Tensor) -> tuple[Tensor, ...]:
-        """Return all states, all cells, and the four gates of all steps side by side."""
-        steps = gates.shape[0]
+        """Return all states, all cells, and the gates of all steps side by side."""
+        steps, width = gates.shape[0], recurrent.shape[1]
 
-        def step(t: Tensor, state: Tensor, cell: Tensor, *kept: Tensor) -> tuple[Tensor, ...]:
-            opened, cell = self._open(gates[t] + state @ recurrent, cell, peephole)
-            state = opened[-1] * tf.tanh(cell)
-            found = (state, cell, tf.concat(opened, -1))
-            written = (each.write(t, value) for each, value in zip(kept, found, strict=True))
-            return t + 1, state, cell, *written
+        def step(
+            t: Tensor, state: Tensor, cell: Tensor, cells: Tensor, opened: Tensor
+        ) -> tuple[Tensor, ...]:
+            now, cell = self._open(gates[t] + state @ recurrent, cell, peephole)
+            state = now[:, -self.units :] * tf.tanh(cell)
+            return t + 1, state, cell, cells.write(t, cell), opened.write(t, now)
 
         nothing = tf.zeros((tf.shape(gates)[1], self.units), gates.dtype)
-        kept = [_array(steps, width) for width in (self.units, self.units, 4 * self.units)]
-        *_, states, cells, opened = tf.while_loop(
-            lambda t, *_: t < steps, step, (0, nothing, nothing, *kept), maximum_iterations=steps
+        *_, cells, opened = tf.while_loop(
+            lambda t, *_: t < steps,
+            step,
+            (0, nothing, nothing, _array(steps, self.units), _array(steps, width)),
+            maximum_iterations=steps,
         )
-        return states.stack(), cells.stack(), opened.stack()
+        cells, opened = cells.stack(), opened.stack()
+        # cheaper once for all steps than kept at each
+        return opened[:, :, -self.units :] * tf.tanh(cells), cells, opened
 
     def backward(
         self, upstream: Tensor, cells: Tensor, opened: Tensor, recurrent: Tensor, peephole: Tensor
@@ -150,7 +154,7 @@ class _Form:
         """Return the loss's derivative by the arguments of the gates, from that by the states."""
         steps, width = cells.shape[0], recurrent.shape[1]
         before = _delayed(cells)
-        entering, forget, candidate, leaving = tf.split(opened, 4, -1)
+        entering, forget, candidate, leaving = self._four(opened)
         squashed = tf.tanh(cells)
         # what does not depend on later steps, for all of them at once
         gain = candidate - before if self.coupled else candidate
@@ -196,20 +200,28 @@ class _Form:
         seen = (parts[0] * before, forget * before, parts[-1] * cells)
         return tf.stack([tf.reduce_sum(each, (0, 1)) for each in seen])
 
-    def _open(self, whole: Tensor, before: Tensor, peephole: Tensor) -> tuple[list[Tensor], Tensor]:
-        """Return input, forget, candidate and output gate, and the cell after the step."""
-        parts = self._split(whole)
+    def _open(self, whole: Tensor, before: Tensor, peephole: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the gates of one step side by side, and the cell after it."""
+        leading = 1 if self.coupled else 2  # the gates before the candidate
         if self.peepholes:
-            parts[0] = parts[0] + peephole[0] * before
-        entering = tf.sigmoid(parts[0])
-        if self.coupled:
-            forget = 1 - entering
-        else:
-            forget = tf.sigmoid(parts[1] + peephole[1] * before if self.peepholes else parts[1])
-        candidate = tf.tanh(parts[-2])
+            seen = [weight * before for weight in tf.unstack(peephole)[:leading]]
+            unseeing = tf.zeros((tf.shape(before)[0], 2 * self.units), before.dtype)
+            whole = whole + tf.concat([*seen, unseeing], -1)
+        # A sigmoid is half the tanh of half its argument, plus a half: so one function opens
+        # all gates at once, the candidate's being the tanh itself.
+        share = tf.repeat(tf.constant([*[0.5] * leading, 1.0, 0.5]), self.units)
+        opened = share * tf.tanh(share * whole) + (1 - share)
+        entering, forget, candidate, _ = self._four(opened)
         cell = forget * before + entering * candidate
-        leaving = tf.sigmoid(parts[-1] + peephole[2] * cell if self.peepholes else parts[-1])
-        return [entering, forget, candidate, leaving], cell
+        if self.peepholes:
+            leaving = tf.sigmoid(whole[:, -self.units :] + peephole[2] * cell)
+            opened = tf.concat([opened[:, : -self.units], leaving], -1)
+        return opened, cell
+
+    def _four(self, opened: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Return input, forget, candidate and output gate."""
+        entering, *forget, candidate, leaving = self._split(opened)
+        return entering, 1 - entering if self.coupled else forget[0], candidate, leaving
 
     def _split(self, whole: Tensor) -> list[Tensor]:
         parts: list[Tensor] = tf.split(whole, 3 if self.coupled else 4, -1)
