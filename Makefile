@@ -1,6 +1,8 @@
 # make run    serve models/ on 127.0.0.1:8000; needs Python 3.11 or newer and nothing else
 # make test   the whole environment, then formatting, lint, types, contracts and every test
 # make e2e    the containers, with a Docker engine; see docker-compose.yml
+# make accuracy DATA=dir   the model of any instrument, walked forward over a folder of CSV files;
+#             FAST=1 for a trial, DOCS=docs to write docs/accuracy.md
 # make bench  measure this machine
 # make fmt lint bench-fitting lock clean
 
@@ -18,7 +20,7 @@ PYTHON := $(shell for python in python3 python3.13 python3.12 python3.11 python;
 SERVE := .venv-serve
 DEV := .venv
 
-.PHONY: run test lint fmt e2e bench bench-fitting lock clean python
+.PHONY: run test lint fmt e2e accuracy bench bench-fitting lock clean python
 
 run: $(SERVE)/installed
 	@echo "nextday answers at http://$(HOST):$(PORT), its documentation is at /docs. Try:"
@@ -42,6 +44,11 @@ fmt: $(DEV)/installed
 e2e: $(DEV)/installed
 	@docker info >/dev/null 2>&1 || { echo "make e2e needs a Docker engine, and none answers" >&2; exit 1; }
 	$(DEV)/bin/python -m pytest tests/e2e
+
+accuracy: $(DEV)/installed
+	@test -n "$(DATA)" || { echo "say where the CSV files are: make accuracy DATA=dir" >&2; exit 2; }
+	$(DEV)/bin/python -m training backtest --recipe global-ohlc --data "$(DATA)" \
+		$(if $(FAST),--fast) $(if $(DOCS),--docs "$(DOCS)")
 
 bench: $(DEV)/installed $(SERVE)/installed
 	$(DEV)/bin/python -m benchmarks.start --service $(SERVE)/bin/python

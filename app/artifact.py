@@ -6,20 +6,23 @@ and size, and what is verified is the bytes that are used: each file is read onc
 """
 
 import hashlib
+import itertools
 import json
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from app.errors import ArtifactRejected
 
 MANIFEST: Final = "manifest.json"
 GRAPH: Final = "model.onnx"
+CLOSE_GRAPH: Final = "close.onnx"
 SCALER: Final = "scaler.json"
 CARD: Final = "card.md"
 
@@ -34,6 +37,14 @@ _FileName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}\.(onnx|json
 _Frozen = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 PriceField = Literal["open", "high", "low", "close"]
+BARS: Final[tuple[PriceField, ...]] = ("open", "high", "low", "close")
+
+_PREFIX: Final = "Value error, "
+"""What pydantic puts before a reason of ours."""
+
+_MEDIAN: Final = 0.5
+_FEWEST_QUANTILES: Final = 3
+"""A median, and one on either side."""
 
 
 class FileRecord(BaseModel):
@@ -83,6 +94,37 @@ class Scores(BaseModel):
     coverage_90: float | None = None
 
 
+class Calibration(BaseModel):
+    """
+    What makes a network's quantiles hold what they promise.
+
+    Offsets are fitted offline on sessions held out from fitting: split-conformal, normalised
+    by the forecast's own spread (Romano, Patterson and Candes 2019; see `quantiles.spread`).
+    """
+
+    model_config = _Frozen
+
+    offsets: tuple[float, ...]
+    """Added to the quantiles, in order, in units of the forecast's spread."""
+    gain: Annotated[float, Field(ge=0)]
+    """The step of `calibration.track` on the history of a request; 0 leaves history unread."""
+    sessions: Annotated[int, Field(ge=1)]
+    """Forecasts that the offsets rest on."""
+
+
+class CloseOnly(BaseModel):
+    """
+    A model of bars that also answers for closes alone, by a network of its own.
+
+    That network looks back on as many sessions, and gives the same quantiles.
+    """
+
+    model_config = _Frozen
+
+    scores: Scores
+    calibration: Calibration | None = None
+
+
 class Draft(BaseModel):
     """All of a manifest that its author decides; publishing adds the rest."""
 
@@ -91,9 +133,14 @@ class Draft(BaseModel):
     window: Annotated[int, Field(ge=2, le=10_000)]
     """Sessions that the network looks back on."""
     fields: tuple[PriceField, ...]
+    """Open, high, low and close, or a single one."""
     target: PriceField
-    output: Literal["point"]
-    calibration: None = None
+    """The last of the fields: the close of bars."""
+    output: Literal["point", "quantiles"]
+    quantiles: tuple[float, ...] = ()
+    """The levels of the network's outputs: rising, symmetric about a half, which is one."""
+    calibration: Calibration | None = None
+    close_only: CloseOnly | None = None
     recipe: dict[str, Any]
     seed: int
     trained_on: TrainingRange
@@ -102,6 +149,25 @@ class Draft(BaseModel):
     created_at: datetime
     libraries: dict[str, str]
     git_commit: str | None
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> Self:
+        if self.fields != BARS and len(self.fields) != 1:
+            raise ValueError("fields must be open, high, low and close, or one of them")
+        if self.target != self.fields[-1]:
+            raise ValueError("target must be the close of bars, or the one field")
+        if self.close_only and self.fields != BARS:
+            raise ValueError("close_only is for models of bars")
+        if (self.output == "quantiles") != bool(self.quantiles):
+            raise ValueError("quantiles are given where they are the output, and only there")
+        if self.quantiles and not _are_levels(self.quantiles):
+            raise ValueError(
+                "quantiles must rise within (0, 1), symmetric about 0.5, which must be one"
+            )
+        for part in (self, self.close_only):
+            if part and part.calibration and len(part.calibration.offsets) != len(self.quantiles):
+                raise ValueError("calibration must hold one offset for each quantile")
+        return self
 
 
 class Manifest(Draft):
@@ -112,6 +178,17 @@ class Manifest(Draft):
     version: Annotated[int, Field(ge=1)]
     files: dict[_FileName, FileRecord]
 
+    def of_closes(self, close_only: CloseOnly) -> Self:
+        """Return what holds of the network for closes alone: its own field, skill, calibration."""
+        return self.model_copy(
+            update={
+                "fields": ("close",),
+                "scores": close_only.scores,
+                "calibration": close_only.calibration,
+                "close_only": None,
+            }
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Artifact:
@@ -119,6 +196,8 @@ class Artifact:
 
     manifest: Manifest
     graph: bytes
+    close_graph: bytes | None
+    """The network for closes alone; None where the manifest has no `close_only`."""
     scaler: bytes
     card: str
 
@@ -135,15 +214,17 @@ def read(folder: Path) -> Artifact:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"]) or "document"
         raise ArtifactRejected(
-            f"{MANIFEST} is not of this format: {where}: {first['msg']}"
+            f"{MANIFEST} is not of this format: {where}: {first['msg'].removeprefix(_PREFIX)}"
         ) from None
     contents = {name: _verified(folder, name, record) for name, record in manifest.files.items()}
-    missing = {GRAPH, SCALER, CARD} - contents.keys()
+    needed = {GRAPH, SCALER, CARD} | ({CLOSE_GRAPH} if manifest.close_only else set())
+    missing = needed - contents.keys()
     if missing:
         raise ArtifactRejected(f"{MANIFEST} does not list {min(missing)}")
     return Artifact(
         manifest=manifest,
         graph=contents[GRAPH],
+        close_graph=contents[CLOSE_GRAPH] if manifest.close_only else None,
         scaler=contents[SCALER],
         card=contents[CARD].decode(errors="replace"),
     )
@@ -186,6 +267,16 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _are_levels(quantiles: tuple[float, ...]) -> bool:
+    """Tell whether they rise within (0, 1) and are symmetric about 0.5, which is one."""
+    rising = all(low < high for low, high in itertools.pairwise((0.0, *quantiles, 1.0)))
+    mirrored = all(
+        math.isclose(low + high, 1, abs_tol=1e-9)
+        for low, high in zip(quantiles, reversed(quantiles), strict=True)
+    )
+    return rising and mirrored and _MEDIAN in quantiles and len(quantiles) >= _FEWEST_QUANTILES
 
 
 def _verified(folder: Path, name: str, record: FileRecord) -> bytes:

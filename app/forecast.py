@@ -1,14 +1,18 @@
 """The use case: windows in, forecasts out; and the values it speaks in."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Literal, Protocol
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
-from app.artifact import Manifest
-from app.errors import BadPrice, Unforecastable, WindowTooShort
+from app import calibration, quantiles
+from app.artifact import BARS, Manifest
+from app.errors import BadInput, Unforecastable
 from app.scaling import Bools, Float32s, Floats, Levels, Returns
+
+# prices may jump so far that nothing finite comes out: `Forecasts.usable` tells, not NumPy
+_overflowing: Final = np.errstate(over="ignore", invalid="ignore", divide="ignore")
 
 
 class Network(Protocol):
@@ -27,59 +31,152 @@ class Model:
     scaler: Levels | Returns
     network: Network
     card: str
+    close_only: "Model | None" = None
+    """What answers for closes alone, where this is a model of bars that has such a network."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Forecasts:
-    """One forecast for each window; every array is (n,) and of the unit of the prices."""
+    """One forecast for each window; every array is (n, ..) and of the unit of the prices."""
 
     last_prices: Floats
     predictions: Floats
     """Not finite where the window overflows; `usable` says which are."""
+    intervals: Floats
+    """Low and high of each level asked for, (n, levels, 2); a point model has no levels."""
     outside: Bools
     """Windows that hold a price beyond the range that the scaler was fitted on."""
 
     @property
     def usable(self) -> Bools:
-        """Tell which predictions are prices."""
-        usable: Bools = np.isfinite(self.predictions)
+        """Tell which forecasts are prices throughout."""
+        usable: Bools = np.isfinite(self.predictions) & np.isfinite(self.intervals).all((1, 2))
         return usable
 
 
-def newest_window(prices: Sequence[float], sessions: int, *, field: str = "prices") -> Floats:
+@dataclass(frozen=True, slots=True, eq=False)
+class Basis:
+    """What the intervals of one forecast rest on."""
+
+    method: Literal["none", "model", "history"]
+    """Nothing; the offsets of the manifest; or those, and the history of the request."""
+    sessions: int
+    """Forecasts that the calibration rests on."""
+    coverage: Floats | None = None
+    """The share of that history within each interval, as it would have been given, (levels,)."""
+
+
+def answering(model: Model, *, bars: bool) -> Model:
     """
-    Return the newest window (sessions, 1) of a list of prices, oldest first.
+    Return the part of a model that answers for bars, or for prices.
 
-    Raises BadPrice where any price is not finite or not above zero, also before the window:
-    such a list has been damaged on its way. Raises WindowTooShort where there are too few.
+    Raises BadInput where a model of bars cannot answer for prices alone.
     """
-    values = np.asarray(prices, dtype=np.float64)
-    bad = ~(np.isfinite(values) & (values > 0))
-    if bad.any():
-        row = int(bad.argmax())
-        fault = "is not above zero" if np.isfinite(values[row]) else "is not a finite number"
-        raise BadPrice(f"{field}[{row}] {fault}; rows count from 0", field=field, index=row)
-    if len(values) < sessions:
-        raise WindowTooShort(sessions, len(values), field=field)
-    return values[-sessions:, None]
+    if bars or model.manifest.fields != BARS:
+        return model
+    if model.close_only is None:
+        raise BadInput("this model reads open, high, low and close; post bars, not prices alone")
+    return model.close_only
 
 
-def forecast(model: Model, windows: Floats) -> Forecasts:
-    """Forecast the session after each window; windows are (n, sessions, fields)."""
+@_overflowing
+def forecast(model: Model, windows: Floats, levels: tuple[float, ...] = ()) -> Forecasts:
+    """
+    Forecast the session after each window; windows are (n, sessions, fields).
+
+    `levels` are those of the intervals, in percent; a point model has none to give.
+    """
     outputs = model.network.run(model.scaler.inputs(windows))
-    target = model.manifest.fields.index(model.manifest.target)
+    if not model.manifest.quantiles:
+        return _priced(model, windows, outputs)
+    return _between(model, windows, _calibrated(model, outputs), levels)
+
+
+def adapts_by(model: Model, sessions: int) -> int:
+    """Return how many forecasts a history of so many sessions is calibrated by, 0 for none."""
+    known = min(sessions - model.manifest.window, calibration.MOST)
+    return known if _gain(model) and known >= calibration.FEWEST else 0
+
+
+def forecast_one(
+    model: Model, history: Floats, levels: tuple[float, ...] = (), *, field: str = "prices"
+) -> tuple[Forecasts, Basis | None]:
+    """
+    Forecast the session after a history (sessions, fields) of a window or more.
+
+    Where `adapts_by` says so, every session that it counts is forecast too, and the intervals
+    are adapted to the instrument by what became of them. A point model has no basis. Raises
+    Unforecastable, naming the member `field` that was posted.
+    """
+    adapted = _adapted(model, history, levels) if adapts_by(model, len(history)) else None
+    newest = history[None, -model.manifest.window :]
+    forecasts, basis = adapted or (forecast(model, newest, levels), _own_basis(model.manifest))
+    if not forecasts.usable[0]:
+        raise Unforecastable(
+            "the moves in this window are too large for a finite forecast", field=field
+        )
+    return forecasts, basis
+
+
+@_overflowing
+def _adapted(
+    model: Model, history: Floats, levels: tuple[float, ...]
+) -> tuple[Forecasts, Basis] | None:
+    """Forecast from all of a history; None where some part of it overflows."""
+    manifest, known = model.manifest, adapts_by(model, len(history))
+    recent = history[-known - manifest.window :]
+    windows = sliding_window_view(recent, manifest.window, axis=0).swapaxes(1, 2)
+    closes = recent[manifest.window :, -1]
+    outcomes = model.scaler.targets(windows[:-1], closes).astype(np.float64)
+    outputs = model.network.run(model.scaler.inputs(windows)).astype(np.float64)
+    own = _calibrated(model, outputs)
+    if not (np.isfinite(own).all() and np.isfinite(outcomes).all()):
+        return None
+    spreads = quantiles.spread(quantiles.outward(outputs), manifest.quantiles)
+    adapted = calibration.adapt(own, spreads, outcomes[:, 0], manifest.quantiles, _gain(model))
+    ends = quantiles.intervals(adapted[:-1], manifest.quantiles, levels)
+    inside = (ends[:, :, 0] <= outcomes) & (outcomes <= ends[:, :, 1])
+    basis = Basis("history", known, inside.mean(axis=0))
+    return _between(model, windows[-1:], adapted[-1:], levels), basis
+
+
+def _calibrated(model: Model, outputs: Float32s | Floats) -> Floats:
+    """Return quantiles (n, k) in the unit of the outputs, with the manifest's own calibration."""
+    manifest, raw = model.manifest, quantiles.outward(outputs.astype(np.float64))
+    if manifest.calibration is None:
+        return raw
+    return quantiles.shifted(raw, manifest.quantiles, manifest.calibration.offsets)
+
+
+def _between(
+    model: Model, windows: Floats, outputs: Floats, levels: tuple[float, ...]
+) -> Forecasts:
+    """Turn quantiles (n, k) into medians and intervals, as prices."""
+    ends = quantiles.intervals(outputs, model.manifest.quantiles, levels)
+    median = outputs[:, outputs.shape[1] // 2, None]
+    # together: what is equal before it is a price stays so
+    return _priced(model, windows, np.concatenate([median, ends.reshape(len(ends), -1)], axis=1))
+
+
+def _priced(model: Model, windows: Floats, outputs: Float32s | Floats) -> Forecasts:
+    """Make forecasts of outputs (n, 1 + 2 levels): the prediction, then low and high of each."""
+    prices = model.scaler.prices(windows, outputs)
     return Forecasts(
-        last_prices=windows[:, -1, target],
-        predictions=model.scaler.prices(windows, outputs)[:, 0],
+        last_prices=windows[:, -1, -1],
+        predictions=prices[:, 0],
+        intervals=prices[:, 1:].reshape(len(prices), prices.shape[1] // 2, 2),
         outside=model.scaler.outside(windows),
     )
 
 
-def forecast_one(model: Model, window: Floats) -> Forecasts:
-    """Forecast the session after one window (sessions, fields); raise Unforecastable."""
-    forecasts = forecast(model, window[None])
-    if not forecasts.usable[0]:
-        raise Unforecastable(
-            "the moves in this window are too large for a finite forecast", field="prices"
-        )
-    return forecasts
+def _gain(model: Model) -> float:
+    calibrated = model.manifest.calibration
+    return calibrated.gain if calibrated else 0.0
+
+
+def _own_basis(manifest: Manifest) -> Basis | None:
+    if not manifest.quantiles:
+        return None
+    if manifest.calibration is None:
+        return Basis("none", 0)
+    return Basis("model", manifest.calibration.sessions)

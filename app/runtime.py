@@ -5,6 +5,7 @@ from typing import Final
 import numpy as np
 import onnxruntime
 
+from app.artifact import GRAPH
 from app.errors import ArtifactRejected
 from app.scaling import Float32s
 
@@ -15,8 +16,10 @@ _SLICE: Final = 256
 class OnnxNetwork:
     """An ONNX graph of one float32 input (n, steps, features) and one output (n, k)."""
 
-    def __init__(self, graph: bytes, *, steps: int, features: int, threads: int = 1) -> None:
-        """Open a session; raise ArtifactRejected where the graph is not such a network."""
+    def __init__(
+        self, graph: bytes, *, steps: int, features: int, threads: int = 1, file: str = GRAPH
+    ) -> None:
+        """Open a session; raise ArtifactRejected where the graph, of `file`, is no such network."""
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
@@ -29,14 +32,14 @@ class OnnxNetwork:
             )
         except Exception as error:
             reason = type(error).__name__
-            raise ArtifactRejected(f"onnxruntime refuses model.onnx: {reason}") from error
+            raise ArtifactRejected(f"onnxruntime refuses {file}: {reason}") from error
         inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
         if len(inputs) != 1 or len(outputs) != 1:
-            raise ArtifactRejected("model.onnx must have one input and one output")
+            raise ArtifactRejected(f"{file} must have one input and one output")
         [self._input], [self._output] = inputs, outputs
         if self._input.type != "tensor(float)" or list(self._input.shape[1:]) != [steps, features]:
             raise ArtifactRejected(
-                f"model.onnx must take float32 (n, {steps}, {features}) for this window and scaler"
+                f"{file} must take float32 (n, {steps}, {features}) for this window and scaler"
             )
         self._names = [self._output.name]
 

@@ -3,7 +3,8 @@ Prices to network input, network output to prices: the only pre-processing there
 
 Training and serving both go through these classes, so they cannot disagree.
 Shapes: windows are (n, sessions, fields) float64 prices, oldest first; inputs are
-(n, steps, features) float32 without unit; outputs are (n, k) float32 without unit.
+(n, steps, features) float32 without unit; outputs are (n, k) float32 without unit. The fields
+are open, high, low and close, or a single one; the last of them is the target.
 """
 
 from typing import Annotated, Literal, Self, TypeAlias
@@ -18,6 +19,22 @@ Bools: TypeAlias = NDArray[np.bool_]
 
 _Finite = Annotated[float, Field(allow_inf_nan=False)]
 _AboveZero = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+def moves(windows: Floats) -> Floats:
+    """
+    Return how prices move from session to session, in percent, (n, sessions - 1, fields).
+
+    Of bars, open, high, low and close in this order: 100 times the logs of open over the close
+    before, and of high, low and close over the open (Yang and Zhang 2000, the normalised open,
+    high, low and close). Of a single field: 100 times the log of the price over the one before.
+    """
+    # differences of logs, not logs of ratios: a ratio of two prices can overflow
+    logs = np.log(windows)
+    if windows.shape[2] == 1:
+        return 100 * np.diff(logs, axis=1)
+    opens = logs[:, 1:, :1]
+    return 100 * np.concatenate([opens - logs[:, :-1, 3:], logs[:, 1:, 1:] - opens], axis=2)
 
 
 class Levels(BaseModel):
@@ -47,6 +64,11 @@ class Levels(BaseModel):
         # a constant series has no scale; 1 keeps it at 0
         return cls(kind=kind, offset=offset, scale=scale or 1.0, low=low, high=high)
 
+    @property
+    def reads_bars(self) -> bool:
+        """Tell whether windows may hold four fields."""
+        return True
+
     def steps(self, sessions: int) -> int:
         """Return how many steps the network sees of a window of so many sessions."""
         return sessions
@@ -59,7 +81,11 @@ class Levels(BaseModel):
         """Scale the next prices (n,) to what the network should give, (n, 1)."""
         return ((nexts - self.offset) / self.scale).astype(np.float32)[:, None]
 
-    def prices(self, windows: Floats, outputs: Float32s) -> Floats:  # noqa: ARG002 - as Returns
+    def prices(
+        self,
+        windows: Floats,  # noqa: ARG002 - as Returns
+        outputs: Float32s | Floats,
+    ) -> Floats:
         """Turn outputs (n, k) back into prices (n, k)."""
         return outputs.astype(np.float64) * self.scale + self.offset
 
@@ -71,16 +97,22 @@ class Levels(BaseModel):
 
 class Returns(BaseModel):
     """
-    Log returns in units of the window's own volatility, so price level and currency drop out.
+    Log returns, so price level and currency drop out, and nothing posted lies out of range.
 
-    The volatility s of a window is the root of an exponentially weighted mean of its squared
-    log returns (RiskMetrics, 1996), newest heaviest. Nothing is fitted, so nothing that is
-    posted lies out of range. A single field is read: the close, or whatever the model's is.
+    Nothing is fitted. `unit` is what they are measured in:
+
+    "volatility": that of the window itself, the root of an exponentially weighted mean of its
+    squared log returns (RiskMetrics, 1996), newest heaviest. A single field is read. `decay`,
+    `floor` and `clip` are of this unit alone.
+
+    "percent": the inputs are `moves`, of bars or of a single field; the outputs are the log
+    return of the last field, the close of bars. Nothing is divided and nothing is clipped.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     kind: Literal["returns"] = "returns"
+    unit: Literal["volatility", "percent"] = "volatility"
     decay: Annotated[float, Field(gt=0, le=1)] = 0.94
     """The weight of a squared return, relative to that of the session after it."""
     floor: _AboveZero = 1e-4
@@ -88,38 +120,50 @@ class Returns(BaseModel):
     clip: _AboveZero = 10.0
     """Returns beyond so many volatilities are cut to it: one bad row must not rule the window."""
 
+    @property
+    def reads_bars(self) -> bool:
+        """Tell whether windows may hold four fields."""
+        return self.unit == "percent"
+
     def steps(self, sessions: int) -> int:
         """Return how many steps the network sees of a window of so many sessions."""
         return sessions - 1
 
     def inputs(self, windows: Floats) -> Float32s:
         """Scale windows for the network."""
-        returns, volatility = self._moves(windows)
+        if self.unit == "percent":
+            return moves(windows).astype(np.float32)
+        returns, volatility = self._volatility(windows)
         standard = np.clip(returns / volatility[:, None], -self.clip, self.clip)
         return standard.astype(np.float32)[:, :, None]
 
     def targets(self, windows: Floats, nexts: Floats) -> Float32s:
         """Scale the next prices (n,) to what the network should give, (n, 1)."""
-        _, volatility = self._moves(windows)
-        standard = np.log(nexts / windows[:, -1, 0]) / volatility
+        last = windows[:, -1, -1]
+        if self.unit == "percent":
+            return (100 * (np.log(nexts) - np.log(last))).astype(np.float32)[:, None]
+        _, volatility = self._volatility(windows)
+        standard = np.log(nexts / last) / volatility
         return np.clip(standard, -self.clip, self.clip).astype(np.float32)[:, None]
 
-    def prices(self, windows: Floats, outputs: Float32s) -> Floats:
+    def prices(self, windows: Floats, outputs: Float32s | Floats) -> Floats:
         """Turn outputs (n, k) back into prices (n, k)."""
-        _, volatility = self._moves(windows)
+        returns = outputs.astype(np.float64)
         # a window of absurd jumps may overflow: forecast.py refuses what is not finite
         with np.errstate(over="ignore", under="ignore"):
-            growth = np.exp(outputs.astype(np.float64) * volatility[:, None])
-            prices: Floats = windows[:, -1, :] * growth
+            if self.unit == "percent":
+                returns /= 100
+            else:
+                returns *= self._volatility(windows)[1][:, None]
+            prices: Floats = windows[:, -1, -1:] * np.exp(returns)
         return prices
 
     def outside(self, windows: Floats) -> Bools:
         """Tell which windows (n,) hold a price out of range: none ever does."""
         return np.zeros(len(windows), dtype=np.bool_)
 
-    def _moves(self, windows: Floats) -> tuple[Floats, Floats]:
+    def _volatility(self, windows: Floats) -> tuple[Floats, Floats]:
         """Return log returns (n, sessions - 1) and each window's volatility (n,)."""
-        # differences of logs, not logs of ratios: a ratio of two prices can overflow
         returns: Floats = np.diff(np.log(windows[:, :, 0]), axis=1)
         weights = self.decay ** np.arange(returns.shape[1] - 1, -1, -1, dtype=np.float64)
         variance = np.square(returns) @ (weights / weights.sum())

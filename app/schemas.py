@@ -1,9 +1,10 @@
-"""The JSON bodies, in and out, with examples that can be pasted and run."""
+"""The JSON bodies, in and out."""
 
 from datetime import date, datetime
 from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, FailFast, Field
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, WithJsonSchema, model_validator
+from pydantic_core import PydanticCustomError
 
 from app.artifact import Manifest, PriceField, Scores
 
@@ -11,52 +12,38 @@ DEFAULT_MODEL: Final = "default"
 DEFAULT_LEVELS: Final = (80.0, 95.0)
 MAX_WINDOWS: Final = 10_000
 
-# Made up: a seeded random walk. Not the prices of anything.
-EXAMPLE_PRICES: Final = [
-    182.4, 183.1, 181.76, 182.05, 184.33, 185.02, 184.6, 186.11, 187.45, 186.9,
-    185.72, 186.38, 188.04, 188.91, 187.63, 186.2, 184.95, 185.41, 187.02, 188.3,
-    189.74, 190.12, 189.05, 187.88, 188.46, 189.97, 191.3, 190.84, 192.05, 193.41,
-    192.66, 191.02, 189.83, 190.57, 191.95, 193.22, 194.01, 193.35, 191.78, 190.44,
-    188.92, 187.35, 188.1, 189.64, 190.88, 190.02, 188.57, 187.91, 186.48, 187.06,
-    188.75, 189.93, 189.21, 187.64, 186.83, 185.97, 186.7, 188.02, 187.55, 187.2,
-]  # fmt: skip
-
-PREDICT_EXAMPLES: Final = {
-    "newest prices": {
-        "summary": "Sixty closes, oldest first: the least that the default model takes",
-        "value": {"prices": EXAMPLE_PRICES},
-    },
-    "a pinned version": {
-        "summary": "Always from this version, whatever is published later",
-        "value": {"model": "default", "version": 1, "prices": EXAMPLE_PRICES},
-    },
-}
-
-BATCH_EXAMPLES: Final = {
-    "two instruments": {
-        "summary": "Two windows, the second in another currency",
-        "value": {
-            "windows": [EXAMPLE_PRICES, [round(price * 157.3, 1) for price in EXAMPLE_PRICES]]
-        },
-    },
-    "one bad window": {
-        "summary": "A bad window is null in every column and costs its neighbours nothing",
-        "value": {"windows": [EXAMPLE_PRICES, EXAMPLE_PRICES[:12]]},
-    },
-}
-
 _Level = Annotated[float, Field(gt=0, lt=100, allow_inf_nan=False)]
+_Prices = Annotated[list[float], Field(fail_fast=True)]
+
+# strict: "187.2" and true are no prices. Unknown members are refused by routes/body.py:
+# pydantic itself would make an error of each, and a body may hold a hundred thousand
+_POSTED: Final = ConfigDict(
+    frozen=True, extra="allow", strict=True, json_schema_extra={"additionalProperties": False}
+)
+
+
+class Bars(BaseModel):
+    """The newest bars of one instrument: columns of equal length, oldest first."""
+
+    model_config = _POSTED
+
+    open: _Prices
+    high: _Prices
+    low: _Prices
+    close: _Prices
+
+    @property
+    def columns(self) -> dict[PriceField, list[float]]:
+        """The four, by name."""
+        return {"open": self.open, "high": self.high, "low": self.low, "close": self.close}
+
+
+# in place, by its value: a reference would be looked for at the root of the document
+_described_as_bars: Final = WithJsonSchema(Bars.model_json_schema())
 
 
 class _Question(BaseModel):
-    # strict: "187.2" and true are no prices. Unknown members are refused by routes/body.py:
-    # pydantic itself would make an error of each, and a body may hold a hundred thousand
-    model_config = ConfigDict(
-        frozen=True,
-        extra="allow",
-        strict=True,
-        json_schema_extra={"additionalProperties": False},
-    )
+    model_config = _POSTED
 
     model: str = DEFAULT_MODEL
     version: Annotated[int, Field(ge=1)] | None = None
@@ -64,33 +51,81 @@ class _Question(BaseModel):
     levels: Annotated[list[_Level], Field(max_length=32)] | None = None
     """Intervals to give, in percent; 80 and 95 where none are given."""
 
+    @property
+    def asked_levels(self) -> tuple[float, ...]:
+        """The levels to give."""
+        return DEFAULT_LEVELS if self.levels is None else tuple(self.levels)
+
+
+def _exactly_one(given: object, other: object, names: str) -> None:
+    if (given is None) == (other is None):
+        raise PydanticCustomError("exactly_one", "give exactly one of {names}", {"names": names})
+
+
+def _one_of(*names: str) -> ConfigDict:
+    """Say in the document that exactly one of two members is given, null being not given."""
+    null: dict[str, JsonValue] = {"type": "null"}
+    ways: list[JsonValue] = [
+        {"required": [name], "properties": {**dict.fromkeys(names, null), name: {"not": null}}}
+        for name in names
+    ]
+    return ConfigDict(json_schema_extra={"additionalProperties": False, "oneOf": ways})
+
 
 class PredictRequest(_Question):
-    """The newest prices of one instrument."""
+    """The newest prices or bars of one instrument: exactly one of them."""
 
-    prices: Annotated[list[float], FailFast()]
-    """The model's target column, oldest first; the newest part is used."""
+    model_config = _one_of("prices", "bars")
+
+    prices: _Prices | None = None
+    """The model's target column, oldest first."""
+    bars: Annotated[Bars, _described_as_bars] | None = None
+    """Whole bars; a model of a single field takes that column of them."""
+
+    @model_validator(mode="after")
+    def _holds_one(self) -> Self:
+        _exactly_one(self.prices, self.bars, "prices and bars")
+        return self
+
+
+# Any: each window is judged by itself, so that a bad one is an error of its own
+_Windows = Annotated[
+    list[Annotated[Any, WithJsonSchema({"type": "array", "items": {"type": "number"}})]],
+    Field(max_length=MAX_WINDOWS),
+]
+_WindowsOfBars = Annotated[list[Annotated[Any, _described_as_bars]], Field(max_length=MAX_WINDOWS)]
 
 
 class BatchRequest(_Question):
-    """The newest prices of many instruments."""
+    """The newest prices or bars of many instruments: exactly one of them."""
 
-    # Any: each window is judged by itself, so that a bad one is an error of its own
-    windows: Annotated[
-        list[Any],
-        Field(
-            max_length=MAX_WINDOWS,
-            json_schema_extra={"items": {"type": "array", "items": {"type": "number"}}},
-        ),
-    ]
+    model_config = _one_of("windows", "bars")
+
+    windows: _Windows | None = None
+    """The prices of each, as in `prices` of a single one."""
+    bars: _WindowsOfBars | None = None
+    """The bars of each."""
+
+    @model_validator(mode="after")
+    def _holds_one(self) -> Self:
+        _exactly_one(self.windows, self.bars, "windows and bars")
+        return self
 
 
 class Window(BaseModel):
-    """One window of a batch."""
+    """One window of a batch, as prices."""
 
     model_config = ConfigDict(strict=True)
 
-    prices: Annotated[list[float], FailFast()]
+    prices: _Prices
+
+
+class WindowOfBars(BaseModel):
+    """One window of a batch, as bars."""
+
+    model_config = ConfigDict(strict=True)
+
+    bars: Bars
 
 
 class Skill(BaseModel):
@@ -127,6 +162,17 @@ class Interval(BaseModel):
     level: float
     low: float
     high: float
+    coverage: float | None
+    """The share of the posted history that such intervals held; null where it is too short."""
+
+
+class CalibrationUsed(BaseModel):
+    """What the intervals rest on."""
+
+    method: Literal["none", "model", "history"]
+    """Nothing; the model's own calibration; or that, adapted by the posted history."""
+    sessions: int
+    """Forecasts that it rests on."""
 
 
 class PredictResponse(BaseModel):
@@ -141,7 +187,11 @@ class PredictResponse(BaseModel):
     naive: float
     """The forecast "tomorrow = today", to hold the prediction against."""
     intervals: list[Interval]
+    """In the order asked for."""
+    calibration: CalibrationUsed | None
+    """Null where there are no intervals to calibrate."""
     skill: Skill
+    """That of the network that answered."""
     warnings: list[Warning_]
 
 
@@ -169,6 +219,7 @@ class BatchResponse(BaseModel):
     predictions: list[float | None]
     last_prices: list[float | None]
     intervals: dict[str, Columns]
+    """By level, as in `{"80": ..}`; empty where the model has none."""
     skill: Skill
     warnings: list[Warning_]
     errors: list[ItemError]
@@ -179,6 +230,7 @@ class ModelSummary(BaseModel):
 
     name: str
     version: int
+    fields: tuple[PriceField, ...]
     target: PriceField
     window: int
     skill: Skill

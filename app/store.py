@@ -14,6 +14,7 @@ import re
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -21,7 +22,7 @@ import numpy as np
 from pydantic import ValidationError
 
 from app import artifact, scaling
-from app.artifact import NAME_PATTERN
+from app.artifact import CLOSE_GRAPH, GRAPH, NAME_PATTERN
 from app.errors import ArtifactRejected, NoSuchModel, NoSuchVersion
 from app.forecast import Model, forecast
 from app.runtime import OnnxNetwork
@@ -94,35 +95,41 @@ def load(folder: Path, name: str, version: int, *, threads: int = 1) -> Model:
     manifest = files.manifest
     if (manifest.name, manifest.version) != (name, version):
         raise ArtifactRejected("the manifest is that of another model or version")
-    if manifest.target not in manifest.fields or len(manifest.fields) != 1:
-        raise ArtifactRejected("this service reads models of one field, their target")
     try:
         scaler = scaling.parse(files.scaler)
     except ValidationError:
         raise ArtifactRejected("scaler.json is not of this format") from None
-    network = OnnxNetwork(
-        files.graph,
-        steps=scaler.steps(manifest.window),
-        features=len(manifest.fields),
-        threads=threads,
-    )
-    model = Model(manifest=manifest, scaler=scaler, network=network, card=files.card)
-    _prove(model)
+    if len(manifest.fields) > 1 and not scaler.reads_bars:
+        raise ArtifactRejected("scaler.json is of a single field, and the model of bars")
+    opened = partial(OnnxNetwork, steps=scaler.steps(manifest.window), threads=threads)
+    close_only = None
+    if manifest.close_only and files.close_graph is not None:
+        network = opened(files.close_graph, features=1, file=CLOSE_GRAPH)
+        part = manifest.of_closes(manifest.close_only)
+        close_only = Model(part, scaler, network, files.card)
+        _prove(close_only, CLOSE_GRAPH)
+    network = opened(files.graph, features=len(manifest.fields), file=GRAPH)
+    model = Model(manifest, scaler, network, files.card, close_only)
+    _prove(model, GRAPH)
     return model
 
 
-def _prove(model: Model) -> None:
-    """Refuse a model that cannot forecast a series of ordinary prices; this also warms it up."""
-    sessions, fields = model.manifest.window, len(model.manifest.fields)
-    windows = np.full((1, sessions, fields), 100.0)
+def _prove(model: Model, file: str) -> None:
+    """Refuse a network that cannot forecast ordinary prices that stand still; warm it up."""
+    manifest = model.manifest
+    # two: a graph that was written for a batch of one would fail at the first batch
+    windows = np.full((2, manifest.window, len(manifest.fields)), 100.0)
     try:
-        forecasts = forecast(model, windows)
+        outputs = model.network.run(model.scaler.inputs(windows))
     except Exception as error:
-        raise ArtifactRejected(f"its first run failed: {type(error).__name__}") from error
-    if forecasts.predictions.shape != (1,):
-        raise ArtifactRejected("model.onnx must give (n, 1): one number for each window")
-    if not forecasts.usable.all():
-        raise ArtifactRejected("its first forecast is not a finite number")
+        raise ArtifactRejected(f"the first run of {file} failed: {type(error).__name__}") from error
+    width, each = (len(manifest.quantiles), "quantile") if manifest.quantiles else (1, "window")
+    if outputs.shape != (len(windows), width):
+        raise ArtifactRejected(f"{file} must give (n, {width}): one number for each {each}")
+    if not (np.isfinite(outputs).all() and forecast(model, windows[:1]).usable.all()):
+        raise ArtifactRejected(f"the first forecast of {file} is not a finite number")
+    if (np.diff(outputs) < 0).any():
+        raise ArtifactRejected(f"the quantiles of {file} cross")
 
 
 class Store:

@@ -12,12 +12,27 @@ from onnx import NodeProto, TensorProto, helper
 from starlette.testclient import TestClient
 
 from app import artifact
-from app.artifact import Draft, Manifest, Scores, TrainingRange
+from app.artifact import (
+    BARS,
+    Calibration,
+    CloseOnly,
+    Draft,
+    Manifest,
+    PriceField,
+    Scores,
+    TrainingRange,
+)
 from app.main import create_app
 from app.scaling import Floats, Levels, Returns
 from app.settings import Settings
 
 PRICES = [101.0, 102.0, 103.0, 104.0]
+
+QUANTILES = (0.025, 0.1, 0.5, 0.9, 0.975)
+NORMAL = (-1.959964, -1.2815516, 0.0, 1.2815516, 1.959964)
+"""The standard normal's quantiles at QUANTILES."""
+
+Columns = dict[str, list[float]]
 
 
 def last_value_graph(*, steps: int, scale: float = 1.0) -> bytes:
@@ -45,16 +60,36 @@ def fails_above_graph(*, steps: int) -> bytes:
     )
 
 
+def spread_graph(
+    *, steps: int, features: int = 4, each: Sequence[float] = NORMAL, least: float = 0.0
+) -> bytes:
+    """Return a network of quantiles: `each` times `least` plus the mean of its inputs' sizes."""
+    nodes = [
+        helper.make_node("Abs", ["window"], ["sizes"]),
+        helper.make_node("ReduceMean", ["sizes"], ["mean"], axes=[1, 2], keepdims=0),
+        helper.make_node("Reshape", ["mean", "column"], ["means"]),
+        helper.make_node("Add", ["means", "least"], ["spread"]),
+        helper.make_node("Mul", ["spread", "each"], ["forecast"]),
+    ]
+    constants = [
+        helper.make_tensor("column", TensorProto.INT64, [2], [-1, 1]),
+        helper.make_tensor("least", TensorProto.FLOAT, [], [least]),
+        helper.make_tensor("each", TensorProto.FLOAT, [1, len(each)], each),
+    ]
+    return model_bytes(nodes, constants, steps=steps, features=features)
+
+
 def model_bytes(
     nodes: list[NodeProto],
     constants: list[TensorProto],
     *,
     steps: int,
+    features: int = 1,
     outputs: Sequence[str] = ("forecast",),
     opset: int = 17,
 ) -> bytes:
-    """Return a graph from `window` (n, steps, 1) to `outputs`."""
-    inputs = [helper.make_tensor_value_info("window", TensorProto.FLOAT, ["n", steps, 1])]
+    """Return a graph from `window` (n, steps, features) to `outputs`."""
+    inputs = [helper.make_tensor_value_info("window", TensorProto.FLOAT, ["n", steps, features])]
     results = [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in outputs]
     graph = helper.make_graph(nodes, "made by hand", inputs, results, constants)
     imports = [helper.make_opsetid("", opset)]
@@ -67,12 +102,23 @@ def levels(*, low: float = 100.0, high: float = 200.0) -> Levels:
     return Levels(kind="minmax", offset=low, scale=high - low, low=low, high=high)
 
 
-def draft(*, window: int = 3, mae_vs_naive: float = 1.0) -> Draft:
+def draft(
+    *,
+    window: int = 3,
+    mae_vs_naive: float = 1.0,
+    fields: tuple[PriceField, ...] = ("close",),
+    quantiles: tuple[float, ...] = (),
+    calibration: Calibration | None = None,
+    close_only: CloseOnly | None = None,
+) -> Draft:
     return Draft(
         window=window,
-        fields=("close",),
-        target="close",
-        output="point",
+        fields=fields,
+        target=fields[-1],
+        output="quantiles" if quantiles else "point",
+        quantiles=quantiles,
+        calibration=calibration,
+        close_only=close_only,
         recipe={"name": "made by hand"},
         seed=1,
         trained_on=TrainingRange(
@@ -83,24 +129,63 @@ def draft(*, window: int = 3, mae_vs_naive: float = 1.0) -> Draft:
             windows=250,
         ),
         data_digest="0" * 64,
-        scores=Scores(
-            first=date(2021, 1, 4),
-            last=date(2021, 12, 31),
-            sessions=252,
-            instruments=1,
-            unit="price",
-            mae=mae_vs_naive,
-            rmse=1.5,
-            naive_mae=1.0,
-            naive_rmse=1.5,
-            mae_vs_naive=mae_vs_naive,
-            rmse_vs_naive=1.0,
-            dm_t=None,
-        ),
+        scores=scores(mae_vs_naive=mae_vs_naive),
         created_at=datetime(2026, 11, 21, tzinfo=UTC),
         libraries={},
         git_commit=None,
     )
+
+
+def scores(*, mae_vs_naive: float = 1.0, sessions: int = 252) -> Scores:
+    return Scores(
+        first=date(2021, 1, 4),
+        last=date(2021, 12, 31),
+        sessions=sessions,
+        instruments=1,
+        unit="price",
+        mae=mae_vs_naive,
+        rmse=1.5,
+        naive_mae=1.0,
+        naive_rmse=1.5,
+        mae_vs_naive=mae_vs_naive,
+        rmse_vs_naive=1.0,
+        dm_t=None,
+    )
+
+
+def calibration(
+    *, offsets: Sequence[float] = (0.0,) * len(QUANTILES), gain: float = 0.0
+) -> Calibration:
+    return Calibration(offsets=tuple(offsets), gain=gain, sessions=5_000)
+
+
+def publish_quantiles(
+    root: Path,
+    *,
+    name: str = "default",
+    version: int = 1,
+    window: int = 5,
+    fields: tuple[PriceField, ...] = BARS,
+    graph: bytes | None = None,
+    own: Calibration | None = None,
+    close_graph: bytes | None = None,
+    close_only: CloseOnly | None = None,
+    scaler: Levels | Returns | None = None,
+) -> Path:
+    """Publish a model of quantiles: normal ones, as wide as the window's moves are large."""
+    scaler = scaler or Returns(unit="percent")
+    steps = scaler.steps(window)
+    contents = {
+        artifact.GRAPH: graph or spread_graph(steps=steps, features=len(fields)),
+        artifact.SCALER: scaler.model_dump_json().encode(),
+        artifact.CARD: b"# a card\n",
+    }
+    if close_graph is not None:
+        contents[artifact.CLOSE_GRAPH] = close_graph
+    described = draft(
+        window=window, fields=fields, quantiles=QUANTILES, calibration=own, close_only=close_only
+    )
+    return publish_files(root, name, version, described, contents)
 
 
 def publish(
@@ -119,14 +204,21 @@ def publish(
     scaler = scaler or levels()
     if graph is None:
         graph = last_value_graph(steps=scaler.steps(window), scale=scale)
-    folder = root / name / str(version)
-    folder.mkdir(parents=True)
     contents = {
         artifact.GRAPH: graph,
         artifact.SCALER: scaler_file or scaler.model_dump_json().encode(),
         artifact.CARD: b"# a card\n",
     }
-    artifact.write(folder, name, version, draft(window=window, mae_vs_naive=mae_vs_naive), contents)
+    described = draft(window=window, mae_vs_naive=mae_vs_naive)
+    return publish_files(root, name, version, described, contents)
+
+
+def publish_files(
+    root: Path, name: str, version: int, described: Draft, contents: dict[str, bytes]
+) -> Path:
+    folder = root / name / str(version)
+    folder.mkdir(parents=True)
+    artifact.write(folder, name, version, described, contents)
     point(root, name, version)
     return folder
 
@@ -165,6 +257,21 @@ def random_walk(rows: int, *, seed: int = 7, start: float = 100.0) -> Floats:
     return prices
 
 
+def random_bars(rows: int, *, seed: int = 7, start: float = 100.0) -> Columns:
+    """Return bars around closes with normal returns of 1 %, as columns."""
+    rng = np.random.default_rng(seed)
+    closes = random_walk(rows, seed=seed, start=start)
+    opens = np.r_[start, closes[:-1]] * np.exp(rng.normal(0, 0.003, rows))
+    highs = np.maximum(opens, closes) * np.exp(np.abs(rng.normal(0, 0.004, rows)))
+    lows = np.minimum(opens, closes) * np.exp(-np.abs(rng.normal(0, 0.004, rows)))
+    columns = {"open": opens, "high": highs, "low": lows, "close": closes}
+    return {field: column.tolist() for field, column in columns.items()}
+
+
+def newest(bars: Columns, rows: int) -> Columns:
+    return {field: column[-rows:] for field, column in bars.items()}
+
+
 def write_csv(
     path: Path,
     prices: Sequence[float] | Floats,
@@ -185,3 +292,31 @@ def write_csv(
         rows.reverse()
     path.write_text("\n".join([f"Date,{column},Volume", *rows]))
     return path
+
+
+def write_bars(
+    path: Path, sessions: int, *, seed: int = 0, first: str = "2015-01-02", low_above: int = -1
+) -> Columns:
+    """
+    Write bars of successive weekdays as Yahoo does, twice the adjusted ones, and return them.
+
+    Their log volatility wanders; each bar is a walk of 16 steps. The row `low_above`, if any,
+    has a low above its close, which no bar can have.
+    """
+    random = np.random.default_rng(seed)
+    shocks = random.normal(0, 0.15, sessions)
+    logs = np.zeros(sessions)
+    for now in range(1, sessions):
+        logs[now] = 0.95 * logs[now - 1] + shocks[now]
+    steps = random.standard_t(6, (sessions, 16)) * np.exp(logs)[:, None] * 0.0025
+    prices = 50 * np.exp(np.cumsum(steps.ravel())).reshape(sessions, 16)
+    bars = np.stack([prices[:, 0], prices.max(1), prices.min(1), prices[:, -1]], axis=1)
+    if low_above >= 0:
+        bars[low_above, 2] = bars[low_above, 3] * 1.05
+    days = np.busday_offset(np.datetime64(first), np.arange(sessions), roll="forward")
+    rows = [
+        ",".join([str(day), *(repr(float(price)) for price in 2 * bar), repr(float(bar[3])), "9"])
+        for day, bar in zip(days, bars, strict=True)
+    ]
+    path.write_text("\n".join(["Date,Open,High,Low,Close,Adj Close,Volume", *rows]))
+    return {field: bars[:, column].tolist() for column, field in enumerate(BARS)}

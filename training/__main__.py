@@ -3,6 +3,7 @@ The command line.
 
     python -m training recipes
     python -m training fit --recipe fb-lstm45 --train FB.csv --test FB_test.csv --name fb
+    python -m training backtest --recipe global-ohlc --data prices/ --docs docs
 """
 
 import argparse
@@ -19,7 +20,7 @@ from training.errors import TrainingError, UsageError
 from training.experiment import Published, Split
 from training.progress import say
 from training.publish import require_name
-from training.recipe import Recipe
+from training.recipe import QuantileNetwork, Recipe
 from training.report import verdict
 
 _FAILED: Final = 1
@@ -116,6 +117,54 @@ def _parser() -> argparse.ArgumentParser:
     fit.add_argument("--seed", type=int, default=1, help="default: 1")
     fit.add_argument("--json", action="store_true", help="print the summary for machines")
     fit.set_defaults(command=_fit)
+
+    backtest = commands.add_parser(
+        "backtest",
+        help="walk a model of any instrument forward, against every baseline",
+        description="Fit on what was known, forecast the sessions after it, move on, and score the"
+        " network beside tomorrow = today, drift, historical simulation, EWMA, GARCH, GJR-GARCH and"
+        " pooled log-HARs on the same sessions. Interrupted, it goes on where it stopped.",
+        epilog="The folder holds CSV files, one for each instrument, with Date, Open, High, Low,"
+        " Close and, where there is one, Adj Close. Rows that cannot be right are named and left"
+        " out. Exit status: 0 done, 2 wrong usage or data, 1 failed.",
+    )
+    what = backtest.add_mutually_exclusive_group()
+    what.add_argument("--recipe", help="a name from `recipes`, or a .toml file")
+    what.add_argument("--model", help="a published model, whose recipe is taken")
+    backtest.add_argument("--data", type=Path, metavar="DIR", required=True, help="CSV files")
+    backtest.add_argument(
+        "--sessions",
+        type=_positive,
+        help="the newest sessions to forecast (default: the recipe's, at most half of those there"
+        " are)",
+    )
+    backtest.add_argument("--refit", type=_positive, help="sessions from one fit to the next")
+    backtest.add_argument(
+        "--fast", action="store_true", help="20 instruments and one refit: a trial, in minutes"
+    )
+    backtest.add_argument(
+        "--docs",
+        type=Path,
+        metavar="DIR",
+        help="where accuracy.md and its pictures are written (default: WORK)",
+    )
+    backtest.add_argument(
+        "--publish",
+        metavar="NAME",
+        help="then refit on all sessions, and publish with what the walk forward showed",
+    )
+    backtest.add_argument("--models", type=Path, default=Path("models"), help="default: models")
+    backtest.add_argument("--seed", type=int, default=1, help="default: 1")
+    backtest.add_argument("--json", action="store_true", help="print the scores for machines")
+    for command in (fit, backtest):
+        command.add_argument(
+            "--work",
+            type=Path,
+            default=Path(".backtest"),
+            metavar="DIR",
+            help="where forecasts are kept, for a run that was interrupted (default: .backtest)",
+        )
+    backtest.set_defaults(command=_backtest)
     return parser
 
 
@@ -174,9 +223,67 @@ def _fit(options: argparse.Namespace) -> int:
     chosen = recipe.load(options.recipe).with_epochs(options.epochs)
     name = options.name or chosen.name
     require_name(name)
+    if isinstance(chosen.network, QuantileNetwork):
+        if options.train or options.test or not options.data:
+            raise UsageError(f"{chosen.name} is fitted on a folder of instruments: give --data DIR")
+        sessions = options.holdout
+        return _walk_forward(chosen, chosen.network, options, sessions, sessions, publish=name)
     outcome = experiment.run(chosen, _split(chosen, options), seed=options.seed)
     published = experiment.publish(outcome, options.models, name)
     print(json.dumps(_summary(published)) if options.json else _told(published))
+    return 0
+
+
+def _backtest(options: argparse.Namespace) -> int:
+    if options.model:
+        chosen = recipe.of_model(options.models, options.model)
+    else:
+        chosen = recipe.load(options.recipe or "global-ohlc")
+    if not isinstance(chosen.network, QuantileNetwork):
+        raise UsageError(f"{chosen.name} forecasts points: `fit` scores it on held-out sessions")
+    if options.publish:
+        require_name(options.publish)
+    return _walk_forward(
+        chosen, chosen.network, options, options.sessions, options.refit, publish=options.publish
+    )
+
+
+def _walk_forward(  # noqa: PLR0913 - two commands are this
+    chosen: Recipe,
+    described: QuantileNetwork,
+    options: argparse.Namespace,
+    sessions: int | None,
+    refit: int | None,
+    *,
+    publish: str | None,
+) -> int:
+    # here, not above: they import what takes seconds to, and `recipes` should not wait for it
+    from training import accuracy, accuracy_page, global_model  # noqa: PLC0415
+
+    fast = getattr(options, "fast", False)
+    data = global_model.read(options.data, fast=fast)
+    walk = global_model.walk(
+        chosen,
+        described,
+        data,
+        options.work,
+        seed=options.seed,
+        test_sessions=sessions,
+        refit_sessions=global_model.ONE_REFIT if fast else refit,
+    )
+    found = accuracy.measure(walk)
+    summary = found.summary()
+    if options.command is _backtest:
+        accuracy_page.write(found, options.docs or options.work)
+    if publish:
+        from training.release import release  # noqa: PLC0415
+
+        released = release(found, described, options.models, publish, seed=options.seed)
+        say(f"served and fitted quantiles differ by at most {released.parity:.1e}")
+        summary["folder"] = str(released.folder)
+    print(json.dumps(summary) if options.json else accuracy_page.told(found))
+    if publish and not options.json:
+        print(f"published {summary['folder']}")
     return 0
 
 

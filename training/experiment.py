@@ -1,7 +1,5 @@
 """One run, top to bottom: a recipe and prices in, a published model and its scores out."""
 
-import importlib.metadata
-import subprocess
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,7 +12,7 @@ from app import scaling
 from app.artifact import CARD, Draft, Scores, TrainingRange
 from app.forecast import Model
 from app.scaling import Floats, Levels, Returns
-from training import dataset, report, scores, sources
+from training import dataset, provenance, report, scores, sources
 from training import publish as publishing
 from training.dataset import Examples
 from training.errors import BadData, UsageError
@@ -25,10 +23,6 @@ from training.report import Judged
 if TYPE_CHECKING:
     from training.fit import Fitted
 
-# TensorFlow's package has another name where it is the CPU build
-_LIBRARIES: Final = frozenset(
-    ["keras", "numpy", "onnx", "onnxruntime", "pandas", "tensorflow", "tensorflow-cpu", "tf2onnx"]
-)
 _PARITY_WINDOWS: Final = 256
 
 
@@ -213,8 +207,8 @@ def publish(outcome: Outcome, root: Path, name: str) -> Published:
         data_digest=sources.digest(split.prices),
         scores=outcome.scores,
         created_at=datetime.now(UTC).replace(microsecond=0),
-        libraries=_libraries(),
-        git_commit=_git_commit(),
+        libraries=provenance.libraries(),
+        git_commit=provenance.git_commit(),
     )
     shown = np.linspace(0, len(test) - 1, min(len(test), _PARITY_WINDOWS)).astype(int)
     parity = export.Parity(test.windows[shown], outcome.judged.expected[shown])
@@ -268,24 +262,3 @@ def judge(test: Examples, expected: Floats) -> Scores:
         rmse_vs_naive=rmse / naive_rmse,
         dm_t=scores.diebold_mariano(*by_date),
     )
-
-
-def _libraries() -> dict[str, str]:
-    installed = importlib.metadata.distributions()
-    found = {each.metadata["Name"].replace("_", "-").lower(): each.version for each in installed}
-    return {library: found[library] for library in sorted(_LIBRARIES & found.keys())}
-
-
-def _git_commit() -> str | None:
-    """Return the commit of the code that fits, where it lies in a git checkout."""
-    try:
-        found = subprocess.run(
-            ["git", "rev-parse", "HEAD"],  # noqa: S607 - wherever git is
-            cwd=Path(__file__).parent,
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-    except (OSError, subprocess.CalledProcessError):
-        return None
-    return found.stdout.strip()

@@ -18,6 +18,8 @@ from training.errors import ParityError, TrainingError
 _CONTROL_FLOW: Final = {"Loop", "Scan", "If"}
 _TOLERANCE: Final = 1e-5
 """Largest relative difference between the served price and the fitted network's own."""
+_QUANTILE_TOLERANCE: Final = 5e-5
+"""The same of quantiles, which are returns in percent: relative to a forecast's largest."""
 
 
 def convert(network: keras.Model) -> onnx.ModelProto:
@@ -75,4 +77,42 @@ class Parity:
             raise ParityError(
                 f"served and fitted forecasts differ by {self.worst:.1e};"
                 f" {_TOLERANCE:.0e} is allowed"
+            )
+
+
+@dataclass(slots=True, eq=False)
+class QuantileParity:
+    """Whether a model of quantiles, as the service loads it, gives what was fitted, on bars."""
+
+    bars: Floats
+    """(n, sessions, 4)"""
+    expected: Floats
+    """The fitted network's own quantiles of `bars`, in percent, (n, k)."""
+    expected_of_closes: Floats
+    """Those of the network for closes alone."""
+    worst: float = 0.0
+    """The largest difference found, relative to the largest quantile of the same forecast."""
+
+    def prove(self, model: Model) -> None:
+        """Compare the windows one by one, in 64s and together; raise ParityError beyond 5e-5."""
+        pairs = [(model, self.bars, self.expected)]
+        if model.close_only is not None:
+            pairs.append((model.close_only, self.bars[:, :, 3:], self.expected_of_closes))
+        for part, windows, expected in pairs:
+            inputs = part.scaler.inputs(windows)
+            for size in (1, 64, len(inputs)):
+                served = np.concatenate(
+                    [
+                        part.network.run(inputs[start : start + size])
+                        for start in range(0, len(inputs), size)
+                    ]
+                )
+                largest = np.abs(expected).max(axis=1, keepdims=True)
+                # NumPy's maximum keeps what is no number
+                difference = (np.abs(served - expected) / largest).max()
+                self.worst = float(np.maximum(self.worst, difference))
+        if not self.worst <= _QUANTILE_TOLERANCE:  # also where it is no number
+            raise ParityError(
+                f"served and fitted quantiles differ by {self.worst:.1e};"
+                f" {_QUANTILE_TOLERANCE:.0e} is allowed"
             )

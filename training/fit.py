@@ -11,7 +11,7 @@ import onnx
 from app.scaling import Float32s
 from training import export, graph, networks, progress, scratch
 from training.errors import Diverged
-from training.recipe import Network, Recipe, ScratchNetwork
+from training.recipe import Network, QuantileNetwork, Recipe, ScratchNetwork
 
 _BATCH: Final = 512
 """Windows at once where nothing is fitted."""
@@ -52,6 +52,8 @@ def fit(recipe: Recipe, pairs: Pairs, validation: Pairs | None, *, seed: int) ->
                     " try a smaller learning_rate"
                 )
 
+        if isinstance(recipe.network, QuantileNetwork):
+            raise TypeError("a network of quantiles is fitted by quantile_fit")
         if isinstance(recipe.network, ScratchNetwork):
             return _fit_scratch(recipe, recipe.network, pairs, seed=seed, after_epoch=after_epoch)
         return _fit_keras(

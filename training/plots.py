@@ -13,13 +13,18 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
+from numpy.typing import NDArray
 
 from app.scaling import Bools, Floats
 
 if TYPE_CHECKING:
     # report draws with this module
     from training.report import Judged
+
+FONT: Final = 10
+"""Points; a report is printed about as wide as its pictures are."""
 
 _MOST_SESSIONS: Final = 250
 _NEWEST_SESSIONS: Final = 60
@@ -38,7 +43,7 @@ Correlations = Mapping[int, float | None]
 
 def loss_curves(losses: Mapping[str, Sequence[float]]) -> bytes:
     """Draw each series of losses, one number an epoch, counted from 1."""
-    figure, axes = _figure()
+    figure, axes = new_figure()
     named = {"loss": "sessions fitted on", "val_loss": "validation sessions"}
     for (name, values), style in zip(losses.items(), (_ACTUAL, _OURS, _NAIVE), strict=False):
         # a line through one point cannot be seen
@@ -52,25 +57,25 @@ def loss_curves(losses: Mapping[str, Sequence[float]]) -> bytes:
         axes.yaxis.set_major_formatter("{x:g}")
         axes.yaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.set_xlabel("epoch", fontsize=_FONT)
-    axes.set_ylabel("loss (without unit)", fontsize=_FONT)
-    return _png(figure, axes)
+    axes.set_xlabel("epoch", fontsize=FONT)
+    axes.set_ylabel("loss (without unit)", fontsize=FONT)
+    return to_png(figure, axes)
 
 
 def forecasts(judged: "Judged") -> bytes:
     """Draw actual, forecast and naive prices; of a long test or many, see `newest`."""
-    figure, axes = _figure()
+    figure, axes = new_figure()
     chosen = newest(judged)
     _draw_prices(axes, judged, chosen, ticks=6)
-    axes.set_ylabel(f"price of {judged.names[0]}", fontsize=_FONT)
-    return _png(figure, axes)
+    axes.set_ylabel(f"price of {judged.names[0]}", fontsize=FONT)
+    return to_png(figure, axes)
 
 
 def thumbnail(judged: "Judged") -> bytes:
     """Draw actual, forecast and naive prices small, for documents: under 40 kB."""
-    figure, axes = _figure(width=4.8, height=2.4)
+    figure, axes = new_figure(width=4.8, height=2.4)
     _draw_prices(axes, judged, newest(judged), ticks=3)
-    return _png(figure, axes, dots=80)
+    return to_png(figure, axes, dots=80)
 
 
 def newest(judged: "Judged") -> Bools:
@@ -98,7 +103,7 @@ def shown(judged: "Judged") -> str:
 
 def errors(ours: Floats, naive: Floats, unit: str) -> bytes:
     """Draw how our and the naive errors (n,), in `unit`, are spread, on the same bins."""
-    figure, axes = _figure()
+    figure, axes = new_figure()
     reach = float(np.quantile(np.abs(np.concatenate([ours, naive])), 0.99)) or 1.0
     # an odd number, so that one bin has 0 in its middle
     bins = np.linspace(-reach, reach, 2 * min(20, max(4, len(ours) // 12)) + 2).tolist()
@@ -106,14 +111,14 @@ def errors(ours: Floats, naive: Floats, unit: str) -> bytes:
     axes.hist(_within(naive, reach), bins, histtype="stepfilled", label=_TODAY, **filled)
     axes.hist(_within(ours, reach), bins, histtype="step", label="this model", **_OURS)
     axes.axvline(0, color="black", linewidth=0.8)
-    axes.set_xlabel(f"actual less forecast, {unit} (the end bars hold all beyond)", fontsize=_FONT)
-    axes.set_ylabel("forecasts", fontsize=_FONT)
-    return _png(figure, axes)
+    axes.set_xlabel(f"actual less forecast, {unit} (the end bars hold all beyond)", fontsize=FONT)
+    axes.set_ylabel("forecasts", fontsize=FONT)
+    return to_png(figure, axes)
 
 
 def lag(levels: Correlations, changes: Correlations) -> bytes:
     """Draw how the forecast correlates with the price of the session before, at and after."""
-    figure, axes = _figure()
+    figure, axes = new_figure()
     width = 0.36
     drawn: list[tuple[float, Correlations, str, dict[str, Any]]] = [
         (-width / 2, changes, "day-to-day changes", {"facecolor": "#333333"}),
@@ -125,15 +130,15 @@ def lag(levels: Correlations, changes: Correlations) -> bytes:
         heights = [value or 0.0 for value in correlations.values()]
         bars = axes.bar(places, heights, width, label=label, edgecolor="black", **style)
         words = ["none" if value is None else _rounded(value) for value in correlations.values()]
-        axes.bar_label(bars, words, padding=2, fontsize=_FONT)
+        axes.bar_label(bars, words, padding=2, fontsize=FONT)
         lowest = min(lowest, *heights)
     axes.axhline(0, color="black", linewidth=0.8)
     # room for the figures at the ends of the bars
     axes.set_ylim(lowest - 0.15 if lowest < 0 else 0, 1.15)
     axes.set_xticks([-1, 0, 1], ["the session before", "the same session", "the session after"])
-    axes.set_xlabel("the forecast for a session, compared with the price of", fontsize=_FONT)
-    axes.set_ylabel("correlation", fontsize=_FONT)
-    return _png(figure, axes)
+    axes.set_xlabel("the forecast for a session, compared with the price of", fontsize=FONT)
+    axes.set_ylabel("correlation", fontsize=FONT)
+    return to_png(figure, axes)
 
 
 def _rounded(correlation: float) -> str:
@@ -151,6 +156,11 @@ def _draw_prices(axes: Axes, judged: "Judged", chosen: Bools, *, ticks: int) -> 
     # by session, not by day: a weekend is no gap, and ticks need no calendar
     for prices, label, style in lines:
         axes.plot(np.arange(len(days)), prices[chosen], label=label, **style)
+    name_sessions(axes, days, ticks=ticks)
+
+
+def name_sessions(axes: Axes, days: NDArray[np.datetime64], *, ticks: int) -> None:
+    """Write about `ticks` of the days (n,) below the picture, where they lie at 0 to n - 1."""
     named = np.unique(np.linspace(0, len(days) - 1, ticks).astype(int))
     axes.set_xticks(named, [str(day) for day in days[named]])
 
@@ -160,7 +170,8 @@ def _within(values: Floats, reach: float) -> Floats:
     return np.clip(values, -reach, reach)
 
 
-def _figure(width: float = 7.5, height: float = 3.6) -> tuple[Figure, Axes]:
+def new_figure(width: float = 7.5, height: float = 3.6) -> tuple[Figure, Axes]:
+    """Return an empty picture of that size in inches, in the style of all of them."""
     figure = Figure(figsize=(width, height), layout="constrained", facecolor="white")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
@@ -170,19 +181,19 @@ def _figure(width: float = 7.5, height: float = 3.6) -> tuple[Figure, Axes]:
     return figure, axes
 
 
-def _png(figure: Figure, axes: Axes, dots: int = 140) -> bytes:
-    axes.tick_params(labelsize=_FONT)
+def to_png(figure: Figure, axes: Axes, dots: int = 140) -> bytes:
+    """Draw the picture, with a legend of what is labelled in it; `dots` are those of an inch."""
+    axes.tick_params(labelsize=FONT)
     handles, labels = axes.get_legend_handles_labels()
     if handles:
         # above the picture, where it covers nothing
         figure.legend(
-            handles, labels, loc="outside upper center", ncols=3, frameon=False, fontsize=_FONT
+            handles, labels, loc="outside upper center", ncols=3, frameon=False, fontsize=FONT
         )
+    # a ticker may hold dollar signs, and two of them would be read as mathematics
+    for text in figure.findobj(Text):
+        text.set_parse_math(False)
     content = io.BytesIO()
     # matplotlib would write its own version into the file
     figure.savefig(content, format="png", dpi=dots, metadata={"Software": None})
     return content.getvalue()
-
-
-_FONT: Final = 10
-"""Points; a report is printed about as wide as its pictures are."""

@@ -24,6 +24,7 @@ def publish(  # noqa: PLR0913 - what a published model is made of
     *,
     draft: Draft,
     graph: bytes,
+    close_graph: bytes | None = None,
     scaler: Levels | Returns,
     reports: Mapping[str, bytes],
     prove: Callable[[Model], object],
@@ -31,6 +32,7 @@ def publish(  # noqa: PLR0913 - what a published model is made of
     """
     Publish the next version of a model and make it the current one.
 
+    `close_graph` is the network for closes alone, where the draft says that there is one.
     `reports` are files for people, the card among them. `prove` is given the model as the
     service would load it, and raises where it is not what was fitted. Raises PublishError
     where the folder cannot take the model; whatever is raised, nothing is published and
@@ -41,6 +43,7 @@ def publish(  # noqa: PLR0913 - what a published model is made of
     contents = {
         artifact.GRAPH: graph,
         artifact.SCALER: scaler.model_dump_json(indent=2).encode() + b"\n",
+        **({artifact.CLOSE_GRAPH: close_graph} if close_graph else {}),
         **reports,
     }
     try:

@@ -6,9 +6,11 @@ from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from app import artifact, store
 from app.artifact import PriceField
+from app.errors import ArtifactRejected
 from app.scaling import ScalerKind
-from training.errors import BadRecipe
+from training.errors import BadRecipe, UsageError
 
 _FOLDER: Final = Path(__file__).parent / "recipes"
 _Frozen = ConfigDict(frozen=True, extra="forbid", strict=True)
@@ -40,12 +42,34 @@ class ScratchNetwork(BaseModel):
     """The largest element of a gradient, either way."""
 
 
-class Fit(BaseModel):
-    """How the network is fitted: by Adam, or by plain gradient descent if it is from scratch."""
+class QuantileNetwork(BaseModel):
+    """The network of training/quantile_network.py: a log-HAR with an LSTM that corrects it."""
 
     model_config = _Frozen
 
-    loss: Literal["mse", "mae"]
+    kind: Literal["har-lstm"]
+    units: Annotated[int, Field(ge=1, le=1024)]
+    """Of the LSTM."""
+    dense: Annotated[int, Field(ge=1, le=1024)]
+    """Of the layer between its state and the corrections."""
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    members: Annotated[int, Field(ge=1, le=16)] = 1
+    """Networks of this kind, each with weights of its own, that are averaged."""
+    regression_share: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """The log-HAR's own share in the average."""
+
+
+class Fit(BaseModel):
+    """
+    How the network is fitted.
+
+    By Adam; by AdamW with a rate that falls to nothing as a cosine does if it forecasts
+    quantiles; by plain gradient descent if it is from scratch.
+    """
+
+    model_config = _Frozen
+
+    loss: Literal["mse", "mae", "pinball"]
     epochs: Annotated[int, Field(ge=1)]
     batch_size: Annotated[int, Field(ge=1)]
     learning_rate: Annotated[float, Field(gt=0)] = 0.001
@@ -53,6 +77,7 @@ class Fit(BaseModel):
     """The newest sessions of the training rows, kept from fitting to watch the loss on."""
     validation_share: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """The same as a share of the windows of a single instrument."""
+    weight_decay: Annotated[float, Field(ge=0)] = 0.0
     patience: Annotated[int, Field(ge=1)] | None = None
     """Stop after so many epochs without a better validation loss, and go back to the best."""
 
@@ -63,6 +88,8 @@ class Evaluation(BaseModel):
     model_config = _Frozen
 
     holdout_sessions: Annotated[int, Field(ge=1)] = 252
+    refit_sessions: Annotated[int, Field(ge=1)] = 252
+    """How often a walk forward fits anew."""
     seeds: Annotated[int, Field(ge=1)] = 1
     """How many seeds it is fitted with beside its source's figures: one proves little."""
 
@@ -93,12 +120,12 @@ class Recipe(BaseModel):
     """The test MAE of one run in Keras 3.15's own layers, seed 1, to hold ours against."""
     data: Data = Data()
     target: PriceField
-    columns: Annotated[list[str], Field(min_length=1)]
-    """The CSV column of the target; the first that a file has."""
+    columns: list[str] = []
+    """The CSV column of the target; the first that a file has. Bars need none."""
     window: Annotated[int, Field(ge=2, le=10_000)]
     """Sessions that the network looks back on."""
     scaler: ScalerKind
-    network: Annotated[Network | ScratchNetwork, Field(discriminator="kind")]
+    network: Annotated[Network | ScratchNetwork | QuantileNetwork, Field(discriminator="kind")]
     fit: Fit
     evaluation: Evaluation = Evaluation()
 
@@ -111,6 +138,21 @@ class Recipe(BaseModel):
             raise ValueError('a scratch-rnn is fitted with loss = "mse" and batch_size = 1')
         return self
 
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        """Refuse a recipe whose parts do not go together."""
+        if isinstance(self.network, QuantileNetwork):
+            if (self.fit.loss, self.scaler, self.target) != ("pinball", "returns", "close"):
+                raise ValueError(
+                    'a har-lstm forecasts the close: target = "close", scaler = "returns" and'
+                    ' loss = "pinball"'
+                )
+        elif self.fit.loss == "pinball":
+            raise ValueError('loss = "pinball" needs a har-lstm')
+        elif not self.columns:
+            raise ValueError("columns is missing: name the CSV column of the target")
+        return self
+
     def with_epochs(self, epochs: int | None) -> "Recipe":
         """Return the recipe with another number of epochs, or as it is."""
         if epochs is None:
@@ -119,6 +161,11 @@ class Recipe(BaseModel):
 
 
 _SECTIONS: Final[dict[str, type[BaseModel]]] = {"data": Data, "fit": Fit, "evaluation": Evaluation}
+_NETWORKS: Final[dict[str, type[BaseModel]]] = {
+    "scratch-rnn": ScratchNetwork,
+    "har-lstm": QuantileNetwork,
+}
+"""By kind; all others are described by `Network`."""
 
 
 def names() -> list[str]:
@@ -142,6 +189,23 @@ def load(name: str) -> Recipe:
         raise BadRecipe(f"{path}: {_fault(error)}") from None
 
 
+def of_model(root: Path, name: str) -> Recipe:
+    """Return the recipe of a published model's current version; raise UsageError."""
+    if not store.is_name(name):
+        raise UsageError(f"{name!r} cannot name a model")
+    try:
+        version = store.current_version(root / name)
+        if version is None:
+            raise UsageError(f"no model {name!r} in {root}")
+        return Recipe.model_validate(artifact.read(root / name / str(version)).manifest.recipe)
+    except ArtifactRejected as error:
+        raise UsageError(f"{root / name}: {error}") from error
+    except ValidationError as error:
+        raise BadRecipe(
+            f"{root / name}: its recipe is of another format: {_fault(error)}"
+        ) from None
+
+
 def _fault(error: ValidationError) -> str:
     """Name the first key at fault, its value, and what is allowed."""
     first = error.errors(include_url=False)[0]
@@ -151,7 +215,7 @@ def _fault(error: ValidationError) -> str:
     allowed: type[BaseModel] = _SECTIONS.get(str(section), Recipe) if rest else Recipe
     if section == "network" and len(rest) > 1:
         # of ("network", "gru", "units") the middle is the kind, not a key
-        allowed = ScratchNetwork if rest[0] == "scratch-rnn" else Network
+        allowed = _NETWORKS.get(str(rest[0]), Network)
         rest = rest[1:]
     key, said = ".".join(map(str, [section, *rest])), first["msg"]
     if first["type"] == "missing":

@@ -136,16 +136,16 @@ def mean_by_date(dates: NDArray[np.datetime64], losses: Floats) -> Floats:
     return means
 
 
-def diebold_mariano(losses: Floats, reference: Floats) -> float | None:
+def diebold_mariano(losses: Floats, reference: Floats, *, lags: int | None = None) -> float | None:
     """
     Return the t of Diebold and Mariano (1995) for one-step losses, one for each date, (n,).
 
     Negative where `losses` are smaller than the `reference` losses. The variance is that of
-    Newey and West (1987) with floor(4 (n / 100)^(2/9)) lags. None where the two never differ.
-    For a panel, `mean_by_date` first.
+    Newey and West (1987) with so many lags, floor(4 (n / 100)^(2/9)) if not given. None where
+    the two never differ. For a panel, `mean_by_date` first.
     """
     difference = losses - reference
-    variance = _long_run_variance(difference)
+    variance = _long_run_variance(difference, lags)
     if variance <= 0:
         return None
     return float(difference.mean()) / math.sqrt(variance / len(difference))
@@ -177,12 +177,13 @@ def sessions_needed(losses: Floats, reference: Floats, share: float) -> int | No
     return math.ceil((_TWO_SIDED_5 + _POWER_80) ** 2 * variance / smallest**2)
 
 
-def _long_run_variance(values: Floats) -> float:
-    """Return that of Newey and West (1987) with floor(4 (n / 100)^(2/9)) lags."""
+def _long_run_variance(values: Floats, lags: int | None = None) -> float:
+    """Return that of Newey and West (1987), by default with floor(4 (n / 100)^(2/9)) lags."""
     count = len(values)
     centred = values - values.mean()
     variance = float(centred @ centred) / count
-    lags = math.floor(4 * (count / 100) ** (2 / 9))
+    if lags is None:
+        lags = math.floor(4 * (count / 100) ** (2 / 9))
     for lag in range(1, min(lags, count - 1) + 1):
         covariance = float(centred[lag:] @ centred[:-lag]) / count
         variance += 2 * (1 - lag / (lags + 1)) * covariance

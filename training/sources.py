@@ -1,4 +1,9 @@
-"""CSV files -> one tidy frame of prices: instrument, date, price, close; oldest first."""
+"""
+CSV files -> one tidy frame, oldest first within each instrument.
+
+Of prices for the recipes that forecast one column (instrument, date, price, close), or of bars
+(instrument, date, open, high, low, close, volume), which `quality` checks.
+"""
 
 import hashlib
 from collections.abc import Sequence
@@ -8,8 +13,14 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
+from training import progress
 from training.errors import BadData
 
+OHLC: Final = ("open", "high", "low", "close")
+"""The price columns of a frame of bars, in the order that networks see them."""
+
+_SAME: Final = {"timestamp": "date", "adjustedclose": "adjclose"}
+"""How Alpha Vantage names what Yahoo and Tiingo agree on."""
 _DATE_FORMATS: Final = ("%Y-%m-%d", "%m/%d/%y", "%m/%d/%Y", "%d-%b-%y", "%d-%b-%Y")
 _DATE_NAMES: Final = "2026-11-20, 11/20/26, 20-Nov-26"
 
@@ -23,38 +34,58 @@ def read_csv(path: Path, columns: Sequence[str]) -> pd.DataFrame:
     `Close`, which a forecast of anything else is held against.
     Raises BadData with the file, the line and the reason.
     """
-    rows = _rows(path)
-    by_name = {_plain(str(column)): column for column in rows.columns}
-    if "date" not in by_name:
-        raise BadData(path, f"no column Date; the columns are {_listed(rows)}", line=1)
-    column = next((by_name[_plain(name)] for name in columns if _plain(name) in by_name), None)
-    if column is None:
-        wanted = " or ".join(columns)
-        raise BadData(path, f"no column {wanted}; the columns are {_listed(rows)}", line=1)
-    if rows.empty:
-        raise BadData(path, "no rows below the header")
+    texts = _columns(path, ["Date"], columns)
+    price = next(texts[_plain(name)] for name in columns if _plain(name) in texts)
     prices = pd.DataFrame(
         {
             "instrument": path.stem,
-            "date": _dates(path, rows[by_name["date"]]),
-            "price": _prices(path, rows[column]),
-            "close": _prices(path, rows[by_name["close"]]) if "close" in by_name else np.nan,
+            "date": _dates(path, texts["date"]),
+            "price": _prices(path, price),
+            "close": _prices(path, texts["close"]) if "close" in texts else np.nan,
         }
     )
-    _refuse(path, prices["date"].duplicated(), rows[by_name["date"]], "comes twice")
+    _refuse(path, prices["date"].duplicated(), texts["date"], "comes twice")
     return prices.sort_values("date", ignore_index=True)
 
 
 def read_folder(folder: Path, columns: Sequence[str]) -> pd.DataFrame:
     """Read every CSV of a folder, one instrument each; raise BadData."""
-    paths = sorted(folder.glob("*.csv"))
-    if not paths:
-        raise BadData(
-            folder,
-            "no CSV files; put one file for each instrument there, named for it, with a header"
-            f" such as Date,Open,High,Low,Close,Volume, and at least Date and {columns[-1]}",
-        )
+    paths = _files(folder, columns[-1])
     return pd.concat([read_csv(path, columns) for path in paths], ignore_index=True)
+
+
+def read_bars(path: Path) -> pd.DataFrame:
+    """
+    Read one instrument's bars: instrument, date, open, high, low, close, volume.
+
+    Columns and dates are matched as `read_csv` does. Where the file has an adjusted close, all
+    four prices are multiplied by adjusted close / close, so that neither dividends nor splits
+    are moves. A price that is no number, not finite or not above zero becomes NaN, and a date
+    may come twice, in the file's order: `quality.check` says so by date. Volume is as written,
+    NaN where it is no number or the file has none.
+    Raises BadData with the file, the line and the reason.
+    """
+    texts = _columns(path, ["Date"], ["Open"], ["High"], ["Low"], ["Close"])
+    prices = pd.DataFrame({name: _numbers(texts[name]) for name in OHLC})
+    if "adjclose" in texts:
+        prices = prices.mul(_numbers(texts["adjclose"]) / prices["close"], axis=0)
+    bars = pd.DataFrame(
+        {
+            "instrument": path.stem,
+            "date": _dates(path, texts["date"]),
+            **prices.where(np.isfinite(prices) & (prices > 0)),
+            "volume": _numbers(texts["volume"]) if "volume" in texts else np.nan,
+        }
+    )
+    return bars.sort_values("date", kind="stable", ignore_index=True)
+
+
+def read_bars_folder(folder: Path, *, most: int | None = None) -> pd.DataFrame:
+    """Read the bars of every CSV of a folder, or the first so many; raise BadData."""
+    paths = _files(folder, "Open, High, Low, Close")[:most]
+    return pd.concat(
+        [read_bars(path) for path in progress.each(paths, unit="file")], ignore_index=True
+    )
 
 
 def sine(points: int = 200) -> pd.DataFrame:
@@ -69,13 +100,46 @@ def sine(points: int = 200) -> pd.DataFrame:
 
 
 def digest(prices: pd.DataFrame) -> str:
-    """Return the SHA-256 of a tidy frame: of its values, not of how the files were written."""
+    """
+    Return the SHA-256 of a tidy frame: of its values, not of how the files were written.
+
+    Of the price where there is one, else of open, high, low and close.
+    """
+    columns = ("price",) if "price" in prices else OHLC
     sha = hashlib.sha256()
     for instrument, rows in prices.groupby("instrument", sort=True):
         sha.update(f"{instrument}:{len(rows)}\n".encode())
         sha.update(rows["date"].to_numpy().astype("datetime64[D]").astype("<i8").tobytes())
-        sha.update(rows["price"].to_numpy().astype("<f8").tobytes())
+        for column in columns:
+            sha.update(rows[column].to_numpy().astype("<f8").tobytes())
     return sha.hexdigest()
+
+
+def _files(folder: Path, needed: str) -> list[Path]:
+    """Return the CSV files of a folder, by instrument."""
+    paths = sorted(folder.glob("*.csv"), key=lambda path: path.stem)
+    if not paths:
+        raise BadData(
+            folder,
+            "no CSV files; put one file for each instrument there, named for it, with a header"
+            f" such as Date,Open,High,Low,Close,Volume, and at least Date and {needed}",
+        )
+    return paths
+
+
+def _columns(path: Path, *wanted: Sequence[str]) -> dict[str, pd.Series]:
+    """Read a file's columns as text, by plain name; it has one or more of each of `wanted`."""
+    rows = _rows(path)
+    # of two columns of one name the first counts
+    texts = {_plain(str(column)): rows[column] for column in reversed(rows.columns)}
+    missing = [names for names in wanted if not any(_plain(name) in texts for name in names)]
+    if missing:
+        lacks = ", ".join(" or ".join(names) for names in missing)
+        listed = ", ".join(map(str, rows.columns))
+        raise BadData(path, f"no column {lacks}; the columns are {listed}", line=1)
+    if rows.empty:
+        raise BadData(path, "no rows below the header")
+    return texts
 
 
 def _rows(path: Path) -> pd.DataFrame:
@@ -118,10 +182,16 @@ def _dates(path: Path, texts: pd.Series) -> pd.Series:
 
 
 def _prices(path: Path, texts: pd.Series) -> pd.Series:
-    prices = pd.to_numeric(texts, errors="coerce").astype(np.float64)
-    _refuse(path, prices.isna() | np.isinf(prices), texts, "is not a number")
+    prices = _numbers(texts)
+    _refuse(path, prices.isna(), texts, "is not a number")
     _refuse(path, prices <= 0, texts, "is not above zero")
     return prices
+
+
+def _numbers(texts: pd.Series) -> pd.Series:
+    """Return texts as numbers; NaN where one is none, or is not finite."""
+    numbers = pd.to_numeric(texts, errors="coerce").astype(np.float64)
+    return numbers.where(np.isfinite(numbers))
 
 
 def _refuse(path: Path, faulty: pd.Series, texts: pd.Series, reason: str) -> None:
@@ -131,8 +201,5 @@ def _refuse(path: Path, faulty: pd.Series, texts: pd.Series, reason: str) -> Non
 
 
 def _plain(column: str) -> str:
-    return column.strip().lower().replace(" ", "").replace("_", "")
-
-
-def _listed(rows: pd.DataFrame) -> str:
-    return ", ".join(str(column) for column in rows.columns)
+    plain = column.strip().lower().replace(" ", "").replace("_", "")
+    return _SAME.get(plain, plain)

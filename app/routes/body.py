@@ -1,5 +1,6 @@
 """A request's body: read under a cap, parsed once, in compiled code."""
 
+import itertools
 from typing import Final, TypeVar
 
 from fastapi import Request
@@ -44,9 +45,18 @@ def parse(kind: type[_Body], body: bytes) -> _Body:
         parsed = kind.model_validate_json(body)
     except ValidationError as error:
         raise bad_input(error) from None
-    if parsed.model_extra:
-        raise BadInput(f"a member is not known here; known are {', '.join(kind.model_fields)}")
+    refuse_unknown(parsed)
     return parsed
+
+
+def refuse_unknown(parsed: BaseModel) -> None:
+    """Raise BadInput where a body, or the bars in it, hold a member that is not known."""
+    if parsed.model_extra:
+        known = ", ".join(type(parsed).model_fields)
+        raise BadInput(f"a member is not known here; known are {known}")
+    for _, value in parsed:
+        if isinstance(value, BaseModel):
+            refuse_unknown(value)
 
 
 def bad_input(error: ValidationError) -> NotJson | BadInput:
@@ -55,7 +65,12 @@ def bad_input(error: ValidationError) -> NotJson | BadInput:
     if first["type"] == "json_invalid":
         return NotJson(f"the body is not JSON: {first['ctx']['error']}")
     location, message = first["loc"], str(first["msg"])
-    field = str(location[0])[:_MAX_PART] if location else None
+    if first["type"] == "model_type":
+        # pydantic's own names a class of ours
+        message = "input should be an object"
+    # a member, or a member of it: `bars.low`
+    names = itertools.takewhile(lambda part: isinstance(part, str), location)
+    field = ".".join(map(str, names))[:_MAX_PART] or None
     index = next((part for part in location if isinstance(part, int)), None)
     where = "the body" if field is None else field if index is None else f"{field}[{index}]"
     return BadInput(f"{where}: {_sentence(message)}", field=field, index=index)

@@ -18,6 +18,7 @@ async def list_models(store: TheStore) -> ModelList:
         ModelSummary(
             name=name,
             version=model.manifest.version,
+            fields=model.manifest.fields,
             target=model.manifest.target,
             window=model.manifest.window,
             skill=Skill.of(model.manifest.scores),

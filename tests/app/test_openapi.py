@@ -1,14 +1,15 @@
 """What is documented is true: examples run, errors have statuses, settings are listed."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from app import errors
+from app.examples import EXAMPLE_PRICES
 from app.problems import KINDS, kind_of
-from app.schemas import EXAMPLE_PRICES
 from app.settings import Settings
 from tests.builders import assert_problem, serving
 
@@ -69,10 +70,45 @@ def test_every_error_in_the_document_is_a_problem() -> None:
     assert "HTTPValidationError" not in described["components"]["schemas"]
 
 
+def asked_of(path: str) -> dict[str, Any]:
+    content = document()["paths"][path]["post"]["requestBody"]["content"]
+    schema: dict[str, Any] = content["application/json"]["schema"]
+    return schema
+
+
 def test_the_document_says_that_unknown_members_are_refused() -> None:
-    for path in ("/predict", "/predict/batch"):
-        content = document()["paths"][path]["post"]["requestBody"]["content"]
-        assert content["application/json"]["schema"]["additionalProperties"] is False
+    one, many = asked_of("/predict"), asked_of("/predict/batch")
+    [bars, _] = one["properties"]["bars"]["anyOf"]
+
+    assert one["additionalProperties"] is many["additionalProperties"] is False
+    assert bars["additionalProperties"] is False
+    assert bars["required"] == ["open", "high", "low", "close"]
+
+
+@pytest.mark.parametrize(
+    ("path", "prices"), [("/predict", "prices"), ("/predict/batch", "windows")]
+)
+def test_the_document_says_that_exactly_one_of_prices_and_bars_is_given(
+    path: str, prices: str
+) -> None:
+    schema = asked_of(path)
+
+    assert [way["required"] for way in schema["oneOf"]] == [[prices], ["bars"]]
+    assert {prices, "bars"} <= schema["properties"].keys()
+    assert "required" not in schema
+
+
+def test_every_reference_in_the_document_leads_somewhere() -> None:
+    described = document()
+    text = json.dumps(described)
+
+    references = set(re.findall(r'"\$ref": "([^"]*)"', text))
+
+    assert references
+    for reference in references:
+        place = described
+        for part in reference.removeprefix("#/").split("/"):
+            place = place[part]
 
 
 def test_the_body_of_the_readme_is_that_of_the_document() -> None:

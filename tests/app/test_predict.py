@@ -34,6 +34,7 @@ def test_a_forecast_carries_the_naive_one_and_the_measured_skill(tmp_path: Path)
         "prediction": pytest.approx(102.0, rel=1e-6),
         "naive": 104.0,
         "intervals": [],
+        "calibration": None,
         "skill": {
             "mae_vs_naive": 1.0,
             "crps_vs_garch": None,
@@ -78,7 +79,7 @@ def test_integers_are_prices_and_currency_does_not_matter(tmp_path: Path) -> Non
         pytest.param({"prices": [1, None, 3]}, "bad_input", "prices[1]: ", id="null"),
         pytest.param({"prices": [1, True, 3]}, "bad_input", "prices[1]: ", id="boolean"),
         pytest.param({"prices": "1,2,3"}, "bad_input", "prices: ", id="not a list"),
-        pytest.param({}, "bad_input", "prices: field required", id="nothing"),
+        pytest.param({}, "bad_input", "exactly one of prices and bars", id="nothing"),
         pytest.param([], "bad_input", "the body: ", id="a list"),
         pytest.param({"prices": PRICES, "price": 1}, "bad_input", "known are", id="unknown member"),
         pytest.param({"prices": PRICES, "version": 0}, "bad_input", "version: ", id="version 0"),

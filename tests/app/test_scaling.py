@@ -14,8 +14,11 @@ from app import scaling
 from app.scaling import Floats, Levels, Returns
 from tests.builders import random_walk
 
+PERCENT = Returns(unit="percent")
+
 prices = st.floats(1e-3, 1e6, allow_nan=False, allow_infinity=False)
 windows = arrays(np.float64, (4, 12, 1), elements=prices)
+bars = arrays(np.float64, (4, 12, 4), elements=prices)
 
 
 def test_minmax_maps_the_training_extremes_to_0_and_1() -> None:
@@ -73,6 +76,68 @@ def test_returns_are_those_of_a_plain_loop(batch: Floats) -> None:
         assert given_inputs == pytest.approx(expected, rel=1e-4, abs=1e-6)
 
 
+@given(bars)
+def test_moves_of_bars_are_those_of_a_plain_loop(batch: Floats) -> None:
+    found = scaling.moves(batch)
+
+    assert found.shape == (4, 11, 4)
+    assert found.dtype == np.float64
+    for window, moves in zip(batch.tolist(), found, strict=True):
+        by_hand = [
+            [
+                100 * math.log(opened / before[3]),
+                100 * math.log(high / opened),
+                100 * math.log(low / opened),
+                100 * math.log(close / opened),
+            ]
+            for before, (opened, high, low, close) in itertools.pairwise(window)
+        ]
+        assert moves == pytest.approx(np.array(by_hand), rel=1e-9, abs=1e-9)
+
+
+@given(windows)
+def test_moves_of_a_single_field_are_its_log_returns_in_percent(batch: Floats) -> None:
+    found = scaling.moves(batch)
+
+    assert found.shape == (4, 11, 1)
+    for window, moves in zip(batch[:, :, 0].tolist(), found[:, :, 0], strict=True):
+        by_hand = [100 * math.log(later / earlier) for earlier, later in itertools.pairwise(window)]
+        assert moves == pytest.approx(by_hand, rel=1e-9, abs=1e-9)
+
+
+@given(st.one_of(bars, windows))
+def test_in_percent_the_inputs_are_the_moves_as_they_are(batch: Floats) -> None:
+    inputs = PERCENT.inputs(batch)
+
+    assert inputs.dtype == np.float32
+    assert inputs.shape == (4, PERCENT.steps(12), batch.shape[2])
+    assert np.array_equal(inputs, scaling.moves(batch).astype(np.float32))
+
+
+@given(st.one_of(bars, windows))
+def test_in_percent_the_outputs_are_returns_of_the_last_field(batch: Floats) -> None:
+    outputs = np.array([[-250.0, 0.0, 3.0]] * 4, dtype=np.float32)
+
+    found = PERCENT.prices(batch, outputs)
+
+    last = batch[:, -1, -1:]
+    assert found == pytest.approx(last * np.exp([-2.5, 0.0, 0.03]), rel=1e-12)
+    assert np.array_equal(found[:, 1], last[:, 0])
+
+
+def test_the_scaler_of_the_first_published_model_still_gives_its_numbers() -> None:
+    file = b'{"kind": "returns", "decay": 0.94, "floor": 0.0001, "clip": 10.0}'
+    window = random_walk(12)
+
+    scaler = scaling.parse(file)
+
+    assert scaler == Returns()
+    expected, volatility = returns_by_hand(window.tolist(), Returns())
+    assert scaler.inputs(window[None, :, None])[0, :, 0] == pytest.approx(expected, rel=1e-5)
+    [[price]] = scaler.prices(window[None, :, None], np.array([[2.0]], dtype=np.float32))
+    assert price == pytest.approx(window[-1] * math.exp(2 * volatility), rel=1e-12)
+
+
 def test_a_forecast_return_is_in_units_of_the_windows_volatility() -> None:
     window = random_walk(12)
     _, volatility = returns_by_hand(window.tolist(), Returns())
@@ -84,8 +149,13 @@ def test_a_forecast_return_is_in_units_of_the_windows_volatility() -> None:
 
 @pytest.mark.parametrize(
     "scaler",
-    [Levels.fit("minmax", random_walk(90)), Levels.fit("standard", random_walk(90)), Returns()],
-    ids=["minmax", "standard", "returns"],
+    [
+        Levels.fit("minmax", random_walk(90)),
+        Levels.fit("standard", random_walk(90)),
+        Returns(),
+        PERCENT,
+    ],
+    ids=["minmax", "standard", "returns", "percent"],
 )
 def test_targets_and_prices_are_each_others_inverse(scaler: Levels | Returns) -> None:
     rows = random_walk(40)
@@ -134,6 +204,7 @@ def test_scalers_survive_their_file(scaler: Levels | Returns) -> None:
         b'{"kind": "minmax", "offset": NaN, "scale": 1, "low": 1, "high": 1}',
         b'{"kind": "returns", "decay": 2}',
         b'{"kind": "returns", "unknown": 1}',
+        b'{"kind": "returns", "unit": "basis points"}',
     ],
 )
 def test_what_is_no_scaler_is_refused(document: bytes) -> None:

@@ -1,25 +1,33 @@
 """Names, versions, `current`; what is loaded and what is refused."""
 
 import json
+import re
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
-from onnx import helper
+from onnx import TensorProto, helper
 
 from app import artifact, store
+from app.artifact import CloseOnly
 from app.errors import ArtifactRejected, NoSuchModel, NoSuchVersion
+from app.scaling import Returns
 from app.store import Store
 from tests.builders import (
     PRICES,
     assert_problem,
+    calibration,
     fails_above_graph,
     levels,
     manifest_of,
     model_bytes,
     point,
     publish,
+    publish_quantiles,
+    scores,
     serving,
+    spread_graph,
 )
 
 
@@ -188,7 +196,7 @@ def test_a_network_whose_first_run_fails_is_refused(tmp_path: Path) -> None:
     # a flat series of 100 is 9 to this scaler, beyond what the network can look up
     publish(tmp_path, scaler=levels(low=10, high=20), graph=fails_above_graph(steps=3))
 
-    with pytest.raises(ArtifactRejected, match="its first run failed"):
+    with pytest.raises(ArtifactRejected, match=r"the first run of model\.onnx failed"):
         fresh(tmp_path).current("default")
 
 
@@ -199,11 +207,129 @@ def test_a_scaler_of_another_format_is_refused(tmp_path: Path) -> None:
         fresh(tmp_path).current("default")
 
 
-def test_a_model_of_other_fields_is_refused(tmp_path: Path) -> None:
-    file = publish(tmp_path) / artifact.MANIFEST
-    file.write_text(file.read_text().replace('"target": "close"', '"target": "open"'))
+def test_a_graph_for_a_batch_of_one_is_refused(tmp_path: Path) -> None:
+    # reads the whole batch into one row
+    nodes = [
+        helper.make_node("Reshape", ["window", "row"], ["flat"]),
+        helper.make_node("ReduceMean", ["flat"], ["forecast"], axes=[1], keepdims=1),
+    ]
+    row = helper.make_tensor("row", TensorProto.INT64, [2], [1, -1])
+    publish(tmp_path, graph=model_bytes(nodes, [row], steps=3))
 
-    with pytest.raises(ArtifactRejected, match="models of one field, their target"):
+    with pytest.raises(ArtifactRejected, match="one number for each window"):
+        fresh(tmp_path).current("default")
+
+
+OWN = calibration().model_dump()
+CLOSES = {"scores": scores().model_dump(mode="json"), "calibration": None}
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"target": "open"}, "target must be the close of bars"),
+        ({"fields": ["open"]}, "target must be the close of bars"),
+        ({"fields": []}, "fields must be open, high, low and close, or one"),
+        ({"fields": ["open", "close"]}, "fields must be"),
+        ({"fields": ["close", "high", "low", "open"], "target": "open"}, "fields must be"),
+        ({"fields": ["volume"]}, "fields.0"),
+        ({"output": "point"}, "quantiles are given where they are the output"),
+        ({"output": "density"}, "output"),
+        ({"quantiles": []}, "quantiles are given where they are the output"),
+        ({"quantiles": [0.5]}, "symmetric about 0.5"),
+        ({"quantiles": [0.1, 0.9]}, "symmetric about 0.5"),
+        ({"quantiles": [0.1, 0.5, 0.8]}, "symmetric about 0.5"),
+        ({"quantiles": [0.9, 0.5, 0.1]}, "symmetric about 0.5"),
+        ({"quantiles": [0.5, 0.5, 0.5]}, "symmetric about 0.5"),
+        ({"quantiles": [0.0, 0.5, 1.0]}, "symmetric about 0.5"),
+        ({"quantiles": [0.1, 0.4, 0.6, 0.9]}, "symmetric about 0.5"),
+        ({"calibration": OWN | {"offsets": [0.0] * 4}}, "one offset for each quantile"),
+        ({"calibration": OWN | {"gain": -0.1}}, "calibration.gain"),
+        ({"calibration": OWN | {"sessions": 0}}, "calibration.sessions"),
+        ({"calibration": OWN | {"more": 1}}, "calibration.more"),
+        ({"close_only": CLOSES | {"calibration": OWN | {"offsets": []}}}, "one offset for each"),
+        ({"close_only": {"calibration": None}}, "close_only.scores"),
+        ({"close_only": CLOSES}, "does not list close.onnx"),
+        ({"close_only": CLOSES, "fields": ["close"]}, "close_only is for models of bars"),
+    ],
+    ids=str,
+)
+def test_a_manifest_that_contradicts_itself_is_refused(
+    tmp_path: Path, changes: dict[str, Any], reason: str
+) -> None:
+    file = publish_quantiles(tmp_path) / artifact.MANIFEST
+    file.write_text(json.dumps(json.loads(file.read_text()) | changes))
+
+    with pytest.raises(ArtifactRejected, match=re.escape(reason)) as refusal:
+        store.load(file.parent, "default", 1)
+
+    assert "Value error" not in str(refusal.value)
+
+
+def test_a_point_model_needs_no_calibration(tmp_path: Path) -> None:
+    file = publish(tmp_path) / artifact.MANIFEST
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"calibration": OWN}))
+
+    with pytest.raises(ArtifactRejected, match="one offset for each quantile"):
+        fresh(tmp_path).current("default")
+
+
+def test_a_manifest_of_before_the_quantiles_loads(tmp_path: Path) -> None:
+    file = publish(tmp_path) / artifact.MANIFEST
+    document = json.loads(file.read_text())
+    for later in ("quantiles", "close_only"):
+        del document[later]
+    file.write_text(json.dumps(document))
+
+    assert fresh(tmp_path).current("default").manifest.quantiles == ()
+
+
+CROSSED = spread_graph(steps=4, each=(-1.0, -2.0, 0.0, 2.0, 3.0), least=0.1)
+
+
+@pytest.mark.parametrize(
+    ("own", "reason"),
+    [
+        (CROSSED, "the quantiles of model.onnx cross"),
+        (spread_graph(steps=4, least=float("inf")), "model.onnx is not a finite number"),
+        (spread_graph(steps=4, each=(-1.0, 0.0, 1.0)), "model.onnx must give (n, 5)"),
+        (spread_graph(steps=4, features=1), "model.onnx must take float32 (n, 4, 4)"),
+    ],
+)
+def test_a_network_that_does_not_give_its_quantiles_is_refused(
+    tmp_path: Path, own: bytes, reason: str
+) -> None:
+    publish_quantiles(tmp_path, graph=own)
+
+    with pytest.raises(ArtifactRejected, match=re.escape(reason)):
+        fresh(tmp_path).current("default")
+
+
+@pytest.mark.parametrize(
+    ("close_graph", "reason"),
+    [
+        (b"", "onnxruntime refuses close.onnx"),
+        (spread_graph(steps=4, features=4), "close.onnx must take float32 (n, 4, 1)"),
+        (spread_graph(steps=4, features=1, each=(0.0,)), "close.onnx must give (n, 5)"),
+        (
+            spread_graph(steps=4, features=1, each=(1.0, 0.0, 0.0, 0.0, 0.0), least=1.0),
+            "the quantiles of close.onnx cross",
+        ),
+    ],
+)
+def test_the_network_of_closes_is_proved_too(
+    tmp_path: Path, close_graph: bytes, reason: str
+) -> None:
+    publish_quantiles(tmp_path, close_graph=close_graph, close_only=CloseOnly(scores=scores()))
+
+    with pytest.raises(ArtifactRejected, match=re.escape(reason)):
+        fresh(tmp_path).current("default")
+
+
+def test_a_scaler_of_one_field_is_refused_for_bars(tmp_path: Path) -> None:
+    publish_quantiles(tmp_path, scaler=Returns())
+
+    with pytest.raises(ArtifactRejected, match="of a single field, and the model of bars"):
         fresh(tmp_path).current("default")
 
 

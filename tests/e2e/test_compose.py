@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.builders import random_walk, write_csv
+from tests.builders import write_bars
 
 MIB = 2**20
 
@@ -154,8 +154,8 @@ def test_retraining_without_prices_says_what_to_put_where(compose: Compose) -> N
 def test_a_retraining_is_served_without_a_restart(compose: Compose, data: Path) -> None:
     before = compose.api()["State"]["StartedAt"]
     for seed, name in enumerate(("ONE", "TWO")):
-        prices = random_walk(1000, seed=seed)
-        write_csv(data / f"{name}.csv", prices, column="Close").chmod(0o644)
+        write_bars(data / f"{name}.csv", 800, seed=seed)
+        (data / f"{name}.csv").chmod(0o644)
 
     finished = compose.run("run", "--rm", "retrain", check=False)
 

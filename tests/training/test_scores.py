@@ -160,14 +160,15 @@ def test_the_mean_by_date_is_that_of_a_plain_loop() -> None:
     assert means.tolist() == [5.0, 1.5]
 
 
+@pytest.mark.parametrize("chosen", [None, 0, 10])
 @pytest.mark.parametrize("count", [5, 21, 503])
-def test_diebold_mariano_is_that_of_a_plain_loop(count: int) -> None:
+def test_diebold_mariano_is_that_of_a_plain_loop(count: int, chosen: int | None) -> None:
     generator = np.random.default_rng(count)
     ours, naive = generator.gamma(2, size=count), generator.gamma(2, size=count)
 
     differences = [a - b for a, b in zip(ours, naive, strict=True)]
     mean = sum(differences) / count
-    lags = math.floor(4 * (count / 100) ** (2 / 9))
+    lags = math.floor(4 * (count / 100) ** (2 / 9)) if chosen is None else chosen
     variance = sum((d - mean) ** 2 for d in differences) / count
     for lag in range(1, lags + 1):
         covariance = 0.0
@@ -175,7 +176,8 @@ def test_diebold_mariano_is_that_of_a_plain_loop(count: int) -> None:
             covariance += (differences[index] - mean) * (differences[index - lag] - mean) / count
         variance += 2 * (1 - lag / (lags + 1)) * covariance
 
-    assert scores.diebold_mariano(ours, naive) == pytest.approx(mean / math.sqrt(variance / count))
+    t = scores.diebold_mariano(ours, naive, lags=chosen)
+    assert t == pytest.approx(mean / math.sqrt(variance / count))
 
 
 def test_diebold_mariano_knows_which_is_better() -> None:

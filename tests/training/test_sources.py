@@ -1,8 +1,12 @@
 """CSV files in all their shapes, and what is wrong with them by file and line."""
 
+import hashlib
+import re
+import struct
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from tests.builders import random_walk, write_csv
@@ -158,3 +162,165 @@ def test_a_digest_knows_values_not_how_they_were_written(tmp_path: Path) -> None
     assert sources.digest(iso) == sources.digest(sources.read_csv(path, ["Open"]))
     assert sources.digest(iso) != sources.digest(changed)
     assert sources.digest(iso) != sources.digest(iso.assign(instrument="B"))
+
+
+def test_a_digest_of_prices_is_of_the_dates_and_the_price_alone() -> None:
+    """Published manifests hold it, so it must stay what it is."""
+    days = pd.to_datetime(["1970-01-02", "1970-01-05"])
+    prices = pd.DataFrame({"instrument": "A", "date": days, "price": [1.5, 2.5], "close": 3.0})
+
+    content = b"A:2\n" + struct.pack("<2q", 1, 4) + struct.pack("<2d", 1.5, 2.5)
+
+    assert sources.digest(prices) == hashlib.sha256(content).hexdigest()
+
+
+YAHOO = """\
+Date,Open,High,Low,Close,Adj Close,Volume
+2020-01-02,10,12,9,11,5.5,300
+2020-01-03,20,22,18,20,20,400
+"""
+ALPHA_VANTAGE = """\
+timestamp,open,high,low,close,adjusted_close,volume,dividend_amount,split_coefficient
+2020-01-03,20,22,18,20,20,400,0,1
+2020-01-02,10,12,9,11,5.5,300,0,1
+"""
+TIINGO = """\
+date,close,high,low,open,volume,adjClose,adjHigh,adjLow,adjOpen,adjVolume,divCash,splitFactor
+2020-01-02,11,12,9,10,300,5.5,6,4.5,5,300,0,1
+2020-01-03,20,22,18,20,400,20,22,18,20,400,0,1
+"""
+
+
+@pytest.mark.parametrize("text", [YAHOO, ALPHA_VANTAGE, TIINGO])
+def test_bars_are_adjusted_by_the_adjusted_close_of_every_vendor(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "A.csv"
+    path.write_text(text)
+
+    read = sources.read_bars(path)
+
+    expected = pd.DataFrame(
+        {
+            "instrument": "A",
+            "date": pd.to_datetime(["2020-01-02", "2020-01-03"]),
+            "open": [5.0, 20.0],
+            "high": [6.0, 22.0],
+            "low": [4.5, 18.0],
+            "close": [5.5, 20.0],
+            "volume": [300.0, 400.0],
+        }
+    )
+    pd.testing.assert_frame_equal(read, expected)
+
+
+def test_bars_without_an_adjusted_close_or_volume_are_read_as_they_are(tmp_path: Path) -> None:
+    path = tmp_path / "A.csv"
+    path.write_text("Date,Open,High,Low,Close\n2020-01-02,10,12,9,11\n")
+
+    [row] = sources.read_bars(path)[["open", "high", "low", "close", "volume"]].to_numpy()
+
+    np.testing.assert_array_equal(row, [10, 12, 9, 11, np.nan])
+
+
+@pytest.mark.parametrize("text", ["", "null", "x", "0", "-1", "inf", "1e999"])
+def test_a_price_that_is_none_is_not_a_number_in_its_row_alone(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "A.csv"
+    path.write_text(f"Date,Open,High,Low,Close\n2020-01-02,1,1,1,1\n2020-01-03,2,{text},2,2\n")
+
+    read = sources.read_bars(path)
+
+    np.testing.assert_array_equal(
+        read[["open", "high", "low", "close"]].to_numpy(), [[1, 1, 1, 1], [2, np.nan, 2, 2]]
+    )
+
+
+@pytest.mark.parametrize(
+    "closes", ["1,", "1,null", "1,0", "1,-1", "1,inf", "0,1", "x,1", "1e-300,1e300"]
+)
+def test_where_close_or_adjusted_close_is_none_no_price_is_known(
+    tmp_path: Path, closes: str
+) -> None:
+    path = tmp_path / "A.csv"
+    path.write_text(f"Date,Open,High,Low,Close,Adj Close\n2020-01-02,1,1,1,{closes}\n")
+
+    assert sources.read_bars(path)[["open", "high", "low"]].isna().all(axis=None)
+
+
+def test_dates_that_come_twice_are_kept_twice_in_the_files_order(tmp_path: Path) -> None:
+    path = tmp_path / "A.csv"
+    rows = [f"2020-01-{3 - row % 2:02},{row},{row},{row},{row}" for row in range(1, 201)]
+    path.write_text("\n".join(["Date,Open,High,Low,Close", *rows]))
+
+    read = sources.read_bars(path)
+
+    assert read["close"].tolist() == [*range(1, 201, 2), *range(2, 201, 2)]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("Date,Open,Close\n2020-01-02,1,1\n", "line 1: no column High, Low; the columns are Date"),
+        ("Open,High,Low,Close\n1,1,1,1\n", "line 1: no column Date;"),
+        ("Date,Open,High,Low,Close\n", "no rows below the header"),
+        ("Date,Open,High,Low,Close\n20200102,1,1,1,1\n", "line 2: '20200102' is not a date"),
+        ("", "is not CSV"),
+    ],
+)
+def test_bars_that_cannot_be_read_are_refused(tmp_path: Path, text: str, said: str) -> None:
+    path = tmp_path / "A.csv"
+    path.write_text(text)
+
+    with pytest.raises(BadData, match=said):
+        sources.read_bars(path)
+
+
+def test_a_folder_of_bars_is_one_frame_by_instrument(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("B", "A-2", "A"):
+        (tmp_path / f"{name}.csv").write_text(YAHOO)
+
+    read = sources.read_bars_folder(tmp_path)
+
+    assert read["instrument"].tolist() == ["A", "A", "A-2", "A-2", "B", "B"]
+    assert read["close"].tolist() == [5.5, 20.0] * 3
+    assert list(read.index) == list(range(6))
+    printed = capsys.readouterr().err.splitlines()
+    assert [re.sub(r"\d+ s$", "0 s", line) for line in printed] == [
+        "file 1/3, 0 s",
+        "file 2/3, 0 s",
+        "file 3/3, 0 s",
+    ]
+
+
+def test_a_large_folder_says_only_now_and_then_how_far_it_is(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number in range(45):
+        (tmp_path / f"{number}.csv").write_text(YAHOO)
+
+    sources.read_bars_folder(tmp_path)
+
+    printed = capsys.readouterr().err
+    assert 5 < len(printed.splitlines()) < 15
+    assert "file 45/45" in printed
+
+
+def test_a_folder_without_bars_says_what_to_put_there(tmp_path: Path) -> None:
+    with pytest.raises(BadData, match="at least Date and Open, High, Low, Close"):
+        sources.read_bars_folder(tmp_path)
+
+
+def test_a_digest_of_bars_knows_each_price_not_how_it_was_written(tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    (tmp_path / "A.csv").write_text(YAHOO)
+    (tmp_path / "other" / "A.csv").write_text(ALPHA_VANTAGE.replace(",20,22,", ",20.0,2.2e1,"))
+    read = sources.read_bars(tmp_path / "A.csv")
+
+    made = sources.digest(read)
+
+    assert made == sources.digest(sources.read_bars(tmp_path / "other" / "A.csv"))
+    for column in ("open", "high", "low", "close"):
+        changed = read.assign(**{column: read[column] + [0, 1e-9]})
+        assert sources.digest(changed) != made
+    swapped = read.rename(columns={"high": "low", "low": "high"})
+    assert sources.digest(swapped) != made

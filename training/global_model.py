@@ -1,0 +1,149 @@
+"""
+The model of any instrument: fitted on all of them at once, walked forward, and published.
+
+A published one is fitted on every session there is; its scores and its calibration are those
+of the walk forward, whose forecasts were all made before what they forecast.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from app.runtime import OnnxNetwork
+from app.scaling import Floats
+from training import backtest, har, quality, sources
+from training.backtest import Fold, Forecaster, Kept
+from training.baselines import BASELINES
+from training.errors import BadData
+from training.panel import Panel, Rows
+from training.progress import say
+from training.quality import Flag
+from training.recipe import QuantileNetwork, Recipe
+
+LEVELS: Final = np.array(
+    [0.005, 0.01, 0.025, 0.05, *np.arange(10, 95, 10) / 100, 0.95, 0.975, 0.99, 0.995]
+)
+"""Of the quantiles that are forecast."""
+
+HAR: Final = "log-HAR"
+HAR_STRONG: Final = "log-HAR+"
+BARS: Final = "network"
+CLOSES: Final = "network, closes only"
+
+ONE_REFIT: Final = 1_000_000
+"""Sessions between fits: more than anyone has."""
+_FAST_INSTRUMENTS: Final = 20
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Data:
+    """Checked bars, and what was found in them."""
+
+    panel: Panel
+    flags: tuple[Flag, ...]
+    digest: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Walk:
+    """A walk forward: what was forecast, by whom, and where it is kept."""
+
+    data: Data
+    recipe: Recipe
+    folds: tuple[Fold, ...]
+    """Oldest first. The first is there to calibrate by, and is not scored."""
+    kept: Kept
+    names: tuple[str, ...]
+
+
+def read(folder: Path, *, fast: bool = False) -> Data:
+    """Read and check the CSV files of a folder, or of the first 20; raise BadData."""
+    bars = sources.read_bars_folder(folder, most=_FAST_INSTRUMENTS if fast else None)
+    checked = quality.check(bars)
+    for flag in checked.flags:
+        say(f"{flag.instrument} {flag.date}: {flag.message}")
+    if checked.bars.empty:
+        raise BadData(folder, f"no file has {quality.USABLE_ROWS} usable rows")
+    return Data(Panel.of(checked.bars), checked.flags, sources.digest(checked.bars))
+
+
+def walk(  # noqa: PLR0913 - what a walk is made of
+    recipe: Recipe,
+    described: QuantileNetwork,
+    data: Data,
+    work: Path,
+    *,
+    seed: int,
+    test_sessions: int | None = None,
+    refit_sessions: int | None = None,
+) -> Walk:
+    """
+    Let the recipe's network, and every baseline, forecast the newest sessions.
+
+    As many as the recipe says, or half of those there are. Where it was interrupted, it goes
+    on. Raises UsageError where there is too little history.
+    """
+    ends = data.panel.ends(recipe.window - 1)
+    half = len(np.unique(data.panel.dates[ends + 1])) // 2
+    folds = backtest.folds(
+        data.panel,
+        ends,
+        test_sessions=test_sessions or min(recipe.evaluation.holdout_sessions, half),
+        refit_sessions=refit_sessions or recipe.evaluation.refit_sessions,
+    )
+    forecasters = _forecasters(recipe, described, seed)
+    kept = backtest.run(
+        data.panel,
+        folds,
+        forecasters,
+        LEVELS,
+        work=work,
+        described={"recipe": recipe.model_dump(), "seed": seed},
+    )
+    return Walk(data, recipe, tuple(folds), kept, tuple(forecasters))
+
+
+def _forecasters(recipe: Recipe, described: QuantileNetwork, seed: int) -> Mapping[str, Forecaster]:
+    steps = recipe.window - 1
+
+    def regression(*, strong: bool) -> Forecaster:
+        def forecast(panel: Panel, train: Rows, test: Rows, levels: Floats) -> Floats:
+            fitted = har.fit(panel, train, levels, steps=steps, strong=strong)
+            return fitted.quantiles(panel, test, steps)
+
+        return forecast
+
+    def network(*, closes_only: bool) -> Forecaster:
+        def forecast(panel: Panel, train: Rows, test: Rows, levels: Floats) -> Floats:
+            # here, not above: TensorFlow takes seconds to import, and bad data is refused before
+            from training import export, quantile_fit  # noqa: PLC0415
+
+            fitted = quantile_fit.fit(
+                recipe, described, panel, train, levels, seed=seed, closes_only=closes_only
+            )
+            graph = export.to_bytes(fitted.graph)
+            return run_graph(graph, panel, test, steps, closes_only=closes_only)
+
+        return forecast
+
+    return {
+        **BASELINES,
+        HAR: regression(strong=False),
+        HAR_STRONG: regression(strong=True),
+        BARS: network(closes_only=False),
+        CLOSES: network(closes_only=True),
+    }
+
+
+def run_graph(graph: bytes, panel: Panel, ends: Rows, steps: int, *, closes_only: bool) -> Floats:
+    """Return the quantiles (n, k) that an exported network gives, by the service's runtime."""
+    network = OnnxNetwork(graph, steps=steps, features=1 if closes_only else 4, threads=2)
+    return np.concatenate(
+        [
+            network.run(panel.windows(chunk, steps, closes_only=closes_only).astype(np.float32))
+            for chunk in panel.chunks(ends)
+        ]
+    ).astype(np.float64)

@@ -1,0 +1,99 @@
+"""Fit the model of any instrument on every session there is, and publish it."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from app.artifact import BARS as FIELDS
+from app.artifact import CARD, CloseOnly, Draft, TrainingRange
+from app.forecast import Model
+from app.scaling import Returns
+from training import accuracy_card, accuracy_page, export, provenance, quantile_fit
+from training import publish as publishing
+from training.accuracy import Accuracy
+from training.dataset import as_date
+from training.global_model import BARS, CLOSES, LEVELS
+from training.progress import say
+from training.recipe import QuantileNetwork
+
+_PARITY_WINDOWS: Final = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Released:
+    """What came of it."""
+
+    model: Model
+    folder: Path
+    parity: float
+    """Largest difference between served and fitted quantiles, relative to the forecast's."""
+
+
+def release(
+    accuracy: Accuracy, described: QuantileNetwork, root: Path, name: str, *, seed: int
+) -> Released:
+    """
+    Refit both networks on all sessions, and publish them with what the walk forward showed.
+
+    Its scores and its calibration rest on forecasts of sessions that no fit had seen; the
+    published fit has seen them all. Raises ParityError and PublishError.
+    """
+    walk = accuracy.walk
+    panel, recipe = walk.data.panel, walk.recipe
+    steps = recipe.window - 1
+    ends = panel.ends(steps)
+    say(f"refitting on all {len(ends):,} windows, {panel.dates.min()} to {panel.dates.max()}")
+    fitted = {
+        part: quantile_fit.fit(
+            recipe, described, panel, ends, LEVELS, seed=seed, closes_only=part == CLOSES
+        )
+        for part in (BARS, CLOSES)
+    }
+    draft = Draft(
+        window=recipe.window,
+        fields=FIELDS,
+        target=recipe.target,
+        output="quantiles",
+        quantiles=tuple(LEVELS.tolist()),
+        calibration=accuracy.calibrations[BARS],
+        close_only=CloseOnly(
+            scores=accuracy.scores(CLOSES), calibration=accuracy.calibrations[CLOSES]
+        ),
+        recipe=recipe.model_dump(),
+        seed=seed,
+        trained_on=TrainingRange(
+            first=as_date(panel.dates.min()),
+            last=as_date(panel.dates.max()),
+            cutoff=as_date(panel.dates.max()) + timedelta(days=1),
+            instruments=panel.names,
+            windows=len(ends),
+        ),
+        data_digest=walk.data.digest,
+        scores=accuracy.scores(BARS),
+        created_at=datetime.now(UTC).replace(microsecond=0),
+        libraries=provenance.libraries(),
+        git_commit=provenance.git_commit(),
+    )
+    shown = ends[np.linspace(0, len(ends) - 1, min(len(ends), _PARITY_WINDOWS)).astype(int)]
+    parity = export.QuantileParity(
+        bars=panel.bars(shown, steps),
+        expected=fitted[BARS].outputs(panel.windows(shown, steps)),
+        expected_of_closes=fitted[CLOSES].outputs(panel.windows(shown, steps, closes_only=True)),
+    )
+    model = publishing.publish(
+        root,
+        name,
+        draft=draft,
+        graph=export.to_bytes(fitted[BARS].graph),
+        close_graph=export.to_bytes(fitted[CLOSES].graph),
+        scaler=Returns(unit="percent"),
+        reports={
+            CARD: accuracy_card.card(name, draft, accuracy).encode(),
+            **accuracy_page.report(name, draft, accuracy),
+        },
+        prove=parity.prove,
+    )
+    return Released(model, root / name / str(model.manifest.version), parity.worst)
