@@ -30,6 +30,13 @@ _MONTH: Final = _HORIZONS.index(22)
 _HALF_LIVES: Final = (1, 2, 4, 8, 16, 32)
 _RIDGE: Final = 1e-6
 """Of the variance of a standardised feature: features that are nearly the same stay solvable."""
+_CONSTANT: Final = 0.01
+"""
+A feature that deviates by less counts for nothing.
+
+Closes have no range, and only the floor keeps the share of the night from being all of each
+variance: what float32 leaves of so small a deviation is noise.
+"""
 CLIP: Final = 10.0
 """
 Standard deviations beyond which a feature is cut, either way.
@@ -125,8 +132,9 @@ class LogHar:
     strong: bool
     closes_only: bool
     means: Floats
-    """(features,) of the training windows, as `scales`."""
+    """(features,) of the training windows."""
     scales: Floats
+    """(features,) their deviations; infinite where a feature counts for nothing."""
     weights: Floats
     """(features,) by which standardised features move the log volatility."""
     intercept: float
@@ -163,7 +171,7 @@ def fit(  # noqa: PLR0913 - what a regression is of
     """Fit by least squares on the log variance of the session after each training window."""
     rows = np.concatenate(list(_seen(panel, train, steps, strong, closes_only)))
     means, scales = rows.mean(0), rows.std(0)
-    scales[scales < EPSILON] = 1.0  # closes have no range
+    scales[scales < _CONSTANT] = np.inf  # what is divided by it is 0
     rows -= means
     rows /= scales
     np.clip(rows, -CLIP, CLIP, out=rows)

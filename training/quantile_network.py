@@ -164,7 +164,7 @@ def served(
         network = copy
     share = described.regression_share
     shares = np.r_[np.full(described.members, (1 - share) / described.members), share]
-    return keras.Model(network.inputs, _Served(shares)(network.outputs[0]))
+    return keras.Model(network.input, _Served(shares)(network.output))
 
 
 def _constant(values: Floats) -> Float32s:

@@ -210,7 +210,8 @@ def _fault(error: ValidationError) -> str:
     """Name the first key at fault, its value, and what is allowed."""
     first = error.errors(include_url=False)[0]
     if not first["loc"]:
-        return first["msg"]
+        # a reason of ours, after what pydantic puts before it
+        return first["msg"].removeprefix("Value error, ")
     section, *rest = first["loc"]
     allowed: type[BaseModel] = _SECTIONS.get(str(section), Recipe) if rest else Recipe
     if section == "network" and len(rest) > 1:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import keras
@@ -88,16 +89,29 @@ class Case:
     test: Rows
     fitted: FittedQuantiles
     graph: bytes
-    windows: Float32s
+    inputs: Floats
+
+    @property
+    def windows(self) -> Float32s:
+        return self.inputs.astype(np.float32)
 
     @property
     def actual(self) -> Floats:
         following: Floats = self.panel.returns[self.test + 1]
         return following
 
-    @property
+    @cached_property
+    def of_each(self) -> Floats:
+        """What members and regression forecast, (n, members + 1, k), by Keras."""
+        return np.asarray(self.fitted.network(self.windows), dtype=np.float64)
+
+    @cached_property
+    def outputs(self) -> Floats:
+        return self.fitted.outputs(self.inputs)
+
+    @cached_property
     def onnx(self) -> OnnxNetwork:
-        _, steps, fields = self.windows.shape
+        _, steps, fields = self.inputs.shape
         return OnnxNetwork(self.graph, steps=steps, features=fields)
 
 
@@ -107,8 +121,8 @@ def case(panel: Panel, recipe: Recipe, *, closes_only: bool) -> Case:
         recipe, described_by(recipe), panel, train, LEVELS, seed=1, closes_only=closes_only
     )
     graph = export.to_bytes(fitted.graph)
-    windows = panel.windows(test, STEPS, closes_only=closes_only).astype(np.float32)
-    return Case(panel, train, test, fitted, graph, windows)
+    inputs = panel.windows(test, STEPS, closes_only=closes_only)
+    return Case(panel, train, test, fitted, graph, inputs)
 
 
 @pytest.fixture(scope="module")
@@ -163,11 +177,11 @@ def test_the_loss_falls_and_later_windows_are_forecast_better(bars: Case) -> Non
     regression = crps(bars, bars.fitted.regression.quantiles(bars.panel, bars.test, STEPS))
     constant = np.quantile(bars.panel.returns[bars.train + 1], LEVELS)
     assert regression < crps(bars, np.tile(constant, (len(bars.test), 1)))
-    assert crps(bars, bars.fitted.outputs(bars.windows)) < 0.995 * regression
+    assert crps(bars, bars.outputs) < 0.995 * regression
 
 
 def test_the_loss_is_the_mean_score_of_the_members_alone(bars: Case) -> None:
-    network = bars.fitted.network.predict(bars.windows, verbose=0)
+    network = bars.of_each.astype(np.float32)
     returns = bars.actual.astype(np.float32)[:, None]
 
     loss = np.asarray(quantile_fit._score(LEVELS)(returns, network))  # noqa: SLF001 - what is minimised
@@ -178,13 +192,11 @@ def test_the_loss_is_the_mean_score_of_the_members_alone(bars: Case) -> None:
 
 
 def test_members_and_the_regression_are_averaged_by_their_shares(bars: Case) -> None:
-    first, second, regression = bars.fitted.network.predict(bars.windows, verbose=0).swapaxes(0, 1)
-
-    outputs = bars.fitted.outputs(bars.windows)
+    first, second, regression = bars.of_each.swapaxes(0, 1)
 
     assert np.abs(first / second - 1).max() > 1e-3
     expected = 0.375 * first + 0.375 * second + 0.25 * regression
-    np.testing.assert_allclose(outputs, expected, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(bars.outputs, expected, rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(
         regression,
         bars.fitted.regression.quantiles(bars.panel, bars.test, STEPS),
@@ -200,10 +212,8 @@ def test_the_regression_may_have_no_share_or_all(bars: Case, share: float) -> No
 
     served = quantile_network.served(described, fitted.regression, fitted.network, own=False)
 
-    quantiles = fitted.network.predict(bars.windows, verbose=0)
-    expected = quantiles[:, 2] if share else quantiles[:, :2].mean(1)
-    outputs = served.predict(bars.windows, verbose=0)
-    np.testing.assert_allclose(outputs, expected, rtol=1e-5, atol=1e-6)
+    expected = bars.of_each[:, 2] if share else bars.of_each[:, :2].mean(1)
+    np.testing.assert_allclose(np.asarray(served(bars.windows)), expected, rtol=1e-5, atol=1e-6)
 
 
 def test_each_member_is_one_fused_node_of_the_graph(bars: Case, closes: Case) -> None:
@@ -215,13 +225,11 @@ def test_each_member_is_one_fused_node_of_the_graph(bars: Case, closes: Case) ->
 
 @pytest.mark.parametrize("size", [1, 7, 64])
 def test_the_exported_network_gives_what_keras_gives(either: Case, size: int) -> None:
-    expected = either.fitted.outputs(either.windows)
-
     parts = np.split(either.windows, range(size, len(either.windows), size))
     found = np.concatenate([either.onnx.run(part) for part in parts])
 
-    largest = np.abs(expected).max(axis=1, keepdims=True)
-    assert (np.abs(found - expected) / largest).max() < 5e-5
+    largest = np.abs(either.outputs).max(axis=1, keepdims=True)
+    assert (np.abs(found - either.outputs) / largest).max() < 5e-5
 
 
 def filled(value: float, fields: int) -> Float32s:
@@ -294,6 +302,6 @@ def test_a_fit_whose_loss_is_no_number_ends_at_once() -> None:
     absurd = recipe_of(epochs=3, learning_rate=1e30)
     train, _ = split(panel, 160)
 
-    with pytest.raises(Diverged, match="the loss is nan after epoch 1: .* smaller learning_rate"):
+    with pytest.raises(Diverged, match=r"the loss is nan after epoch 1: .* smaller learning_rate"):
         quantile_fit.fit(absurd, described_by(absurd), panel, train, LEVELS, seed=1)
     keras.utils.clear_session()

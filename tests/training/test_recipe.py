@@ -6,7 +6,7 @@ import pytest
 
 from training import recipe
 from training.errors import BadRecipe
-from training.recipe import Network
+from training.recipe import Network, QuantileNetwork
 
 GOOD = """
 title = "t"
@@ -27,6 +27,22 @@ batch_size = 8
 
 SCRATCH = 'kind = "scratch-rnn"\nunits = 4\ntruncate = 5\nclip = 10.0'
 
+QUANTILES = """
+title = "t"
+source = "s"
+target = "close"
+window = 5
+scaler = "returns"
+[network]
+kind = "har-lstm"
+units = 4
+dense = 6
+[fit]
+loss = "pinball"
+epochs = 2
+batch_size = 8
+"""
+
 
 def test_the_guides_recipe_is_the_guides() -> None:
     fb = recipe.load("fb-lstm45")
@@ -35,6 +51,17 @@ def test_the_guides_recipe_is_the_guides() -> None:
     assert fb.network == Network(kind="lstm", layers=4, units=45, dropout=0.2)
     assert (fb.fit.loss, fb.fit.epochs, fb.fit.batch_size) == ("mse", 100, 32)
     assert fb.fit.learning_rate == 0.001
+
+
+def test_the_projects_own_network_looks_back_on_sixty_sessions_of_bars() -> None:
+    own = recipe.load("global-ohlc")
+
+    assert isinstance(own.network, QuantileNetwork)
+    assert (own.window, own.target, own.scaler, own.columns) == (60, "close", "returns", [])
+    assert own.fit.loss == "pinball"
+    # seven years, the first of them 2013, where data ends with 2019
+    assert own.evaluation.holdout_sessions == 1762
+    assert own.evaluation.refit_sessions == 252
 
 
 @pytest.mark.parametrize("name", recipe.names())
@@ -77,19 +104,60 @@ def test_a_recipe_may_lie_anywhere_and_is_called_like_its_file(tmp_path: Path) -
             'a scratch-rnn is fitted with loss = "mse" and batch_size = 1',
         ),
         (("window = 5", "window ="), "not TOML"),
+        (('columns = ["Open"]', ""), "columns is missing: name the CSV column of the target"),
+        (('columns = ["Open"]', "columns = []"), "columns is missing"),
+        (('loss = "mse"', 'loss = "pinball"'), 'loss = "pinball" needs a har-lstm'),
     ],
 )
 def test_what_is_wrong_is_said_with_key_and_value(
     tmp_path: Path, change: tuple[str, str], said: str
 ) -> None:
+    assert_said(tmp_path, GOOD.replace(*change), said)
+
+
+def test_a_network_of_quantiles_needs_no_columns(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(QUANTILES)
+
+    mine = recipe.load(str(path))
+
+    assert mine.network == QuantileNetwork(kind="har-lstm", units=4, dense=6)
+    assert mine.columns == []
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (
+            ("units = 4", "units = 4\nlayers = 4"),
+            "network.layers = 4: not known here; known are kind, units, dense, dropout, members, r",
+        ),
+        (("dense = 6", ""), "network.dense is missing"),
+        (
+            ("units = 4", "units = 4\nregression_share = 1.5"),
+            "network.regression_share = 1.5: Input should be less than or equal to 1",
+        ),
+        (("units = 4", "units = 4\nmembers = 0"), "network.members = 0: Input should be greater"),
+        (('"close"', '"open"'), 'a har-lstm forecasts the close: target = "close", scaler ='),
+        (('"returns"', '"minmax"'), "a har-lstm forecasts the close"),
+        (('"pinball"', '"mae"'), "a har-lstm forecasts the close"),
+    ],
+)
+def test_what_is_wrong_with_a_network_of_quantiles_is_said_too(
+    tmp_path: Path, change: tuple[str, str], said: str
+) -> None:
+    assert_said(tmp_path, QUANTILES.replace(*change), said)
+
+
+def assert_said(tmp_path: Path, text: str, said: str) -> None:
+    assert text not in (GOOD, QUANTILES)
     path = tmp_path / "bad.toml"
-    path.write_text(GOOD.replace(*change))
+    path.write_text(text)
 
     with pytest.raises(BadRecipe) as raised:
         recipe.load(str(path))
 
-    assert str(raised.value).startswith(f"{path}: ")
-    assert said in str(raised.value)
+    assert str(raised.value).startswith(f"{path}: {said}")
 
 
 def test_unknown_recipes_are_answered_with_the_known_ones(tmp_path: Path) -> None:
