@@ -6,8 +6,11 @@ soon as it is there, so that a run that was interrupted goes on where it stopped
 holds one fold at a time.
 """
 
+import concurrent.futures
 import hashlib
 import json
+import multiprocessing
+import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +20,7 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 
 from app.scaling import Float32s, Floats
+from training import progress
 from training.errors import UsageError
 from training.panel import Panel, Rows
 from training.progress import say
@@ -106,12 +110,14 @@ def run(  # noqa: PLR0913 - what a walk is made of
     *,
     work: Path,
     described: Mapping[str, Any],
+    workers: int = 1,
 ) -> Kept:
     """
     Let every forecaster forecast every fold; return where the forecasts are.
 
     They are kept in a folder of `work` that is named for all that they depend on, given by
     `described`, the panel, the folds and the levels: what is there already is not done again.
+    More than one of `workers` are processes of their own, to which forecasters are sent.
     """
     kept = Kept(work / _digest(panel, made, levels, described))
     kept.folder.mkdir(parents=True, exist_ok=True)
@@ -121,8 +127,7 @@ def run(  # noqa: PLR0913 - what a walk is made of
         say(f"{len(tasks) - len(missing)} of {len(tasks)} forecasts are there from before")
     whole = sum(_size(fold) for fold, _ in missing)
     done, began = 0, time.monotonic()
-    for fold, name in missing:
-        quantiles = forecasters[name](panel, fold.train, fold.test, levels)
+    for fold, name, quantiles in _forecasts(panel, missing, forecasters, levels, workers):
         kept.keep(fold, name, quantiles)
         done += _size(fold)
         gone = time.monotonic() - began
@@ -132,6 +137,50 @@ def run(  # noqa: PLR0913 - what a walk is made of
             f" {gone / _MINUTE:.1f} minutes gone, about {left / _MINUTE:.0f} left"
         )
     return kept
+
+
+def _forecasts(
+    panel: Panel,
+    tasks: Sequence[tuple[Fold, str]],
+    forecasters: Mapping[str, Forecaster],
+    levels: Floats,
+    workers: int,
+) -> Iterator[tuple[Fold, str, Floats]]:
+    """Yield the quantiles of each task as they come, in order where one process does all."""
+    if workers == 1 or len(tasks) < 2:  # noqa: PLR2004 - one task needs no pool
+        for fold, name in tasks:
+            yield fold, name, forecasters[name](panel, fold.train, fold.test, levels)
+        return
+    # a process that begins anew: TensorFlow does not survive a fork
+    context = multiprocessing.get_context("spawn")
+    with concurrent.futures.ProcessPoolExecutor(
+        workers, mp_context=context, initializer=_begin, initargs=(panel, levels, workers)
+    ) as pool:
+        futures = {
+            pool.submit(_forecast, forecasters[name], fold.train, fold.test): (fold, name)
+            for fold, name in tasks
+        }
+        try:
+            for future in concurrent.futures.as_completed(futures):
+                yield *futures[future], future.result()
+        finally:
+            # an interruption would wait for the rest
+            pool.shutdown(cancel_futures=True)
+
+
+_of_worker: Final[dict[str, Any]] = {}
+"""What every task of a worker process needs, sent to it once."""
+
+
+def _begin(panel: Panel, levels: Floats, workers: int) -> None:
+    _of_worker.update(panel=panel, levels=levels)
+    threads = max(1, (os.cpu_count() or 1) // workers)
+    os.environ["TF_NUM_INTRAOP_THREADS"] = str(threads)  # noqa: TID251 - written, not read
+    progress.quiet()
+
+
+def _forecast(forecaster: Forecaster, train: Rows, test: Rows) -> Floats:
+    return forecaster(_of_worker["panel"], train, test, _of_worker["levels"])
 
 
 def _size(fold: Fold) -> int:

@@ -5,6 +5,7 @@ A published one is fitted on every session there is; its scores and its calibrat
 of the walk forward, whose forecasts were all made before what they forecast.
 """
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -102,39 +103,61 @@ def walk(  # noqa: PLR0913 - what a walk is made of
         LEVELS,
         work=work,
         described={"recipe": recipe.model_dump(), "seed": seed},
+        # two, not as many as there are cores: each holds TensorFlow and a copy of the panel
+        workers=min(2, os.cpu_count() or 1),
     )
-    return Walk(data, recipe, tuple(folds), kept, tuple(forecasters))
+    names = (*BASELINES, HAR, HAR_STRONG, BARS, CLOSES)
+    return Walk(data, recipe, tuple(folds), kept, names)
+
+
+@dataclass(frozen=True, slots=True)
+class _Regression:
+    """The log-HAR as a forecaster."""
+
+    steps: int
+    strong: bool
+
+    def __call__(self, panel: Panel, train: Rows, test: Rows, levels: Floats) -> Floats:
+        fitted = har.fit(panel, train, levels, steps=self.steps, strong=self.strong)
+        return fitted.quantiles(panel, test, self.steps)
+
+
+@dataclass(frozen=True, slots=True)
+class _Network:
+    """The recipe's network as a forecaster: fitted, exported, and run as the service would."""
+
+    recipe: Recipe
+    described: QuantileNetwork
+    seed: int
+    closes_only: bool
+
+    def __call__(self, panel: Panel, train: Rows, test: Rows, levels: Floats) -> Floats:
+        # here, not above: TensorFlow takes seconds to import, and bad data is refused before
+        from training import export, quantile_fit  # noqa: PLC0415
+
+        fitted = quantile_fit.fit(
+            self.recipe,
+            self.described,
+            panel,
+            train,
+            levels,
+            seed=self.seed,
+            closes_only=self.closes_only,
+        )
+        graph = export.to_bytes(fitted.graph)
+        steps = self.recipe.window - 1
+        return run_graph(graph, panel, test, steps, closes_only=self.closes_only)
 
 
 def _forecasters(recipe: Recipe, described: QuantileNetwork, seed: int) -> Mapping[str, Forecaster]:
     steps = recipe.window - 1
-
-    def regression(*, strong: bool) -> Forecaster:
-        def forecast(panel: Panel, train: Rows, test: Rows, levels: Floats) -> Floats:
-            fitted = har.fit(panel, train, levels, steps=steps, strong=strong)
-            return fitted.quantiles(panel, test, steps)
-
-        return forecast
-
-    def network(*, closes_only: bool) -> Forecaster:
-        def forecast(panel: Panel, train: Rows, test: Rows, levels: Floats) -> Floats:
-            # here, not above: TensorFlow takes seconds to import, and bad data is refused before
-            from training import export, quantile_fit  # noqa: PLC0415
-
-            fitted = quantile_fit.fit(
-                recipe, described, panel, train, levels, seed=seed, closes_only=closes_only
-            )
-            graph = export.to_bytes(fitted.graph)
-            return run_graph(graph, panel, test, steps, closes_only=closes_only)
-
-        return forecast
-
     return {
+        # those that take longest first, and so is what may fail
+        BARS: _Network(recipe, described, seed, closes_only=False),
+        CLOSES: _Network(recipe, described, seed, closes_only=True),
+        HAR: _Regression(steps, strong=False),
+        HAR_STRONG: _Regression(steps, strong=True),
         **BASELINES,
-        HAR: regression(strong=False),
-        HAR_STRONG: regression(strong=True),
-        BARS: network(closes_only=False),
-        CLOSES: network(closes_only=True),
     }
 
 

@@ -14,15 +14,24 @@ _LINES: Final = 10
 _Item = TypeVar("_Item")
 
 
+_state: Final = {"quiet": False}
+
+
+def quiet() -> None:
+    """Say nothing from now on: this process works for another, which tells what is done."""
+    _state["quiet"] = True
+
+
 def say(line: str) -> None:
     """Print one line."""
-    print(line, file=sys.stderr, flush=True)
+    if not _state["quiet"]:
+        print(line, file=sys.stderr, flush=True)
 
 
 def each(items: Sequence[_Item], unit: str) -> Iterator[_Item]:
     """Give item after item, and show how many of them are done."""
     started = time.monotonic()
-    terminal = sys.stderr.isatty()
+    terminal = sys.stderr.isatty() and not _state["quiet"]
     for done, item in enumerate(tqdm(items, unit=unit, disable=not terminal), start=1):
         yield item
         if not terminal and _due(done, len(items)):
@@ -33,7 +42,7 @@ def each(items: Sequence[_Item], unit: str) -> Iterator[_Item]:
 def epochs(total: int) -> Iterator[Callable[[int, dict[str, float]], None]]:
     """Give a function to call with each finished epoch, counted from 1, and its losses."""
     started = time.monotonic()
-    terminal = sys.stderr.isatty()
+    terminal = sys.stderr.isatty() and not _state["quiet"]
     with tqdm(total=total, unit="epoch", disable=not terminal, leave=True) as bar:
 
         def show(epoch: int, losses: dict[str, float]) -> None:

@@ -11,7 +11,9 @@ from app.scaling import moves
 from tests.builders import serving, write_bars
 from training import accuracy, global_model, recipe, sources
 from training.__main__ import main
+from training.baselines import BASELINES
 from training.panel import Panel
+from training.recipe import QuantileNetwork
 
 RECIPE = """
 title = "A small network of any instrument"
@@ -114,7 +116,7 @@ def test_the_page_names_what_was_left_out_and_shows_every_forecaster(walked: Pat
         assert "impossible_bar" in told
         assert "YOUNG" in told
         assert "too_short" in told
-        for name in (*global_model.BASELINES, "log-HAR", "log-HAR+", "network"):
+        for name in (*BASELINES, "log-HAR", "log-HAR+", "network"):
             assert name in told
     pictures = {path.name for path in (walked / "docs" / "accuracy").iterdir()}
     assert {f"accuracy/{name}" in page for name in pictures} == {True}
@@ -216,6 +218,7 @@ def test_bars_rebuilt_from_moves_have_those_moves(tmp_path: Path) -> None:
 def test_the_networks_intervals_are_calibrated_by_earlier_folds_alone(walked: Path) -> None:
     """What comes after a fold must not reach the offsets of its forecasts."""
     chosen = recipe.load(str(walked / "small.toml"))
+    assert isinstance(chosen.network, QuantileNetwork)
     data = global_model.read(walked / "prices")
     walk = global_model.walk(chosen, chosen.network, data, walked / "work", seed=1)
     before = accuracy.measure(walk)

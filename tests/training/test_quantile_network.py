@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-import keras
 import numpy as np
 import pytest
 from hypothesis import example, given, settings
@@ -275,6 +274,19 @@ def test_quantiles_of_any_closes_are_finite_and_never_cross(closes: Case, window
     assert_in_order(closes.onnx, window)
 
 
+def test_no_volatility_is_beyond_what_any_price_does() -> None:
+    panel = simulated(3, 300)
+    regression = har.fit(panel, panel.ends(STEPS), LEVELS, steps=STEPS, strong=True)
+    network = quantile_network.build(described_by(recipe_of()), regression, steps=STEPS, fields=4)
+    windows = np.concatenate([filled(0, 4), alternating(1_000, 4), alternating(FAR, 4)])
+
+    volatilities = np.asarray(network(windows))[:, -1, -1] / regression.standard[-1]
+
+    # 0.7 basis points, and 148 %
+    assert 0.0067 < volatilities[0] < 0.03
+    assert volatilities[1:] == pytest.approx([148.4, 148.4], rel=1e-3)
+
+
 def test_quantiles_of_very_many_windows_never_cross(bars: Case) -> None:
     generator = np.random.default_rng(11)
     scales = 10 ** generator.uniform(-4, 4, (20_000, 1, 1))
@@ -304,4 +316,3 @@ def test_a_fit_whose_loss_is_no_number_ends_at_once() -> None:
 
     with pytest.raises(Diverged, match=r"the loss is nan after epoch 1: .* smaller learning_rate"):
         quantile_fit.fit(absurd, described_by(absurd), panel, train, LEVELS, seed=1)
-    keras.utils.clear_session()
