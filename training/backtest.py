@@ -162,7 +162,8 @@ def _forecasts(
         }
         try:
             for future in concurrent.futures.as_completed(futures):
-                yield *futures[future], future.result()
+                # taken out: a future that is kept keeps its result
+                yield *futures.pop(future), future.result()
         finally:
             # an interruption would wait for the rest
             pool.shutdown(cancel_futures=True)

@@ -16,8 +16,8 @@ def offsets(actual: Floats, quantiles: Floats, levels: Floats) -> tuple[float, .
     Split conformal quantile regression (Romano, Patterson and Candès 2019), normalised: of
     each pair of levels, how far `actual` (n,) fell outside the pair in spreads of the forecast
     `quantiles` (n, k), below zero inside; the offset is the ceil((n + 1)(1 - a))-th smallest
-    of that, a being how often the pair should miss. Forecasts made after fitting, by a network
-    that had not seen them.
+    of that, a being how often the pair should miss, and 0 where there are too few for that rank.
+    Forecasts made after fitting, by a network that had not seen them.
     """
     pairs = len(levels) // 2
     spread = intervals.spread(quantiles, tuple(levels.tolist()))

@@ -172,7 +172,7 @@ def fit(  # noqa: PLR0913 - what a regression is of
     strong: bool,
     closes_only: bool = False,
 ) -> LogHar:
-    """Fit by least squares on the log variance of the session after each training window."""
+    """Fit by least squares on half the log variance of the session after each window."""
     rows = np.empty((len(train), _STRONG if strong else _WEAK))
     filled = 0
     for seen in _seen(panel, train, steps, strong, closes_only):

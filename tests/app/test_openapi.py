@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from app import errors
-from app.examples import EXAMPLE_BARS, EXAMPLE_PRICES
+from app.examples import EXAMPLE_PRICES
 from app.problems import KINDS, kind_of
 from app.settings import Settings
 from tests.builders import assert_problem, serving
@@ -112,7 +112,7 @@ def test_every_reference_in_the_document_leads_somewhere() -> None:
 
 
 def test_the_body_of_the_readme_is_that_of_the_document() -> None:
-    assert json.loads(Path("docs/example.json").read_text()) == {"bars": EXAMPLE_BARS}
+    assert json.loads(Path("docs/example.json").read_text()) == {"prices": EXAMPLE_PRICES}
 
 
 def test_every_error_has_a_status() -> None:

@@ -127,9 +127,16 @@ def run(
     made: list[Fold] | None = None,
     levels: Floats = LEVELS,
     seed: int = 1,
+    workers: int = 1,
 ) -> Kept:
     return backtest.run(
-        panel, made or cut(panel), forecasters, levels, work=work, described={"seed": seed}
+        panel,
+        made or cut(panel),
+        forecasters,
+        levels,
+        work=work,
+        described={"seed": seed},
+        workers=workers,
     )
 
 
@@ -258,6 +265,21 @@ def test_no_more_than_the_fold_before_is_held(tmp_path: Path) -> None:
     run(panel, tmp_path, {"one": forecast, "other": forecast})
 
     assert len(given_back) == 8
+
+
+def test_two_processes_give_what_one_does(tmp_path: Path) -> None:
+    panel = simulated(2, 330)
+    names = ("drift", "EWMA, filtered residuals")
+    chosen = {name: BASELINES[name] for name in names}
+
+    alone = run(panel, tmp_path / "alone", chosen)
+    together = run(panel, tmp_path / "together", chosen, workers=2)
+
+    assert together.folder.name == alone.folder.name
+    for fold in cut(panel):
+        for name in names:
+            expected = alone.quantiles(fold, name)
+            np.testing.assert_array_equal(together.quantiles(fold, name), expected)
 
 
 def test_quantiles_are_kept_to_float32(tmp_path: Path) -> None:
