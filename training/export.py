@@ -23,7 +23,7 @@ _QUANTILE_TOLERANCE: Final = 5e-5
 
 
 def convert(network: keras.Model) -> onnx.ModelProto:
-    """Return the graph of a network of Keras's own layers, `window` to `forecast` (n, 1)."""
+    """Return the graph of a network of Keras's own layers, `window` to `forecast` (n, k)."""
     [window] = network.inputs
     signature = [tf.TensorSpec(window.shape, tf.float32, name="window")]
     function = tf.function(lambda x: {"forecast": network(x, training=False)})

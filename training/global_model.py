@@ -15,7 +15,7 @@ import numpy as np
 
 from app.runtime import OnnxNetwork
 from app.scaling import Floats
-from training import backtest, har, quality, sources
+from training import backtest, har, provenance, quality, sources
 from training.backtest import Fold, Forecaster, Kept
 from training.baselines import BASELINES
 from training.errors import BadData
@@ -34,6 +34,11 @@ HAR_STRONG: Final = "log-HAR+"
 BARS: Final = "network"
 CLOSES: Final = "network, closes only"
 
+_FORECASTING: Final = (
+    *("panel", "baselines", "garch", "har"),
+    *("lstm", "quantile_network", "quantile_fit", "export"),
+)
+"""The modules that forecasts depend on."""
 ONE_REFIT: Final = 1_000_000
 """Sessions between fits: more than anyone has."""
 _FAST_INSTRUMENTS: Final = 20
@@ -102,7 +107,12 @@ def walk(  # noqa: PLR0913 - what a walk is made of
         forecasters,
         LEVELS,
         work=work,
-        described={"recipe": recipe.model_dump(), "seed": seed},
+        described={
+            "recipe": recipe.model_dump(),
+            "seed": seed,
+            "code": provenance.code(*_FORECASTING),
+            "libraries": provenance.libraries(),
+        },
         # two, not as many as there are cores: each holds TensorFlow and a copy of the panel
         workers=min(2, os.cpu_count() or 1),
     )

@@ -1,5 +1,6 @@
 """Where a model comes from: the code and the libraries that fitted it."""
 
+import hashlib
 import importlib.metadata
 import subprocess
 from pathlib import Path
@@ -7,7 +8,17 @@ from typing import Final
 
 # TensorFlow's package has another name where it is the CPU build
 _LIBRARIES: Final = frozenset(
-    ["keras", "numpy", "onnx", "onnxruntime", "pandas", "tensorflow", "tensorflow-cpu", "tf2onnx"]
+    [
+        "arch",
+        "keras",
+        "numpy",
+        "onnx",
+        "onnxruntime",
+        "pandas",
+        "tensorflow",
+        "tensorflow-cpu",
+        "tf2onnx",
+    ]
 )
 
 
@@ -16,6 +27,14 @@ def libraries() -> dict[str, str]:
     installed = importlib.metadata.distributions()
     found = {each.metadata["Name"].replace("_", "-").lower(): each.version for each in installed}
     return {library: found[library] for library in sorted(_LIBRARIES & found.keys())}
+
+
+def code(*modules: str) -> str:
+    """Return the SHA-256 of modules of this package: what was computed by others may differ."""
+    sha = hashlib.sha256()
+    for module in modules:
+        sha.update(Path(__file__).with_name(f"{module}.py").read_bytes())
+    return sha.hexdigest()
 
 
 def git_commit() -> str | None:

@@ -4,8 +4,10 @@ The global network: moves of one window in, quantiles of the next session's retu
 It begins as the log-HAR regression of `har`, strong form: an LSTM over the window, in units of
 the window's own volatility, adds a correction that is zero before fitting, to the volatility
 and to the shape of the distribution. Quantiles are the median plus and minus sums of positive
-gaps, so they cannot cross. Several members, each with weights of its own, are averaged, and
-the regression itself may have a share in the average. All of it is one graph.
+gaps, so they cannot cross; the median stays where the regression has it, a constant in units
+of the volatility, because a free one overfits the market's dates. Several members, each with
+weights of its own, are averaged, and the regression itself may have a share in the average.
+All of it is one graph.
 """
 
 from typing import Any, Final, TypeAlias
