@@ -258,7 +258,7 @@ def _walk_forward(  # noqa: PLR0913 - two commands are this
     publish: str | None,
 ) -> int:
     # here, not above: they import what takes seconds to, and `recipes` should not wait for it
-    from training import accuracy, accuracy_page, global_model  # noqa: PLC0415
+    from training import accuracy, accuracy_page, global_model  # noqa: PLC0415 - as said
 
     fast = getattr(options, "fast", False)
     data = global_model.read(options.data, fast=fast)
@@ -276,7 +276,7 @@ def _walk_forward(  # noqa: PLR0913 - two commands are this
     if options.command is _backtest:
         accuracy_page.write(found, options.docs or options.work)
     if publish:
-        from training.release import release  # noqa: PLC0415
+        from training.release import release  # noqa: PLC0415 - TensorFlow
 
         released = release(found, described, options.models, publish, seed=options.seed)
         say(f"served and fitted quantiles differ by at most {released.parity:.1e}")

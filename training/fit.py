@@ -1,7 +1,8 @@
 """The loop: what a network sees and what it should give, until it fits."""
 
+import contextlib
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -42,7 +43,24 @@ def fit(recipe: Recipe, pairs: Pairs, validation: Pairs | None, *, seed: int) ->
 
     Raises Diverged where the loss stops being a number, with the epoch.
     """
-    with progress.epochs(recipe.fit.epochs) as show:
+    with watched(recipe.fit.epochs) as after_epoch:
+        if isinstance(recipe.network, QuantileNetwork):
+            raise TypeError("a network of quantiles is fitted by quantile_fit")
+        if isinstance(recipe.network, ScratchNetwork):
+            return _fit_scratch(recipe, recipe.network, pairs, seed=seed, after_epoch=after_epoch)
+        return _fit_keras(
+            recipe, recipe.network, pairs, validation, seed=seed, after_epoch=after_epoch
+        )
+
+
+@contextlib.contextmanager
+def watched(epochs: int) -> Iterator[Callable[[int, dict[str, float]], None]]:
+    """
+    Give a function to call with each finished epoch, counted from 0 as Keras does, and its losses.
+
+    It shows them, and raises Diverged where the loss is no longer a number.
+    """
+    with progress.epochs(epochs) as show:
 
         def after_epoch(epoch: int, losses: dict[str, float]) -> None:
             show(epoch + 1, losses)
@@ -52,13 +70,7 @@ def fit(recipe: Recipe, pairs: Pairs, validation: Pairs | None, *, seed: int) ->
                     " try a smaller learning_rate"
                 )
 
-        if isinstance(recipe.network, QuantileNetwork):
-            raise TypeError("a network of quantiles is fitted by quantile_fit")
-        if isinstance(recipe.network, ScratchNetwork):
-            return _fit_scratch(recipe, recipe.network, pairs, seed=seed, after_epoch=after_epoch)
-        return _fit_keras(
-            recipe, recipe.network, pairs, validation, seed=seed, after_epoch=after_epoch
-        )
+        yield after_epoch
 
 
 def _fit_keras(  # noqa: PLR0913 - what a fit is made of

@@ -100,11 +100,11 @@ def walk(  # noqa: PLR0913 - what a walk is made of
         test_sessions=test_sessions or min(recipe.evaluation.holdout_sessions, half),
         refit_sessions=refit_sessions or recipe.evaluation.refit_sessions,
     )
-    forecasters = _forecasters(recipe, described, seed)
+    made = forecasters(recipe, described, seed)
     kept = backtest.run(
         data.panel,
         folds,
-        forecasters,
+        made,
         LEVELS,
         work=work,
         described={
@@ -159,7 +159,8 @@ class _Network:
         return run_graph(graph, panel, test, steps, closes_only=self.closes_only)
 
 
-def _forecasters(recipe: Recipe, described: QuantileNetwork, seed: int) -> Mapping[str, Forecaster]:
+def forecasters(recipe: Recipe, described: QuantileNetwork, seed: int) -> Mapping[str, Forecaster]:
+    """Return all that a walk lets forecast, by name: the recipe's networks, and every baseline."""
     steps = recipe.window - 1
     return {
         # those that take longest first, and so is what may fail

@@ -12,8 +12,8 @@ import onnx
 from keras import layers, ops
 
 from app.scaling import Float32s, Floats
-from training import export, har, progress, quantile_network
-from training.errors import Diverged
+from training import export, har, quantile_network
+from training.fit import watched
 from training.har import LogHar
 from training.panel import Panel, Rows
 from training.quantile_scores import level_weights
@@ -84,16 +84,7 @@ def fit(  # noqa: PLR0913 - what a fit is made of
         jit_compile=True,
         steps_per_execution=batches,
     )
-    with progress.epochs(recipe.fit.epochs) as show:
-
-        def after_epoch(epoch: int, losses: dict[str, float]) -> None:
-            show(epoch + 1, losses)
-            if not math.isfinite(losses["loss"]):
-                raise Diverged(
-                    f"the loss is {losses['loss']} after epoch {epoch + 1}: nothing was published;"
-                    " try a smaller learning_rate"
-                )
-
+    with watched(recipe.fit.epochs) as after_epoch:
         history = fitting.fit(
             train[:, None].astype(np.int32),
             panel.returns[train + 1].astype(np.float32)[:, None],

@@ -42,7 +42,7 @@ def forecasters(*, batch_size: int) -> Mapping[str, backtest.Forecaster]:
         }
     )
     assert isinstance(recipe.network, QuantileNetwork)
-    return global_model._forecasters(recipe, recipe.network, seed=1)  # noqa: SLF001 - the real ones
+    return global_model.forecasters(recipe, recipe.network, seed=1)
 
 
 @dataclass(frozen=True)
