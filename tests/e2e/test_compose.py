@@ -105,7 +105,8 @@ def test_up_gives_a_healthy_service_with_the_shipped_model(compose: Compose) -> 
 
     answer = compose.ask("/predict", Path("docs/example.json").read_bytes())
 
-    assert (answer["model"], answer["version"]) == ("default", 1)
+    assert (answer["model"], answer["version"]) == ("default", 2)
+    assert [interval["level"] for interval in answer["intervals"]] == [80, 95]
     assert answer["prediction"] == pytest.approx(answer["naive"], rel=0.01)
 
 
@@ -148,7 +149,7 @@ def test_retraining_without_prices_says_what_to_put_where(compose: Compose) -> N
 
     assert finished.returncode == 2
     assert "put one file for each instrument there" in finished.stdout
-    assert compose.ask("/readyz")["models"] == {"default": 1}
+    assert compose.ask("/readyz")["models"] == {"default": 2}
 
 
 def test_a_retraining_is_served_without_a_restart(compose: Compose, data: Path) -> None:
@@ -161,13 +162,13 @@ def test_a_retraining_is_served_without_a_restart(compose: Compose, data: Path) 
 
     print(finished.stdout)
     assert finished.returncode == 0, finished.stdout
-    until(lambda: compose.ask("/readyz")["models"] == {"default": 2}, 5, "version 2")
+    until(lambda: compose.ask("/readyz")["models"] == {"default": 3}, 5, "version 3")
     answer = compose.ask("/predict", Path("docs/example.json").read_bytes())
     pinned = compose.ask(
         "/predict",
         json.dumps(json.loads(Path("docs/example.json").read_text()) | {"version": 1}).encode(),
     )
     manifest = compose.ask("/models/default")["manifest"]
-    assert (answer["version"], pinned["version"]) == (2, 1)
+    assert (answer["version"], pinned["version"]) == (3, 1)
     assert manifest["trained_on"]["instruments"] == ["ONE", "TWO"]
     assert compose.api()["State"]["StartedAt"] == before
