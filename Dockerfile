@@ -21,11 +21,12 @@ COPY app app
 COPY --chown=10001:10001 models /models
 RUN chown 10001:10001 /models && python -m compileall -q app
 USER 10001:10001
-ENV NEXTDAY_MODELS=/models
+# OpenBLAS would begin a thread for each core of the machine, whatever the container may use
+ENV NEXTDAY_MODELS=/models NEXTDAY_HOST=0.0.0.0 OPENBLAS_NUM_THREADS=1
 EXPOSE 8000
 HEALTHCHECK --interval=5s --timeout=3s --start-period=10s --retries=3 \
     CMD ["python", "-c", "from urllib.request import urlopen; urlopen('http://127.0.0.1:8000/readyz', timeout=2)"]
-CMD ["uvicorn", "--factory", "app.main:serve", "--host", "0.0.0.0", "--port", "8000"]
+CMD ["python", "-m", "app"]
 
 
 FROM base AS train-packages

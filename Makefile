@@ -3,7 +3,8 @@
 # make e2e    the containers, with a Docker engine; see docker-compose.yml
 # make accuracy DATA=dir   the model of any instrument, walked forward over a folder of CSV files;
 #             FAST=1 for a trial, DOCS=docs to write docs/accuracy.md
-# make bench  measure this machine
+# make bench  the service beside its peers, which are installed first, on two cores; about twenty
+#             minutes; QUICK=1 for one short round, DOCS=docs to write docs/performance.md
 # make fmt lint bench-fitting lock clean
 
 PORT ?= 8000
@@ -25,7 +26,7 @@ DEV := .venv
 run: $(SERVE)/installed
 	@echo "nextday answers at http://$(HOST):$(PORT), its documentation is at /docs. Try:"
 	@echo "  curl -s http://$(HOST):$(PORT)/predict -H 'Content-Type: application/json' -d @docs/example.json"
-	@exec $(SERVE)/bin/python -m uvicorn --factory app.main:serve --host $(HOST) --port $(PORT)
+	@NEXTDAY_HOST=$(HOST) NEXTDAY_PORT=$(PORT) exec $(SERVE)/bin/python -m app
 
 test: lint
 	$(DEV)/bin/python -m coverage run -m pytest
@@ -52,6 +53,8 @@ accuracy: $(DEV)/installed
 
 bench: $(DEV)/installed $(SERVE)/installed
 	$(DEV)/bin/python -m benchmarks.start --service $(SERVE)/bin/python
+	$(DEV)/bin/python -m benchmarks.serving --service $(SERVE)/bin/python \
+		$(if $(QUICK),--quick) $(if $(ONLY),--only "$(ONLY)") $(if $(DOCS),--docs "$(DOCS)")
 
 # beside PyTorch, which has an environment of its own; about half an hour
 bench-fitting: $(DEV)/installed
@@ -70,7 +73,7 @@ lock: $(DEV)/installed
 	compile --extra train --group dev --constraint requirements/train.txt --output-file requirements/dev.txt
 
 clean:
-	rm -rf $(SERVE) $(DEV) .coverage .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(SERVE) $(DEV) .venv-peers .venv-torch .coverage .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 
 python:
 ifeq ($(PYTHON),)

@@ -13,8 +13,10 @@ NextdayError
 ├── NotFound                it asks for what is not there
 │   ├── NoSuchModel
 │   └── NoSuchVersion
+├── Abandoned               the caller has gone, and nobody reads the answer
 └── Unavailable             we cannot serve, whatever the caller sends
     ├── NotReady
+    ├── TooBusy             as much waits as may
     └── ArtifactRejected    a published model was found, and refused
 
 Messages are shown to callers: they never repeat the input, name a path or hold a traceback.
@@ -94,12 +96,23 @@ class NoSuchVersion(NotFound):
         )
 
 
+class Abandoned(NextdayError):
+    """Whoever asked has gone; nobody reads the answer."""
+
+
 class Unavailable(NextdayError):
     """We cannot serve, whatever the caller sends."""
 
 
 class NotReady(Unavailable):
     """No model is being served yet."""
+
+
+class TooBusy(Unavailable):
+    """As many requests wait as may."""
+
+    def __init__(self) -> None:
+        super().__init__("too many requests wait already; try again in a moment")
 
 
 class ArtifactRejected(Unavailable):

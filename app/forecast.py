@@ -1,5 +1,6 @@
 """The use case: windows in, forecasts out; and the values it speaks in."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, Protocol
 
@@ -8,7 +9,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from app import calibration, quantiles
 from app.artifact import BARS, Manifest
-from app.errors import BadInput, Unforecastable
+from app.errors import BadInput
 from app.scaling import Bools, Float32s, Floats, Levels, Returns
 
 # prices may jump so far that nothing finite comes out: `Forecasts.usable` tells, not NumPy
@@ -17,6 +18,15 @@ _overflowing: Final = np.errstate(over="ignore", invalid="ignore", divide="ignor
 
 class Network(Protocol):
     """Anything that maps inputs (n, steps, features) to outputs (n, k), both without unit."""
+
+    @property
+    def ready(self) -> bool:
+        """Tell whether a run may begin at once."""
+        ...
+
+    def open(self) -> object:
+        """Make it ready, which may take some milliseconds."""
+        ...
 
     def run(self, inputs: Float32s) -> Float32s:
         """Map inputs to outputs."""
@@ -66,6 +76,19 @@ class Basis:
     """The share of that history within each interval, as it would have been given, (levels,)."""
 
 
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """That of one window, in the unit of its prices."""
+
+    last_price: float
+    prediction: float
+    intervals: list[tuple[float, float]]
+    """Low and high of each level asked for."""
+    outside: bool
+    basis: Basis | None
+    """None where the model forecasts a point."""
+
+
 def answering(model: Model, *, bars: bool) -> Model:
     """
     Return the part of a model that answers for bars, or for prices.
@@ -86,10 +109,29 @@ def forecast(model: Model, windows: Floats, levels: tuple[float, ...] = ()) -> F
 
     `levels` are those of the intervals, in percent; a point model has none to give.
     """
+    return _forecasts(model, windows, model.network.run(model.scaler.inputs(windows)), levels)
+
+
+@_overflowing
+def forecast_each(
+    model: Model, windows: Floats, levels: Sequence[tuple[float, ...]]
+) -> list[Forecast | None]:
+    """
+    Forecast from windows (n, sessions, fields) of n callers, each with levels of its own.
+
+    The network runs once. None stands for a forecast that is not finite.
+    """
     outputs = model.network.run(model.scaler.inputs(windows))
-    if not model.manifest.quantiles:
-        return _priced(model, windows, outputs)
-    return _between(model, windows, _calibrated(model, outputs), levels)
+    each: list[Forecast | None] = [None] * len(windows)
+    for asked in set(levels):
+        rows = [row for row, own in enumerate(levels) if own == asked]
+        for row, one in zip(
+            rows,
+            _singly(model, _forecasts(model, windows[rows], outputs[rows], asked)),
+            strict=True,
+        ):
+            each[row] = one
+    return each
 
 
 def adapts_by(model: Model, sessions: int) -> int:
@@ -98,24 +140,23 @@ def adapts_by(model: Model, sessions: int) -> int:
     return known if _gain(model) and known >= calibration.FEWEST else 0
 
 
-def forecast_one(
-    model: Model, history: Floats, levels: tuple[float, ...] = (), *, field: str = "prices"
-) -> tuple[Forecasts, Basis | None]:
+def forecast_adapted(
+    model: Model, history: Floats, levels: tuple[float, ...] = ()
+) -> Forecast | None:
     """
-    Forecast the session after a history (sessions, fields) of a window or more.
+    Forecast the session after a history (sessions, fields) by which `adapts_by` says to adapt.
 
-    Where `adapts_by` says so, every session that it counts is forecast too, and the intervals
-    are adapted to the instrument by what became of them. A point model has no basis. Raises
-    Unforecastable, naming the member `field` that was posted.
+    Every session that it counts is forecast too, and the intervals are adapted to the
+    instrument by what became of them. None stands for a forecast that is not finite.
     """
-    adapted = _adapted(model, history, levels) if adapts_by(model, len(history)) else None
-    newest = history[None, -model.manifest.window :]
-    forecasts, basis = adapted or (forecast(model, newest, levels), _own_basis(model.manifest))
-    if not forecasts.usable[0]:
-        raise Unforecastable(
-            "the moves in this window are too large for a finite forecast", field=field
-        )
-    return forecasts, basis
+    adapted = _adapted(model, history, levels)
+    if adapted is None:
+        newest = history[None, -model.manifest.window :]
+        [answer] = forecast_each(model, newest, [levels])
+        return answer
+    forecasts, basis = adapted
+    [answer] = _singly(model, forecasts, basis)
+    return answer
 
 
 @_overflowing
@@ -138,6 +179,33 @@ def _adapted(
     inside = (ends[:, :, 0] <= outcomes) & (outcomes <= ends[:, :, 1])
     basis = Basis("history", known, inside.mean(axis=0))
     return _between(model, windows[-1:], adapted[-1:], levels), basis
+
+
+def _singly(
+    model: Model, forecasts: Forecasts, basis: Basis | None = None
+) -> list[Forecast | None]:
+    """Take forecasts apart, by way of lists: reading an array number by number is slow."""
+    basis = basis or _own_basis(model.manifest)
+    columns = zip(
+        forecasts.last_prices.tolist(),
+        forecasts.predictions.tolist(),
+        forecasts.intervals.tolist(),
+        forecasts.outside.tolist(),
+        forecasts.usable.tolist(),
+        strict=True,
+    )
+    return [
+        Forecast(last_price, prediction, intervals, outside, basis) if usable else None
+        for last_price, prediction, intervals, outside, usable in columns
+    ]
+
+
+def _forecasts(
+    model: Model, windows: Floats, outputs: Float32s, levels: tuple[float, ...]
+) -> Forecasts:
+    if not model.manifest.quantiles:
+        return _priced(model, windows, outputs)
+    return _between(model, windows, _calibrated(model, outputs), levels)
 
 
 def _calibrated(model: Model, outputs: Float32s | Floats) -> Floats:

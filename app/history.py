@@ -1,7 +1,8 @@
-"""What a caller posts, checked: prices or bars become a history (sessions, fields) of float64."""
+"""What a caller posts, checked: prices or bars become histories (sessions, fields) of float64."""
 
 from collections.abc import Mapping, Sequence
-from typing import Final
+from itertools import chain
+from typing import Final, TypeAlias
 
 import numpy as np
 
@@ -11,6 +12,8 @@ from app.scaling import Bools, Floats
 
 _ROUNDING: Final = 1e-4
 """A relative one that a feed may have done: it lets a low lie above an open by so much."""
+
+Columns: TypeAlias = Mapping[PriceField, Sequence[float]]
 
 
 def of_prices(prices: Sequence[float], *, least: int) -> Floats:
@@ -23,9 +26,7 @@ def of_prices(prices: Sequence[float], *, least: int) -> Floats:
     return _long_enough(_column(prices, "prices")[:, None], least, "prices")
 
 
-def of_bars(
-    bars: Mapping[PriceField, Sequence[float]], fields: Sequence[PriceField], *, least: int
-) -> Floats:
+def of_bars(bars: Columns, fields: Sequence[PriceField], *, least: int) -> Floats:
     """
     Return a history (sessions, fields) of bars, oldest first, of the fields that are wanted.
 
@@ -34,14 +35,78 @@ def of_bars(
     by more than rounding; WindowTooShort.
     """
     columns = {field: _column(bars[field], f"bars.{field}") for field in BARS}
-    opens, highs, lows, closes = columns.values()
+    sessions = len(columns["open"])
     for field, column in columns.items():
-        if len(column) != len(opens):
+        if len(column) != sessions:
             raise BadInput(
-                f"bars.{field} holds {len(column)} prices and bars.open {len(opens)};"
+                f"bars.{field} holds {len(column)} prices and bars.open {sessions};"
                 " all four must be of one length",
                 field=f"bars.{field}",
             )
+    _possible(columns)
+    wanted = np.stack([columns[field] for field in fields], axis=1)
+    return _long_enough(wanted, least, f"bars.{fields[-1]}")
+
+
+def newest_of_prices(many: Sequence[Sequence[float]], *, sessions: int) -> Floats:
+    """
+    Return the newest sessions of many histories at once, (n, sessions, 1).
+
+    What `of_prices` refuses in any of them ends in BadInput here, which does not say where.
+    """
+    return _newest(many, sessions, "windows")[0][:, :, None]
+
+
+def newest_of_bars(
+    many: Sequence[Columns], fields: Sequence[PriceField], *, sessions: int
+) -> Floats:
+    """
+    Return the newest sessions of many histories of bars at once, (n, sessions, fields).
+
+    What `of_bars` refuses in any of them ends in BadInput here, which does not say where.
+    """
+    newest, whole = {}, {}
+    for field in BARS:
+        columns = [bars[field] for bars in many]
+        if any(
+            len(column) != len(bars["open"]) for column, bars in zip(columns, many, strict=True)
+        ):
+            raise BadInput("the columns of some bars are not of one length")
+        newest[field], whole[field] = _newest(columns, sessions, f"bars.{field}")
+    _possible(whole)
+    return np.stack([newest[field] for field in fields], axis=2)
+
+
+def _newest(many: Sequence[Sequence[float]], sessions: int, field: str) -> tuple[Floats, Floats]:
+    """Return the newest of each history (n, sessions), and all of them in one row."""
+    lengths = np.fromiter(map(len, many), np.intp, len(many))
+    if lengths.min() < sessions:
+        raise WindowTooShort(sessions, int(lengths.min()), field=field)
+    values = np.fromiter(chain.from_iterable(many), np.float64, int(lengths.sum()))
+    _priced(values, field)
+    return values[np.cumsum(lengths)[:, None] + np.arange(-sessions, 0)], values
+
+
+def _column(prices: Sequence[float], field: str) -> Floats:
+    values = np.asarray(prices, dtype=np.float64)
+    _priced(values, field)
+    return values
+
+
+def _priced(values: Floats, field: str) -> None:
+    """Raise BadPrice, naming the first of `values` that is not a finite number above zero."""
+    # no number compares false with everything, so that it fails here as well
+    if not len(values) or (values.min() > 0 and values.max() < np.inf):
+        return
+    finite = np.isfinite(values)
+    bad = ~(finite & (values > 0))
+    fault = "is not above zero" if finite[bad.argmax()] else "is not a finite number"
+    raise _bad_price(bad, field, fault)
+
+
+def _possible(columns: Mapping[PriceField, Floats]) -> None:
+    """Raise BadPrice where a low lies above its open or close, or a high below."""
+    opens, highs, lows, closes = (columns[field] for field in BARS)
     # divided, not multiplied: the largest numbers have nothing above them
     above = lows / (1 + _ROUNDING) > np.minimum(opens, closes)
     below = highs < np.maximum(opens, closes) / (1 + _ROUNDING)
@@ -49,18 +114,6 @@ def of_bars(
         raise _bad_price(above, "bars.low", "is above that session's open or close")
     if below.any():
         raise _bad_price(below, "bars.high", "is below that session's open or close")
-    wanted = np.stack([columns[field] for field in fields], axis=1)
-    return _long_enough(wanted, least, f"bars.{fields[-1]}")
-
-
-def _column(prices: Sequence[float], field: str) -> Floats:
-    values = np.asarray(prices, dtype=np.float64)
-    finite = np.isfinite(values)
-    bad = ~(finite & (values > 0))
-    if bad.any():
-        fault = "is not above zero" if finite[bad.argmax()] else "is not a finite number"
-        raise _bad_price(bad, field, fault)
-    return values
 
 
 def _bad_price(bad: Bools, field: str, fault: str) -> BadPrice:

@@ -1,52 +1,67 @@
-"""The composition root: settings -> store -> app. `uvicorn --factory app.main:serve` runs it."""
+"""The composition root: settings -> store -> app. `python -m app` runs it."""
 
 import asyncio
 import contextlib
+import gc
 import logging
 import sys
 from collections.abc import AsyncIterator
+from typing import Final
 
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
-from pydantic import ValidationError
+from starlette.types import ASGIApp
 
 from app import problems, telemetry
-from app.routes import health, models, predict
+from app.background import SWITCH_S, Background
+from app.batching import Batches
+from app.routes import batch, health, metrics, models, predict
+from app.routes.shortcut import ShortCut
 from app.routes.state import State
-from app.settings import Settings
+from app.runtime import Sessions
+from app.settings import Settings, of_environment
 from app.store import Store
 
 _log = logging.getLogger(__name__)
 
+_COLLECT_AFTER: Final = 20_000
+"""Objects between two collections of garbage: Python's own 700 are those of a few requests."""
 
-def serve() -> FastAPI:
+
+def serve() -> ASGIApp:
     """Return the app that production runs, as the environment says."""
-    try:
-        settings = Settings()
-    except ValidationError as error:
-        faults = (
-            f"NEXTDAY_{str(fault['loc'][0]).upper()}: {fault['msg']}" for fault in error.errors()
-        )
-        sys.exit("; ".join(faults))
+    settings = of_environment()
     telemetry.configure_logging(settings.log_level)
+    sys.setswitchinterval(SWITCH_S)
     return create_app(settings)
 
 
-def create_app(settings: Settings) -> FastAPI:
+def create_app(settings: Settings) -> ASGIApp:
     """Build the service over the models of `settings.models`."""
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[State]:
-        store = Store(settings.models, threads=settings.threads)
+        store = Store(settings.models, Sessions(settings.sessions, threads=settings.threads))
         # before the first request is taken: whoever can connect gets an answer
         await asyncio.to_thread(store.refresh)
         if not store.served:
             _log.warning("no model to serve in %s yet", settings.models)
         watching = asyncio.create_task(_watch(store, settings.poll_seconds))
+        background = Background(settings.background_threads, settings.max_batches)
+        # what is here by now stays, and need not be looked through again; a request leaves
+        # hardly anything that only a collection would find
+        gc.freeze()
+        gc.set_threshold(_COLLECT_AFTER)
         try:
-            yield State(settings=settings, store=store)
+            yield State(
+                settings=settings,
+                store=store,
+                batches=Batches(settings.max_waiting, telemetry.ran),
+                background=background,
+            )
         finally:
             watching.cancel()
+            background.close()
 
     # FastAPI, with the scripts of /docs in a package: its own page loads them from elsewhere
     app: FastAPI = FastAPIOffline(
@@ -59,10 +74,10 @@ def create_app(settings: Settings) -> FastAPI:
         generate_unique_id_function=lambda route: route.name,
         lifespan=lifespan,
     )
-    for router in (predict.router, models.router, health.router):
+    for router in (predict.router, batch.router, models.router, health.router, metrics.router):
         app.include_router(router)
     problems.install(app)
-    return app
+    return ShortCut(app, {predict.PATH: predict.predict, batch.PATH: batch.predict_batch})
 
 
 async def _watch(store: Store, every_s: float) -> None:

@@ -6,7 +6,6 @@ from typing import Any, Final, NamedTuple
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect
 
 from app import errors
 from app.schemas import Problem
@@ -36,7 +35,10 @@ KINDS: Final[dict[type[errors.NextdayError], Kind]] = {
     errors.Unforecastable: Kind(422, "unforecastable", "No finite forecast"),
     errors.NoSuchModel: Kind(404, "no_such_model", "No such model"),
     errors.NoSuchVersion: Kind(404, "no_such_version", "No such version"),
+    # what nginx logs for it; nobody gets it
+    errors.Abandoned: Kind(499, "client_gone", "The client has gone"),
     errors.NotReady: Kind(503, "not_ready", "No model is served yet"),
+    errors.TooBusy: Kind(503, "too_busy", "Too many requests wait"),
     errors.ArtifactRejected: Kind(503, "model_refused", "The model was refused"),
 }
 
@@ -68,17 +70,21 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(errors.NextdayError, _ours)
     app.add_exception_handler(HTTPException, _frameworks)
     app.add_exception_handler(RequestValidationError, _parameters)
-    app.add_exception_handler(ClientDisconnect, _gone)
     app.add_exception_handler(Exception, _unexpected)
 
 
-def _ours(_: Request, error: Exception) -> Response:
-    assert isinstance(error, errors.NextdayError)  # noqa: S101 - what it is installed for
+def of(error: errors.NextdayError) -> Response:
+    """Answer with an error of ours."""
     kind = kind_of(error)
     headers = _RETRY if kind.status == 503 else {}  # noqa: PLR2004 - the status itself
     if isinstance(error, errors.BadInput):
         return _answer(kind, str(error), headers, field=error.field, index=error.index)
     return _answer(kind, str(error), headers)
+
+
+def _ours(_: Request, error: Exception) -> Response:
+    assert isinstance(error, errors.NextdayError)  # noqa: S101 - what it is installed for
+    return of(error)
 
 
 def _frameworks(_: Request, error: Exception) -> Response:
@@ -96,14 +102,14 @@ def _parameters(_: Request, error: Exception) -> Response:
     return _answer(KINDS[errors.BadInput], f"{field}: {first['msg']}", {}, field=field)
 
 
-def _gone(_: Request, __: Exception) -> Response:
-    """Answer nobody: the client left in the middle of its body, which is no error of ours."""
-    return Response(status_code=400)
-
-
 def _unexpected(_: Request, error: Exception) -> Response:
-    # the server logs the traceback; the caller gets none of it
+    # the server logs the traceback
     _log.error("unexpected %s", type(error).__name__)
+    return internal()
+
+
+def internal() -> Response:
+    """Answer with an error of ours; the caller gets none of the traceback."""
     return _answer(_INTERNAL, "the request could not be answered; the server's log says why", {})
 
 

@@ -1,6 +1,8 @@
 """The one door to onnxruntime: a graph in bytes becomes something that maps inputs to outputs."""
 
-from typing import Final
+import threading
+from collections import OrderedDict
+from typing import Any, Final
 
 import numpy as np
 import onnxruntime
@@ -13,43 +15,92 @@ _SLICE: Final = 256
 """Windows in one call: more are no faster, and onnxruntime keeps the memory of the largest."""
 
 
-class OnnxNetwork:
-    """An ONNX graph of one float32 input (n, steps, features) and one output (n, k)."""
+class Sessions:
+    """
+    The sessions that are open, at most so many: for another, that used longest ago is closed.
 
-    def __init__(
-        self, graph: bytes, *, steps: int, features: int, threads: int = 1, file: str = GRAPH
-    ) -> None:
-        """Open a session; raise ArtifactRejected where the graph, of `file`, is no such network."""
+    A network keeps its graph, so what was closed is opened again without the disk.
+    """
+
+    def __init__(self, most: int = 1, *, threads: int = 1) -> None:
+        """Keep at most so many, each of which runs in so many threads."""
+        self._most = most
+        self._threads = threads
+        self._open: OrderedDict[OnnxNetwork, Any] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def find(self, network: "OnnxNetwork") -> Any:  # noqa: ANN401 - onnxruntime ships no types
+        """Return the session of a network, None where it is not open."""
+        with self._lock:
+            session = self._open.get(network)
+            if session is not None:
+                self._open.move_to_end(network)
+            return session
+
+    def open(self, network: "OnnxNetwork", graph: bytes) -> Any:  # noqa: ANN401 - the same
+        """Open a session; one that is closed for it ends when nobody runs it any more."""
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
+        options.intra_op_num_threads = self._threads
         options.inter_op_num_threads = 1
         # an idle thread that spins takes the core from the event loop
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.log_severity_level = 4
+        session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+        with self._lock:
+            self._open[network] = session
+            while len(self._open) > self._most:
+                self._open.popitem(last=False)
+        return session
+
+
+class OnnxNetwork:
+    """An ONNX graph of one float32 input (n, steps, features) and one output (n, k)."""
+
+    def __init__(
+        self,
+        graph: bytes,
+        *,
+        steps: int,
+        features: int,
+        file: str = GRAPH,
+        sessions: Sessions | None = None,
+    ) -> None:
+        """
+        Open a session, one of `sessions` or one that is open for good.
+
+        Raises ArtifactRejected where the graph, of `file`, is no such network.
+        """
+        self._graph = graph
+        self._sessions = sessions or Sessions()
         try:
-            self._session = onnxruntime.InferenceSession(
-                graph, options, providers=["CPUExecutionProvider"]
-            )
+            session = self.open()
         except Exception as error:
             reason = type(error).__name__
             raise ArtifactRejected(f"onnxruntime refuses {file}: {reason}") from error
-        inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
+        inputs, outputs = session.get_inputs(), session.get_outputs()
         if len(inputs) != 1 or len(outputs) != 1:
             raise ArtifactRejected(f"{file} must have one input and one output")
-        [self._input], [self._output] = inputs, outputs
-        if self._input.type != "tensor(float)" or list(self._input.shape[1:]) != [steps, features]:
+        [taken], [given] = inputs, outputs
+        if taken.type != "tensor(float)" or list(taken.shape[1:]) != [steps, features]:
             raise ArtifactRejected(
                 f"{file} must take float32 (n, {steps}, {features}) for this window and scaler"
             )
-        self._names = [self._output.name]
+        self._input, self._names = taken.name, [given.name]
+
+    @property
+    def ready(self) -> bool:
+        """Tell whether a run may begin at once; if not, `open` takes some milliseconds."""
+        return self._sessions.find(self) is not None
+
+    def open(self) -> Any:  # noqa: ANN401 - onnxruntime ships no types
+        """Open the session, and return it."""
+        return self._sessions.open(self, self._graph)
 
     def run(self, inputs: Float32s) -> Float32s:
         """Map inputs (n, steps, features) to outputs (n, k)."""
-        if len(inputs) <= _SLICE:
-            return self._call(inputs)
-        starts = range(0, len(inputs), _SLICE)
-        return np.concatenate([self._call(inputs[start : start + _SLICE]) for start in starts])
-
-    def _call(self, inputs: Float32s) -> Float32s:
-        outputs: Float32s = self._session.run(self._names, {self._input.name: inputs})[0]
-        return outputs
+        session = self._sessions.find(self) or self.open()
+        outputs: list[Float32s] = [
+            session.run(self._names, {self._input: inputs[start : start + _SLICE]})[0]
+            for start in range(0, len(inputs), _SLICE)
+        ]
+        return outputs[0] if len(outputs) == 1 else np.concatenate(outputs)

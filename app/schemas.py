@@ -6,6 +6,9 @@ from typing import Annotated, Any, Final, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, WithJsonSchema, model_validator
 from pydantic_core import PydanticCustomError
 
+# pydantic asks for this one below Python 3.12
+from typing_extensions import TypedDict
+
 from app.artifact import Manifest, PriceField, Scores
 
 DEFAULT_MODEL: Final = "default"
@@ -128,7 +131,8 @@ class WindowOfBars(BaseModel):
     bars: Bars
 
 
-class Skill(BaseModel):
+# the answers are plain dictionaries, checked by mypy: they are written once and never validated
+class Skill(TypedDict):
     """How the version did on sessions held out from fitting; null was not measured."""
 
     mae_vs_naive: float
@@ -138,25 +142,25 @@ class Skill(BaseModel):
     sessions: int
     """Forecasts that the figures rest on."""
 
-    @classmethod
-    def of(cls, scores: Scores) -> Self:
-        """Take what callers need of a manifest's scores."""
-        return cls(
-            mae_vs_naive=scores.mae_vs_naive,
-            crps_vs_garch=scores.crps_vs_garch,
-            coverage_90=scores.coverage_90,
-            sessions=scores.sessions,
-        )
+
+def skill_of(scores: Scores) -> Skill:
+    """Take what callers need of a manifest's scores."""
+    return Skill(
+        mae_vs_naive=scores.mae_vs_naive,
+        crps_vs_garch=scores.crps_vs_garch,
+        coverage_90=scores.coverage_90,
+        sessions=scores.sessions,
+    )
 
 
-class Warning_(BaseModel):  # noqa: N801 - `Warning` is Python's
+class Warning_(TypedDict):  # noqa: N801 - `Warning` is Python's
     """Something that the caller should know about this answer."""
 
     code: str
     message: str
 
 
-class Interval(BaseModel):
+class Interval(TypedDict):
     """Where the next price lies with a probability of `level` percent."""
 
     level: float
@@ -166,7 +170,7 @@ class Interval(BaseModel):
     """The share of the posted history that such intervals held; null where it is too short."""
 
 
-class CalibrationUsed(BaseModel):
+class CalibrationUsed(TypedDict):
     """What the intervals rest on."""
 
     method: Literal["none", "model", "history"]
@@ -175,7 +179,7 @@ class CalibrationUsed(BaseModel):
     """Forecasts that it rests on."""
 
 
-class PredictResponse(BaseModel):
+class PredictResponse(TypedDict):
     """The next session's forecast of one instrument, in the unit of its prices."""
 
     model: str
@@ -195,14 +199,14 @@ class PredictResponse(BaseModel):
     warnings: list[Warning_]
 
 
-class Columns(BaseModel):
+class Columns(TypedDict):
     """The lower and upper ends of one interval, one for each window."""
 
     low: list[float | None]
     high: list[float | None]
 
 
-class ItemError(BaseModel):
+class ItemError(TypedDict):
     """Why a window of a batch has no forecast."""
 
     index: int
@@ -210,7 +214,7 @@ class ItemError(BaseModel):
     message: str
 
 
-class BatchResponse(BaseModel):
+class BatchResponse(TypedDict):
     """Forecasts in columns of equal length; null where `errors` has the reason."""
 
     model: str

@@ -25,7 +25,7 @@ from app import artifact, scaling
 from app.artifact import CLOSE_GRAPH, GRAPH, NAME_PATTERN
 from app.errors import ArtifactRejected, NoSuchModel, NoSuchVersion
 from app.forecast import Model, forecast
-from app.runtime import OnnxNetwork
+from app.runtime import OnnxNetwork, Sessions
 
 CURRENT: Final = "current"
 
@@ -85,11 +85,12 @@ def current_version(home: Path) -> int | None:
     return int(line)
 
 
-def load(folder: Path, name: str, version: int, *, threads: int = 1) -> Model:
+def load(folder: Path, name: str, version: int, *, sessions: Sessions | None = None) -> Model:
     """
     Verify and open the model in `folder`, and let it make one forecast.
 
-    Raises ArtifactRejected where it is not, whole and unchanged, that version of that model.
+    `sessions` bounds how many networks of those who share it stay open. Raises ArtifactRejected
+    where it is not, whole and unchanged, that version of that model.
     """
     files = artifact.read(folder)
     manifest = files.manifest
@@ -101,7 +102,7 @@ def load(folder: Path, name: str, version: int, *, threads: int = 1) -> Model:
         raise ArtifactRejected("scaler.json is not of this format") from None
     if len(manifest.fields) > 1 and not scaler.reads_bars:
         raise ArtifactRejected("scaler.json is of a single field, and the model of bars")
-    opened = partial(OnnxNetwork, steps=scaler.steps(manifest.window), threads=threads)
+    opened = partial(OnnxNetwork, steps=scaler.steps(manifest.window), sessions=sessions)
     close_only = None
     if manifest.close_only and files.close_graph is not None:
         network = opened(files.close_graph, features=1, file=CLOSE_GRAPH)
@@ -135,9 +136,10 @@ def _prove(model: Model, file: str) -> None:
 class Store:
     """The models of one folder, each served by the newest version that could be loaded."""
 
-    def __init__(self, root: Path, *, threads: int = 1) -> None:
+    def __init__(self, root: Path, sessions: Sessions | None = None) -> None:
+        """Follow the models in `root`, whose networks run in `sessions`."""
         self._root = root
-        self._threads = threads
+        self._load = partial(load, sessions=sessions)
         self._served: dict[str, Model] = {}
         self._refused: dict[str, Refusal] = {}
         self._pinned: OrderedDict[tuple[str, int], Model] = OrderedDict()
@@ -188,7 +190,7 @@ class Store:
                 folder = self._root / name / str(version)
                 if not (folder / artifact.MANIFEST).is_file():
                     raise NoSuchVersion
-                self._pinned[key] = load(folder, name, version, threads=self._threads)
+                self._pinned[key] = self._load(folder, name, version)
             self._pinned.move_to_end(key)
             while len(self._pinned) > _PINNED_KEPT:
                 self._pinned.popitem(last=False)
@@ -214,7 +216,7 @@ class Store:
             return
         name, served = home.name, self._served.get(home.name)
         if served is None or served.manifest.version != version:
-            model = load(home / str(version), name, version, threads=self._threads)
+            model = self._load(home / str(version), name, version)
             self._served = self._served | {name: model}
             _log.info("serving %s version %d", name, version)
         if name in self._refused:

@@ -13,7 +13,7 @@ from typing import Final
 
 import numpy as np
 
-from app.runtime import OnnxNetwork
+from app.runtime import OnnxNetwork, Sessions
 from app.scaling import Floats
 from training import backtest, har, provenance, quality, sources
 from training.backtest import Fold, Forecaster, Kept
@@ -174,7 +174,9 @@ def forecasters(recipe: Recipe, described: QuantileNetwork, seed: int) -> Mappin
 
 def run_graph(graph: bytes, panel: Panel, ends: Rows, steps: int, *, closes_only: bool) -> Floats:
     """Return the quantiles (n, k) that an exported network gives, by the service's runtime."""
-    network = OnnxNetwork(graph, steps=steps, features=1 if closes_only else 4, threads=2)
+    network = OnnxNetwork(
+        graph, steps=steps, features=1 if closes_only else 4, sessions=Sessions(threads=2)
+    )
     return np.concatenate(
         [
             network.run(panel.windows(chunk, steps, closes_only=closes_only).astype(np.float32))

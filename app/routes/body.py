@@ -1,12 +1,13 @@
 """A request's body: read under a cap, parsed once, in compiled code."""
 
 import itertools
-from typing import Final, TypeVar
+from collections.abc import Iterable
+from typing import Any, Final, TypeVar
 
 from fastapi import Request
 from pydantic import BaseModel, ValidationError
 
-from app.errors import BadInput, BodyTooLarge, NotJson, WrongMediaType
+from app.errors import Abandoned, BadInput, BodyTooLarge, NotJson, WrongMediaType
 
 _Body = TypeVar("_Body", bound=BaseModel)
 
@@ -15,27 +16,58 @@ _MAX_PART: Final = 40
 
 _MAX_DIGITS: Final = 18
 
+_JSON: Final = b"application/json"
+
+
+def described(kind: type[BaseModel], examples: dict[str, Any]) -> dict[str, Any]:
+    """Describe a body that the route reads itself, for the OpenAPI document."""
+    content = {"schema": kind.model_json_schema(), "examples": examples}
+    return {"requestBody": {"required": True, "content": {"application/json": content}}}
+
+
+def check(headers: Iterable[tuple[bytes, bytes]], limit: int) -> None:
+    """Raise WrongMediaType, or BodyTooLarge where that is announced."""
+    # one pass: to ask the framework for three of them costs more than all else in here
+    for name, value in headers:
+        if name == b"content-type":
+            if value != _JSON and value.partition(b";")[0].strip().lower() != _JSON:
+                raise WrongMediaType("send the body as Content-Type: application/json")
+        elif name == b"content-length":
+            # by its length first: a number of thousands of digits cannot be read
+            if value.isdigit() and (len(value) > _MAX_DIGITS or int(value) > limit):
+                raise BodyTooLarge(limit)
+        elif name == b"content-encoding" and value != b"identity":
+            raise WrongMediaType("send the body without Content-Encoding")
+
 
 async def read(request: Request, limit: int) -> bytes:
     """
     Return the body of a JSON request.
 
-    Raises WrongMediaType, and BodyTooLarge as soon as it is known to be, read or announced.
+    Raises WrongMediaType, BodyTooLarge as soon as it is known to be, read or announced, and
+    Abandoned where the client left in the middle of it.
     """
-    media_type = request.headers.get("content-type", "application/json").partition(";")[0].strip()
-    if media_type.lower() != "application/json":
-        raise WrongMediaType("send the body as Content-Type: application/json")
-    if request.headers.get("content-encoding", "identity") != "identity":
-        raise WrongMediaType("send the body without Content-Encoding")
-    announced = request.headers.get("content-length", "0")
-    # by its length first: a number of thousands of digits cannot be read
-    if announced.isdecimal() and (len(announced) > _MAX_DIGITS or int(announced) > limit):
+    check(request.scope["headers"], limit)
+    message = await request.receive()
+    body: bytes = message.get("body", b"")
+    if message.get("more_body"):
+        body = await _rest(request, bytearray(body), limit)
+    elif message["type"] == "http.disconnect":
+        raise Abandoned
+    if len(body) > limit:
         raise BodyTooLarge(limit)
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > limit:
-            raise BodyTooLarge(limit)
+    return body
+
+
+async def _rest(request: Request, body: bytearray, limit: int) -> bytes:
+    """Read on after the first part of a body."""
+    more = True
+    while more and len(body) <= limit:
+        message = await request.receive()
+        if message["type"] == "http.disconnect":
+            raise Abandoned
+        body += message.get("body", b"")
+        more = message.get("more_body", False)
     return bytes(body)
 
 
@@ -54,7 +86,7 @@ def refuse_unknown(parsed: BaseModel) -> None:
     if parsed.model_extra:
         known = ", ".join(type(parsed).model_fields)
         raise BadInput(f"a member is not known here; known are {known}")
-    for _, value in parsed:
+    for value in parsed.__dict__.values():
         if isinstance(value, BaseModel):
             refuse_unknown(value)
 

@@ -5,7 +5,7 @@ from fastapi.concurrency import run_in_threadpool
 
 from app.problems import documented
 from app.routes.state import TheStore
-from app.schemas import ModelDetail, ModelList, ModelSummary, RefusedModel, Skill, VersionDetail
+from app.schemas import ModelDetail, ModelList, ModelSummary, RefusedModel, VersionDetail, skill_of
 from app.store import Store
 
 router = APIRouter(prefix="/models", tags=["models"])
@@ -21,7 +21,7 @@ async def list_models(store: TheStore) -> ModelList:
             fields=model.manifest.fields,
             target=model.manifest.target,
             window=model.manifest.window,
-            skill=Skill.of(model.manifest.scores),
+            skill=skill_of(model.manifest.scores),
             created_at=model.manifest.created_at,
         )
         for name, model in sorted(store.served.items())

@@ -4,6 +4,8 @@ from typing import Annotated, TypedDict
 
 from fastapi import Depends, Request
 
+from app.background import Background
+from app.batching import Batches
 from app.settings import Settings
 from app.store import Store
 
@@ -13,18 +15,19 @@ class State(TypedDict):
 
     settings: Settings
     store: Store
+    batches: Batches
+    background: Background
+
+
+def state_of(request: Request) -> State:
+    """Return what the app hands to its routes."""
+    state: State = request.scope["state"]
+    return state
 
 
 # async: a plain function would be sent to the thread pool for each request
-async def _settings(request: Request) -> Settings:
-    settings: Settings = request.state.settings
-    return settings
-
-
 async def _store(request: Request) -> Store:
-    store: Store = request.state.store
-    return store
+    return state_of(request)["store"]
 
 
-TheSettings = Annotated[Settings, Depends(_settings)]
 TheStore = Annotated[Store, Depends(_store)]

@@ -1,11 +1,16 @@
 """POST /predict/batch, through the front door."""
 
+import asyncio
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from app.main import create_app
 from app.scaling import Returns
+from app.settings import Settings
+from tests.asgi import Answer, running
 from tests.builders import PRICES, assert_problem, levels, publish, serving
 
 
@@ -101,6 +106,81 @@ def test_ten_thousand_windows_are_taken_and_one_more_is_not(tmp_path: Path) -> N
 
     assert len(most.json()["predictions"]) == 10_000
     assert "10000" in assert_problem(more, 422, "bad_input")["detail"]
+
+
+def test_what_is_bad_is_named_wherever_it_lies(tmp_path: Path) -> None:
+    publish(tmp_path)
+    windows: list[Any] = [PRICES] * 200
+    bad = {3: None, 63: [1.0], 64: "x", 128: [[1.0]], 130: [1.0, -2.0, 3.0], 199: {"a": 1}}
+    for place, item in bad.items():
+        windows[place] = item
+    # longer than the window: the newest are used
+    windows[7] = [9.0, *PRICES]
+
+    with serving(tmp_path) as client:
+        answer = client.post("/predict/batch", json={"windows": windows}).json()
+
+    assert [error["index"] for error in answer["errors"]] == list(bad)
+    assert [place for place, it in enumerate(answer["predictions"]) if it is None] == list(bad)
+    good = [it for it in answer["predictions"] if it is not None]
+    assert good == pytest.approx([104.0] * 194)
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "code"),
+    [
+        ('{"windows": [[1.0, 2.0.0, 3.0]]}', 400, "not_json"),
+        ('{"windows": [[1.0, 2.0, 3.0], [1.0 2.0]]}', 400, "not_json"),
+        ('{"windows": [' + "[1.0, 2.0, 3.0]," * 100 + "[1.0, 2..0, 3.0]]}", 400, "not_json"),
+        ('{"windows": [' + "[1.0, 2..0, 3.0]," * 100 + "[1.0, 2.0, 3.0]]}", 400, "not_json"),
+        ('{"windows": [[1.0, 2.0, 3.0]], "model": }', 400, "not_json"),
+        ('{"windows": [[1.0, 2.0, 3.0]], "bars": []}', 422, "bad_input"),
+        ('{"windows": [[1.0, 2.0, 3.0]], "more": 1}', 422, "bad_input"),
+        ('{"model": "default"}', 422, "bad_input"),
+    ],
+)
+def test_a_body_that_is_wrong_is_told_as_a_whole(
+    tmp_path: Path, body: str, status: int, code: str
+) -> None:
+    publish(tmp_path)
+
+    with serving(tmp_path) as client:
+        answer = client.post(
+            "/predict/batch", content=body, headers={"Content-Type": "application/json"}
+        )
+
+    assert_problem(answer, status, code)
+
+
+def test_too_many_batches_are_told_when_to_come_back(tmp_path: Path) -> None:
+    publish(tmp_path)
+    body = json.dumps({"windows": [PRICES] * 5000}).encode()
+
+    async def posting() -> list[Answer]:
+        app = create_app(Settings(models=tmp_path, max_batches=1))
+        async with running(app) as client:
+            return await asyncio.gather(*(client.post("/predict/batch", body) for _ in range(3)))
+
+    found = asyncio.run(posting())
+
+    assert sorted(answer.status for answer in found) == [200, 503, 503]
+    assert {answer.body["code"] for answer in found if answer.status == 503} == {"too_busy"}
+
+
+def test_a_batch_whose_client_leaves_ends(tmp_path: Path) -> None:
+    publish(tmp_path)
+    body = json.dumps({"windows": [PRICES] * 10_000}).encode()
+    parts = [{"type": "http.request", "body": body}, {"type": "http.disconnect"}]
+
+    async def receive() -> Any:
+        return parts.pop(0)
+
+    async def posting() -> Answer:
+        async with running(create_app(Settings(models=tmp_path))) as client:
+            return await client.exchange("/predict/batch", receive, len(body))
+
+    # nobody reads it
+    assert asyncio.run(posting()).status == 499
 
 
 def test_the_cap_is_its_own(tmp_path: Path) -> None:

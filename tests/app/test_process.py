@@ -3,6 +3,8 @@
 import contextlib
 import http.client
 import json
+import os
+import re
 import signal
 import socket
 import subprocess
@@ -10,27 +12,34 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from app.__main__ import usable_cores
 
 NEVER = ("tensorflow", "keras", "tf2onnx", "onnx", "pandas", "training")
 RESIDENT_MIB = 120
 
 
 @contextlib.contextmanager
-def process() -> Iterator[tuple[subprocess.Popen[str], int]]:
+def process(workers: int = 1) -> Iterator[tuple[subprocess.Popen[str], int]]:
     """Start the service as `make run` does, on a free port, and wait until it is ready."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [sys.executable, "-m", "uvicorn", "--factory", "app.main:serve", "--port", str(port)]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as running:
+    environment = os.environ | {  # noqa: TID251 - handed on
+        "NEXTDAY_PORT": str(port),
+        "NEXTDAY_WORKERS": str(workers),
+    }
+    command = [sys.executable, "-m", "app"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment) as running:
         try:
             wait_until_ready(port)
             yield running, port
         finally:
             if running.poll() is None:
-                running.kill()
+                running.terminate()
 
 
 def connected(port: int) -> contextlib.closing[http.client.HTTPConnection]:
@@ -62,7 +71,7 @@ def test_a_setting_that_is_not_one_is_named(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("NEXTDAY_THREADS", "many")
     monkeypatch.setenv("NEXTDAY_POLL_SECONDS", "0")
 
-    command = [sys.executable, "-m", "uvicorn", "--factory", "app.main:serve", "--port", "0"]
+    command = [sys.executable, "-m", "app"]
     stopped = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
 
     assert stopped.returncode == 1
@@ -103,6 +112,75 @@ def test_a_process_answers_stays_small_and_stops_when_told() -> None:
     assert running.returncode in {0, -signal.SIGTERM}
     assert "serving default version" in log
     assert "Traceback" not in log
+
+
+def test_workers_count_together_and_one_that_dies_is_replaced() -> None:
+    body = Path("docs/example.json").read_bytes()
+    with process(workers=2) as (running, port):
+        for _ in range(40):
+            # a new connection each, so that both workers get some
+            assert posted(port, body)["model"] == "default"
+        before = counted(port)
+        [first, _] = children(running.pid)
+        os.kill(first, signal.SIGKILL)
+        deadline = time.monotonic() + 30
+        while first in children(running.pid) or len(children(running.pid)) < 2:
+            assert time.monotonic() < deadline, "no new worker"
+            time.sleep(0.1)
+        wait_until_ready(port)
+        for _ in range(20):
+            posted(port, body)
+        after = counted(port)
+        running.send_signal(signal.SIGTERM)
+        running.communicate(timeout=20)
+
+    assert (before, after) == (40, 60)
+    assert running.returncode in {0, -signal.SIGTERM}
+
+
+def posted(port: int, body: bytes) -> dict[str, Any]:
+    with connected(port) as connection:
+        connection.request("POST", "/predict", body, {"Content-Type": "application/json"})
+        answer: dict[str, Any] = json.loads(connection.getresponse().read())
+    return answer
+
+
+def counted(port: int) -> int:
+    """Return how many answers the metrics say there were."""
+    with connected(port) as connection:
+        connection.request("GET", "/metrics")
+        text = connection.getresponse().read().decode()
+    found = re.search(
+        r'^nextday_requests_total\{path="/predict",status="200"\} (\d+)', text, re.MULTILINE
+    )
+    assert found, text
+    return int(found[1])
+
+
+def children(pid: int) -> list[int]:
+    """Return the workers of a process."""
+    listed = subprocess.run(
+        ["ps", "-A", "-ww", "-o", "pid=,ppid=,args="], capture_output=True, text=True, check=True
+    ).stdout
+    return [
+        int(line.split()[0])
+        for line in listed.splitlines()
+        if line.split()[1] == str(pid) and "spawn_main" in line
+    ]
+
+
+def test_cores_are_those_that_the_container_may_use(tmp_path: Path) -> None:
+    some = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    for content, expected in (("max 100000", some), ("50000 100000", 1), ("100000 100000", 1)):
+        (tmp_path / "cpu.max").write_text(content)
+        assert usable_cores(tmp_path) == expected
+    (tmp_path / "cpu.max").unlink()
+    assert usable_cores(tmp_path) == some
+    (tmp_path / "cpu").mkdir()
+    (tmp_path / "cpu" / "cpu.cfs_period_us").write_text("100000\n")
+    for quota, expected in (("-1\n", some), ("100000\n", 1)):
+        (tmp_path / "cpu" / "cpu.cfs_quota_us").write_text(quota)
+        assert usable_cores(tmp_path) == expected
 
 
 def resident_mib(pid: int) -> float:

@@ -1,0 +1,76 @@
+"""
+Serve: `python -m app`, as the environment says.
+
+It is `uvicorn --factory app.main:serve` with what suits this service: the compiled event loop and
+HTTP parser, and before it a shorter way for forecasts (protocol.py); no line for every request,
+no header that nobody reads; and workers that count their metrics together.
+"""
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import uvicorn
+
+from app.settings import of_environment
+
+_METRICS_FOLDER: Final = "PROMETHEUS_MULTIPROC_DIR"
+_NO_LIMIT: Final = 1_000_000
+
+
+def main() -> None:
+    """Serve until told to stop."""
+    settings = of_environment()
+    workers = usable_cores() if settings.workers == "auto" else settings.workers
+    with _metrics_folder() if workers > 1 else contextlib.nullcontext():
+        uvicorn.run(
+            "app.main:serve",
+            factory=True,
+            http="app.protocol:ForecastProtocol",
+            host=settings.host,
+            port=settings.port,
+            workers=workers,
+            log_level=settings.log_level,
+            access_log=False,
+            proxy_headers=False,
+            server_header=False,
+            ws="none",
+        )
+
+
+@contextlib.contextmanager
+def _metrics_folder() -> Iterator[None]:
+    """Give workers a folder in which their metrics add up: prometheus_client looks for it."""
+    with tempfile.TemporaryDirectory(prefix="nextday-") as folder:
+        os.environ.setdefault(_METRICS_FOLDER, folder)  # noqa: TID251 - written, for workers
+        yield
+
+
+def usable_cores(cgroup: Path = Path("/sys/fs/cgroup")) -> int:
+    """Return how many cores this process may use: of the machine, by affinity and by quota."""
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return max(1, min(allowed or 1, _quota(cgroup)))
+
+
+def _quota(cgroup: Path) -> int:
+    """Return the whole cores of a container's limit; where there is none, more than there are."""
+    try:
+        # version 2, one file: "150000 100000" or "max 100000"
+        quota, period = (cgroup / "cpu.max").read_text().split()
+    except (OSError, ValueError):
+        try:
+            # version 1, two files: -1 is no limit
+            quota = (cgroup / "cpu" / "cpu.cfs_quota_us").read_text()
+            period = (cgroup / "cpu" / "cpu.cfs_period_us").read_text()
+        except OSError:
+            return _NO_LIMIT
+    if not quota.strip().isdecimal():
+        return _NO_LIMIT
+    return int(quota) // int(period)
+
+
+if __name__ == "__main__":
+    main()

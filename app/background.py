@@ -1,0 +1,81 @@
+"""
+Long work in a thread of its own, while the event loop answers others.
+
+onnxruntime lets go of Python's lock while it runs; parsing does not, so long work is written in
+slices of well under a millisecond between which the loop can have it (`SWITCH_S`).
+"""
+
+import asyncio
+import os
+import sys
+import threading
+from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
+from typing import Any, Final, TypeVar
+
+from app.errors import TooBusy
+
+_T = TypeVar("_T")
+
+SWITCH_S: Final = 0.0005
+"""After so long a thread that wants Python's lock gets it: a tenth of Python's own choice."""
+
+_NICE: Final = 10
+"""Of the scheduler's 19: a tenth of the event loop's share, where both want the core."""
+
+
+class Background:
+    """A few threads, and a bound on what may wait for them."""
+
+    def __init__(self, threads: int, most: int) -> None:
+        """Work in so many threads; let at most so many pieces of work be under way or wait."""
+        self._threads = ThreadPoolExecutor(
+            threads, thread_name_prefix="background", initializer=_give_way
+        )
+        self._most = most
+        self._count = 0
+
+    def close(self) -> None:
+        """Begin nothing more."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def admit(self) -> None:
+        """Raise TooBusy where as much waits as may; for those who would do work before waiting."""
+        if self._count >= self._most:
+            raise TooBusy
+
+    async def run(
+        self,
+        work: Callable[[Event], _T],
+        receive: Callable[[], Awaitable[Mapping[str, Any]]],
+    ) -> _T:
+        """
+        Return what `work` makes, in a thread.
+
+        It is given an event that is set when the client, of whom `receive` (ASGI) tells, has
+        gone: work looks at it between its slices, and ends in Abandoned. Raises TooBusy.
+        """
+        self.admit()
+        self._count += 1
+        gone = Event()
+        watching = asyncio.create_task(_watch(receive, gone))
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._threads, work, gone)
+        finally:
+            # set by a cancelled request too, which no longer waits for the thread
+            gone.set()
+            watching.cancel()
+            self._count -= 1
+
+
+def _give_way() -> None:
+    """Let the event loop's thread have the core first, where a thread can say so."""
+    if sys.platform == "linux":
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
+
+
+async def _watch(receive: Callable[[], Awaitable[Mapping[str, Any]]], gone: Event) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    gone.set()

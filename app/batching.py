@@ -1,0 +1,170 @@
+"""
+Requests that wait at the same moment run together, by model and version.
+
+A request puts its window here. The first one asks the event loop to call back, which it does
+behind all requests that it has already read; that call runs what has come by then. There is no
+timer and no thread: alone, a request waits for nothing, and under load the batch grows with it.
+"""
+
+import asyncio
+import logging
+import math
+import time
+from collections.abc import Callable, Sequence
+from typing import Final, NamedTuple, Protocol
+
+import numpy as np
+
+from app.errors import TooBusy
+from app.forecast import Forecast, Model, forecast_each
+from app.scaling import Floats
+
+_log = logging.getLogger(__name__)
+
+_FEWEST: Final = 8
+_MOST: Final = 64
+"""
+Windows in one run: a quarter of those that wait, within these bounds.
+
+More at once are hardly faster each, and whoever comes meanwhile waits for all of them. But where
+many wait, that is no matter, and code that stays in the processor's cache is.
+"""
+
+_SHORT: Final = 16
+"""By how much shorter the queue is once it has been full, ..."""
+
+_SHORT_S: Final = 30.0
+"""... and for how many seconds. Both are a choice: see `Batches`."""
+
+
+class Waiter(Protocol):
+    """Whoever waits for a forecast."""
+
+    def has_left(self) -> bool:
+        """Tell whether nobody would read the answer."""
+        ...
+
+    def take(self, forecast: Forecast | None) -> None:
+        """Take the forecast; None stands for one that is not finite."""
+        ...
+
+    def fail(self, error: Exception) -> None:
+        """Take the reason why there is none."""
+        ...
+
+
+class _Waiting(NamedTuple):
+    window: Floats
+    levels: tuple[float, ...]
+    waiter: Waiter
+
+
+class Batches:
+    """
+    What waits for its forecast, on one event loop.
+
+    A queue that is always full makes everyone wait for nothing: as many are answered as with a
+    short one, all of them late. So once it has been full, more come than can be answered, and
+    for some seconds it is a short one: few are told at once to come back, and those who are
+    taken are answered soon.
+    """
+
+    def __init__(self, most: int, ran: Callable[[int], None]) -> None:
+        """Let at most so many requests wait; tell `ran` how many windows ran together."""
+        self._most = most
+        self._ran = ran
+        self._waiting: dict[Model, list[_Waiting]] = {}
+        self._count = 0
+        self._short_until = -math.inf
+
+    def admit(self) -> None:
+        """Raise TooBusy where as many wait as may; for those who would do work before waiting."""
+        short = max(1, self._most // _SHORT)
+        if self._count < short:
+            return
+        now = time.monotonic()
+        if self._count >= self._most:
+            self._short_until = now + _SHORT_S
+            self._refuse_beyond(short)
+        if now < self._short_until:
+            raise TooBusy
+
+    def put(self, model: Model, window: Floats, levels: tuple[float, ...], waiter: Waiter) -> None:
+        """
+        Forecast from a window (sessions, fields), together with whoever else waits for the model.
+
+        The window has been checked, so that none spoils the run of the others. Raises TooBusy.
+        """
+        self.admit()
+        if not self._count:
+            asyncio.get_running_loop().call_soon(self._run)
+        self._count += 1
+        self._waiting.setdefault(model, []).append(_Waiting(window, levels, waiter))
+
+    async def forecast(
+        self, model: Model, window: Floats, levels: tuple[float, ...]
+    ) -> Forecast | None:
+        """Do as `put` does, for a coroutine that waits."""
+        waiter = _Future(asyncio.get_running_loop().create_future())
+        self.put(model, window, levels, waiter)
+        return await waiter.answer
+
+    def _refuse_beyond(self, first: int) -> None:
+        """Tell all who wait to come back, but so many."""
+        everyone = [(model, each) for model, waiting in self._waiting.items() for each in waiting]
+        self._waiting.clear()
+        for model, each in everyone[:first]:
+            self._waiting.setdefault(model, []).append(each)
+        self._count = len(everyone[:first])
+        for _, each in everyone[first:]:
+            if not each.waiter.has_left():
+                each.waiter.fail(TooBusy())
+
+    def _run(self) -> None:
+        """Run the model that has waited longest, once; what is left waits for the next turn."""
+        model = next(iter(self._waiting))
+        waiting = self._waiting.pop(model)
+        size = min(_MOST, max(_FEWEST, self._count // 4))
+        batch, rest = waiting[:size], waiting[size:]
+        if rest:
+            # behind the other models
+            self._waiting[model] = rest
+        self._count -= len(batch)
+        if self._count:
+            asyncio.get_running_loop().call_soon(self._run)
+        # whoever has left costs nothing
+        batch = [each for each in batch if not each.waiter.has_left()]
+        if batch:
+            self._ran(len(batch))
+            _answer(model, batch)
+
+
+class _Future(NamedTuple):
+    """A coroutine that waits; if it is cancelled, so is its future."""
+
+    answer: asyncio.Future[Forecast | None]
+
+    def has_left(self) -> bool:
+        return self.answer.done()
+
+    def take(self, forecast: Forecast | None) -> None:
+        self.answer.set_result(forecast)
+
+    def fail(self, error: Exception) -> None:
+        self.answer.set_exception(error)
+
+
+def _answer(model: Model, batch: Sequence[_Waiting]) -> None:
+    try:
+        windows = np.stack([each.window for each in batch])
+        forecasts = forecast_each(model, windows, [each.levels for each in batch])
+    except Exception as error:  # noqa: BLE001 - passed on, to whom it belongs
+        if len(batch) == 1:
+            batch[0].waiter.fail(error)
+            return
+        _log.exception("a batch of %d failed and is run again one by one", len(batch))
+        for each in batch:
+            _answer(model, [each])
+    else:
+        for each, forecast in zip(batch, forecasts, strict=True):
+            each.waiter.take(forecast)

@@ -1,0 +1,215 @@
+"""POST /predict/batch: the forecasts of many instruments, in slices, off the event loop."""
+
+from threading import Event
+from typing import Annotated, Any, Final, TypeAlias
+
+import numpy as np
+from fastapi import APIRouter, Request, Response
+from numpy.typing import NDArray
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic_core import from_json, to_json
+
+from app import history
+from app.errors import Abandoned, BadInput, NotJson, Unforecastable
+from app.examples import BATCH_EXAMPLES
+from app.forecast import Model, answering, forecast
+from app.problems import documented, kind_of
+from app.routes import body, slices
+from app.routes.remarks import levels_of, warnings_of
+from app.routes.state import state_of
+from app.scaling import Bools, Floats
+from app.schemas import (
+    MAX_WINDOWS,
+    Bars,
+    BatchRequest,
+    BatchResponse,
+    Columns,
+    ItemError,
+    Window,
+    WindowOfBars,
+    skill_of,
+)
+from app.store import Store
+
+PATH: Final = "/predict/batch"
+
+router = APIRouter(tags=["forecasts"])
+
+_Indices: TypeAlias = NDArray[np.intp]
+
+
+class _KnownBars(Bars):
+    """Bars with no other member."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+_many_prices = TypeAdapter(list[Annotated[list[float], Field(strict=True, fail_fast=True)]])
+_many_bars = TypeAdapter(list[_KnownBars])
+
+
+@router.post(
+    PATH,
+    summary="Forecast the next session of many instruments",
+    response_model=BatchResponse,
+    responses=documented(400, 404, 413, 415, 422, 503),
+    openapi_extra=body.described(BatchRequest, BATCH_EXAMPLES),
+)
+async def predict_batch(request: Request) -> Response:
+    """
+    Post up to 10,000 windows, of prices or bars; the answer is columns of that length and order.
+
+    A window that cannot be forecast from is null in every column, with its reason in `errors`.
+    Of a history longer than the model's window the newest part is used, and nothing else: here
+    it does not adapt the intervals, which `/predict` does for a single instrument.
+    """
+    state = state_of(request)
+    store, background = state["store"], state["background"]
+    background.admit()
+    content = await body.read(request, state["settings"].max_batch_body_bytes)
+
+    def answer(gone: Event) -> bytes:
+        return _answer(store, content, gone)
+
+    return Response(await background.run(answer, request.receive), media_type="application/json")
+
+
+def _answer(store: Store, content: bytes, gone: Event) -> bytes:
+    question, parts, count = _parse(content)
+    if question.version is None:
+        model = store.current(question.model)
+    else:
+        model = store.pinned(question.model, question.version)
+    bars = question.bars is not None
+    part = answering(model, bars=bars)
+    levels = levels_of(part, question)
+    answered = _Answered(count, levels)
+    for number, text in enumerate(parts):
+        if gone.is_set():
+            raise Abandoned
+        try:
+            answered.add(part, text, number * slices.ITEMS, bars=bars)
+        except ValueError:
+            # said of the body as it was posted, which is none either
+            body.parse(BatchRequest, content)
+            raise
+    answer = BatchResponse(
+        model=model.manifest.name,
+        version=model.manifest.version,
+        target=model.manifest.target,
+        predictions=answered.predictions.tolist(),
+        last_prices=answered.last_prices.tolist(),
+        intervals={
+            # the shortest decimal form: 80, 97.5
+            np.format_float_positional(level, trim="-"): Columns(
+                low=low.tolist(), high=high.tolist()
+            )
+            for level, (low, high) in zip(
+                levels, answered.intervals.transpose(1, 2, 0), strict=True
+            )
+        },
+        skill=skill_of(part.manifest.scores),
+        warnings=warnings_of(model, part, outside=answered.outside, levels=question.levels),
+        errors=[
+            ItemError(index=index, code=kind_of(fault).code, message=str(fault))
+            for index, fault in sorted(answered.faults.items())
+        ],
+    )
+    # what no forecast was written over is no number still, and null in the answer
+    return to_json(answer, inf_nan_mode="null")
+
+
+def _parse(content: bytes) -> tuple[BatchRequest, list[bytes], int]:
+    """Return the question with a stand-in for its items, those in slices, and their count."""
+    for member in ("windows", "bars"):
+        cut = slices.cut(content, member)
+        if cut is None:
+            continue
+        try:
+            question = body.parse(BatchRequest, cut.rest)
+            count = slices.ITEMS * (len(cut.slices) - 1) + len(from_json(cut.slices[-1]))
+        except (NotJson, ValueError):
+            # said of the body as it was posted, below
+            break
+        if getattr(question, member) == [cut.mark]:
+            if count > MAX_WINDOWS:
+                raise BadInput(
+                    f"{member}: there may be at most {MAX_WINDOWS} of them", field=member
+                )
+            return question, cut.slices, count
+    # of a shape that we cannot cut: parsed whole, and cut then
+    question = body.parse(BatchRequest, content)
+    items = (question.windows if question.bars is None else question.bars) or []
+    return question, slices.of_items(items), len(items)
+
+
+class _Answered:
+    """The columns of an answer, and what could not be answered."""
+
+    def __init__(self, windows: int, levels: tuple[float, ...]) -> None:
+        self.predictions: Floats = np.full(windows, np.nan)
+        self.last_prices: Floats = np.full(windows, np.nan)
+        self.intervals: Floats = np.full((windows, len(levels), 2), np.nan)
+        self.outside = 0
+        self.faults: dict[int, BadInput] = {}
+        self._levels = levels
+
+    def add(self, part: Model, text: bytes, start: int, *, bars: bool) -> None:
+        """Answer a slice, whose first item is the one of number `start`."""
+        windows, places = self._read(part, text, start, bars=bars)
+        if not len(windows):
+            return
+        forecasts = forecast(part, windows, self._levels)
+        usable: Bools = forecasts.usable
+        at = places[usable]
+        self.predictions[at] = forecasts.predictions[usable]
+        self.last_prices[at] = forecasts.last_prices[usable]
+        self.intervals[at] = forecasts.intervals[usable]
+        self.outside += int((forecasts.outside & usable).sum())
+        for index in places[~usable].tolist():
+            self.faults[index] = Unforecastable("the moves in this window are too large")
+
+    def _read(self, part: Model, text: bytes, start: int, *, bars: bool) -> tuple[Floats, _Indices]:
+        """Return the windows of a slice that are fine, and their places; note what is wrong."""
+        try:
+            windows = _together(part, text, bars=bars)
+        except (ValidationError, BadInput):
+            # one of them at least is not fine, and what is wrong with it has to be told
+            pass
+        else:
+            return windows, np.arange(start, start + len(windows))
+        rows: list[Floats] = []
+        places: list[int] = []
+        for index, item in enumerate(from_json(text), start):
+            try:
+                rows.append(_alone(part, item, bars=bars))
+            except BadInput as fault:
+                self.faults[index] = fault
+            else:
+                places.append(index)
+        return np.asarray(rows), np.asarray(places, np.intp)
+
+
+def _together(part: Model, text: bytes, *, bars: bool) -> Floats:
+    """Check the items of a slice all at once, which is fast and does not say what is wrong."""
+    manifest = part.manifest
+    if bars:
+        many = [each.columns for each in _many_bars.validate_json(text)]
+        return history.newest_of_bars(many, manifest.fields, sessions=manifest.window)
+    return history.newest_of_prices(_many_prices.validate_json(text), sessions=manifest.window)
+
+
+def _alone(part: Model, item: Any, *, bars: bool) -> Floats:  # noqa: ANN401 - whatever was posted
+    """Check one item; raise BadInput with the member and the row at fault."""
+    manifest = part.manifest
+    try:
+        if bars:
+            window = WindowOfBars.model_validate({"bars": item})
+            body.refuse_unknown(window)
+            posted = history.of_bars(window.bars.columns, manifest.fields, least=manifest.window)
+        else:
+            prices = Window.model_validate({"prices": item}).prices
+            posted = history.of_prices(prices, least=manifest.window)
+    except ValidationError as error:
+        raise body.bad_input(error) from None
+    return posted[-manifest.window :]

@@ -1,0 +1,141 @@
+"""
+The one network that every server of `benchmarks.serving` serves: LSTM 4 x 50 over 60 prices.
+
+    python -m benchmarks.network FOLDER [--copies 100]
+
+It is the recipe `goog-lstm50`, fitted for one epoch on prices that are made up: what is measured
+is time. Written are `models/`, as published for the service, under the name `default`; the same
+graph and scaler bare, `model.onnx` and `scaler.json`; the same weights as `model.keras`; and
+`questions.json`, a few windows with the forecasts that each server must give. With `--copies`,
+`many/` holds the published model under so many names.
+"""
+
+import argparse
+import json
+import shutil
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+import keras
+import numpy as np
+import pandas as pd
+
+from app import artifact
+from app.artifact import Draft, TrainingRange
+from app.scaling import Levels
+from app.store import CURRENT
+from training import dataset, experiment, export, networks, provenance, publish, recipe, sources
+from training.recipe import Network, Recipe
+
+NAME: Final = "default"
+
+_SEED: Final = 0
+_ROWS: Final = 500
+_HELD_OUT: Final = 60
+_QUESTIONS: Final = 4
+
+
+def main() -> None:
+    """Make the network and leave its files in a folder."""
+    parser = argparse.ArgumentParser(description="Make the network that all servers serve.")
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--copies", type=int, default=0, help="publish so many more in many/")
+    options = parser.parse_args()
+    write(options.folder)
+    copy_under_names(options.folder / "models", options.folder / "many", options.copies)
+
+
+def write(folder: Path) -> None:
+    """Fit, publish, and write the same network for everybody else."""
+    chosen = recipe.load("goog-lstm50")
+    if not isinstance(chosen.network, Network):
+        raise TypeError("the recipe is of a network in Keras")
+    prices = made_up()
+    examples = dataset.cut(prices, chosen.window)
+    cutoff = np.datetime64(prices["date"].iloc[-_HELD_OUT], "D")
+    training, test = examples.before(cutoff), examples.since(cutoff)
+    scaler = Levels.fit("minmax", training.windows)
+    keras.utils.set_random_seed(_SEED)
+    fitted = networks.build(chosen.network, steps=chosen.window, features=1)
+    fitted.compile(optimizer="adam", loss=chosen.fit.loss)
+    targets = scaler.targets(training.windows, training.nexts)
+    fitted.fit(scaler.inputs(training.windows), targets, batch_size=32, verbose=0)
+    network = networks.in_keras_own_layers(fitted, chosen.network)
+    if network is None:
+        raise TypeError("the recipe's layers are not Keras's own")
+    outputs = network.predict(scaler.inputs(test.windows), verbose=0)
+    expected = scaler.prices(test.windows, outputs)[:, 0]
+    model = publish.publish(
+        folder / "models",
+        NAME,
+        draft=_draft(chosen, prices, cutoff, experiment.judge(test, expected)),
+        graph=export.to_bytes(export.convert(network)),
+        scaler=scaler,
+        reports={artifact.CARD: b"Fitted for one epoch on prices that are made up.\n"},
+        prove=export.Parity(test.windows, expected).prove,
+    )
+    published = folder / "models" / NAME / str(model.manifest.version)
+    for file in (artifact.GRAPH, artifact.SCALER):
+        shutil.copy(published / file, folder / file)
+    network.save(folder / "model.keras")
+    shown = np.linspace(0, len(test) - 1, _QUESTIONS).astype(int)
+    questions = [
+        {"prices": window[:, 0].tolist(), "prediction": price}
+        for window, price in zip(test.windows[shown], expected[shown].tolist(), strict=True)
+    ]
+    (folder / "questions.json").write_text(json.dumps(questions), encoding="utf-8")
+
+
+def made_up() -> pd.DataFrame:
+    """Return a random walk around 1,000, in cents, as a file of one instrument would be read."""
+    moves = np.random.default_rng(_SEED).normal(0, 0.01, _ROWS)
+    return pd.DataFrame(
+        {
+            "instrument": "made-up",
+            "date": pd.bdate_range("2020-01-01", periods=_ROWS),
+            "price": np.round(1000 * np.exp(np.cumsum(moves)), 2),
+            "close": np.nan,
+        }
+    )
+
+
+def copy_under_names(models: Path, folder: Path, copies: int) -> None:
+    """Publish copies of the model, each under a name of its own."""
+    for number in range(copies):
+        home = folder / f"{NAME}-{number}"
+        shutil.copytree(models / NAME, home)
+        version = (home / CURRENT).read_text().strip()
+        manifest = home / version / artifact.MANIFEST
+        document = json.loads(manifest.read_text(encoding="utf-8"))
+        manifest.write_text(json.dumps(document | {"name": home.name}), encoding="utf-8")
+
+
+def _draft(
+    chosen: Recipe, prices: pd.DataFrame, cutoff: np.datetime64, scores: artifact.Scores
+) -> Draft:
+    rows = prices.loc[prices["date"] < pd.Timestamp(cutoff)]
+    return Draft(
+        window=chosen.window,
+        fields=(chosen.target,),
+        target=chosen.target,
+        output="point",
+        recipe=chosen.model_dump(),
+        seed=_SEED,
+        trained_on=TrainingRange(
+            first=rows["date"].min().date(),
+            last=rows["date"].max().date(),
+            cutoff=dataset.as_date(cutoff),
+            instruments=("made-up",),
+            windows=len(rows) - chosen.window,
+        ),
+        data_digest=sources.digest(prices),
+        scores=scores,
+        created_at=datetime.now(UTC).replace(microsecond=0),
+        libraries=provenance.libraries(),
+        git_commit=provenance.git_commit(),
+    )
+
+
+if __name__ == "__main__":
+    main()

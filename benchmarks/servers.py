@@ -1,0 +1,239 @@
+"""What is started, and how: our service and its peers, each with the best settings we know."""
+
+import contextlib
+import http.client
+import json
+import math
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from benchmarks import processes
+
+ROOT: Final = Path(__file__).parent.parent
+OURS: Final = "nextday"
+DECLARED: Final = "fastapi"
+
+_TOLERANCE: Final = 1e-4
+"""Largest relative difference between a server's forecast and the fitted network's own."""
+_PATIENCE_S: Final = 120
+_OK: Final = 200
+
+
+def _prices(window: list[float]) -> Any:  # noqa: ANN401 - JSON is Any
+    return {"prices": window}
+
+
+def _prediction(answer: Any) -> float:  # noqa: ANN401 - as above
+    return float(answer["prediction"])
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A server: its command line, and how it is asked for a forecast."""
+
+    name: str
+    """For the command line; of its environment and requirements too, where `needs` has no other."""
+    title: str
+    settings: str
+    """For the page: what was chosen."""
+    command: tuple[str, ...]
+    """A program of its environment and arguments; `{port}` stands for the port."""
+    ready: str
+    """A path that answers 200 once forecasts can be had."""
+    path: str = "/predict"
+    variables: Mapping[str, str] = field(default_factory=dict)
+    """Of the environment, on top of our own."""
+    question: Callable[[list[float]], Any] = _prices
+    price: Callable[[Any], float] = _prediction
+    needs: str = ""
+    """The requirements in `benchmarks/peers`, where another server has the same."""
+
+    def body(self, window: list[float]) -> bytes:
+        """Return what is posted to ask for a forecast."""
+        return json.dumps(self.question(window)).encode()
+
+
+class Failed(Exception):
+    """A server did not start, or gives another forecast than it should."""
+
+
+def _uvicorn(app: str) -> tuple[str, ...]:
+    options = ("--host", "127.0.0.1", "--port", "{port}", "--loop", "uvloop", "--http", "httptools")
+    return ("python", "-m", "uvicorn", app, *options, "--no-access-log", "--log-level", "warning")
+
+
+SERVERS: Final = (
+    Server(
+        OURS,
+        "nextday",
+        "one worker, as it comes",
+        ("python", "-m", "app"),
+        ready="/readyz",
+        variables={"NEXTDAY_MODELS": "models", "NEXTDAY_PORT": "{port}"},
+    ),
+    Server(
+        DECLARED,
+        "FastAPI, declared route",
+        "pydantic body and answer, `session.run` in an `async def` route; uvloop, httptools",
+        _uvicorn("benchmarks.peers.fastapi_route:app"),
+        ready="/openapi.json",
+    ),
+    Server(
+        "mlserver",
+        "MLServer",
+        "custom runtime, no worker processes, adaptive batching of up to 16 within 1 ms;"
+        " metrics and gzip off; uvloop, httptools",
+        ("mlserver", "start", "."),
+        ready="/v2/models/nextday/ready",
+        path="/v2/models/nextday/infer",
+        variables={
+            "MLSERVER_HOST": "127.0.0.1",
+            "MLSERVER_HTTP_PORT": "{port}",
+            "MLSERVER_GRPC_PORT": "{spare}",
+            "MLSERVER_DEBUG": "false",
+            "MLSERVER_PARALLEL_WORKERS": "0",
+            "MLSERVER_METRICS_ENDPOINT": "",
+            "MLSERVER_GZIP_ENABLED": "false",
+            "MLSERVER_MODEL_NAME": "nextday",
+            "MLSERVER_MODEL_IMPLEMENTATION": "benchmarks.peers.mlserver_runtime.Forecaster",
+            "MLSERVER_MODEL_MAX_BATCH_SIZE": "16",
+            "MLSERVER_MODEL_MAX_BATCH_TIME": "0.001",
+        },
+        question=lambda window: {
+            "inputs": [
+                {"name": "prices", "shape": [1, len(window)], "datatype": "FP64", "data": window}
+            ]
+        },
+        price=lambda answer: float(answer["outputs"][0]["data"][0]),
+    ),
+    Server(
+        "bentoml",
+        "BentoML",
+        "one worker, adaptive batching of up to 16; metrics off; uvloop, httptools",
+        (
+            *("bentoml", "serve", "benchmarks.peers.bentoml_service:Forecaster"),
+            *("--host", "127.0.0.1", "--port", "{port}"),
+        ),
+        ready="/readyz",
+        variables={"BENTOML_DO_NOT_TRACK": "True"},
+        question=lambda window: {"prices": [window]},
+        price=lambda answer: float(answer[0]),
+    ),
+    Server(
+        "litserve",
+        "LitServe",
+        "one API server, one worker, batches of up to 16 within 10 ms, the fast queue; uvloop,"
+        " httptools",
+        ("python", "-m", "benchmarks.peers.litserve_api", "{port}"),
+        ready="/health",
+    ),
+    Server(
+        "ray",
+        "Ray Serve",
+        "`serve.batch` of up to 16 within 1 ms; no access log",
+        ("python", "-m", "benchmarks.peers.ray_deployment", "{port}"),
+        ready="/-/healthz",
+    ),
+    Server(
+        "ray-haproxy",
+        "Ray Serve, HAProxy",
+        "the same in its high-throughput mode: HAProxy in front, throughput-optimized replicas",
+        ("python", "-m", "benchmarks.peers.ray_deployment", "{port}"),
+        ready="/-/healthz",
+        variables={"RAY_SERVE_ENABLE_HA_PROXY": "1", "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1"},
+        needs="ray",
+    ),
+    Server(
+        "keras",
+        "FastAPI, Keras predict",
+        "the declared route around `model.predict`, TensorFlow behind it; uvloop, httptools",
+        _uvicorn("benchmarks.peers.keras_route:app"),
+        ready="/openapi.json",
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A server that answers."""
+
+    server: Server
+    port: int
+    process: int
+    ready_s: float
+    """From its start to its first answer on the path `ready`."""
+
+    @property
+    def url(self) -> str:
+        """Where it is asked for a forecast."""
+        return f"http://127.0.0.1:{self.port}{self.server.path}"
+
+
+@contextlib.contextmanager
+def running(
+    server: Server, programs: Path, folder: Path, core: int, *, poll_s: float
+) -> Iterator[Running]:
+    """Start a server on one core, in the folder of the network; stop it in the end."""
+    port, spare = _free_ports(2)
+    ports = {"port": str(port), "spare": str(spare)}
+    variables = {"PYTHONPATH": str(ROOT), **server.variables}
+    program, *arguments = server.command
+    command = [
+        "env",
+        *(f"{name}={value.format(**ports)}" for name, value in variables.items()),
+        str(programs / program),
+        *(argument.format(**ports) for argument in arguments),
+    ]
+    log = folder / f"{server.name}.log"
+    with log.open("wb") as output, processes.on_core(core):
+        began = time.perf_counter()
+        process = subprocess.Popen(  # noqa: S603 - a command of ours
+            command, cwd=folder, stdout=output, stderr=output, start_new_session=True
+        )
+    try:
+        while not _is_ready(port, server.ready):
+            if process.poll() is not None or time.perf_counter() > began + _PATIENCE_S:
+                last = log.read_text(errors="replace").strip().splitlines()[-3:]
+                raise Failed(f"{server.title} did not start: {' / '.join(last)}")
+            time.sleep(poll_s)
+        yield Running(server, port, process.pid, time.perf_counter() - began)
+    finally:
+        processes.stop(process)
+
+
+def check(running_server: Running, questions: list[dict[str, Any]]) -> None:
+    """Raise Failed where a server's forecasts are not those of the fitted network."""
+    server = running_server.server
+    for question in questions:
+        connection = http.client.HTTPConnection("127.0.0.1", running_server.port, timeout=60)
+        with contextlib.closing(connection):
+            body = server.body(question["prices"])
+            connection.request("POST", server.path, body, {"Content-Type": "application/json"})
+            answer = connection.getresponse()
+            content = answer.read()
+        if answer.status != _OK:
+            raise Failed(f"{server.title} answered {answer.status}: {content[:200]!r}")
+        price = server.price(json.loads(content))
+        if not math.isclose(price, question["prediction"], rel_tol=_TOLERANCE):
+            raise Failed(f"{server.title} forecast {price}, not {question['prediction']}")
+
+
+def _is_ready(port: int, path: str) -> bool:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    with contextlib.closing(connection), contextlib.suppress(OSError, http.client.HTTPException):
+        connection.request("GET", path)
+        return connection.getresponse().status == _OK
+    return False
+
+
+def _free_ports(count: int) -> list[int]:
+    with contextlib.ExitStack() as held:
+        sockets = [held.enter_context(socket.socket()) for _ in range(count)]
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [int(each.getsockname()[1]) for each in sockets]

@@ -1,0 +1,180 @@
+"""Requests that wait together run together, and never at each other's cost."""
+
+import asyncio
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.batching import Batches
+from app.errors import TooBusy
+from app.forecast import Forecast, Model, forecast_each
+from app.main import create_app
+from app.scaling import Floats
+from app.settings import Settings
+from app.store import Store
+from tests.asgi import Answer, running
+from tests.builders import fails_above_graph, levels, publish, random_walk
+
+SHIPPED = Path("models")
+WINDOW = 60
+
+
+def shipped() -> Model:
+    store = Store(SHIPPED)
+    store.refresh()
+    model = store.current("default").close_only
+    assert model is not None
+    return model
+
+
+def windows(count: int, *, seed: int = 1) -> list[Floats]:
+    walk = random_walk(WINDOW + count, seed=seed)
+    return [walk[start : start + WINDOW, None] for start in range(count)]
+
+
+def asked(body: dict[str, Any]) -> bytes:
+    return json.dumps(body).encode()
+
+
+async def together(
+    batches: Batches, model: Model, several: Sequence[Floats], own: Sequence[tuple[float, ...]]
+) -> list[Forecast | None]:
+    return await asyncio.gather(
+        *(
+            batches.forecast(model, window, levels)
+            for window, levels in zip(several, own, strict=True)
+        )
+    )
+
+
+def test_what_waits_together_runs_together_and_answers_as_alone() -> None:
+    model, several = shipped(), windows(9)
+    own: list[tuple[float, ...]] = [(80.0,), (), (50.0, 90.0)] * 3
+    runs: list[int] = []
+
+    found = asyncio.run(together(Batches(100, runs.append), model, several, own))
+
+    assert runs == [8, 1]
+    for window, levels_, answer in zip(several, own, found, strict=True):
+        [alone] = forecast_each(model, window[None], [levels_])
+        assert answer is not None
+        assert alone is not None
+        assert answer.prediction == pytest.approx(alone.prediction, rel=1e-6)
+        assert len(answer.intervals) == len(levels_)
+        for ours, theirs in zip(answer.intervals, alone.intervals, strict=True):
+            assert ours == pytest.approx(theirs, rel=1e-6)
+
+
+def test_alone_it_waits_for_one_turn_of_the_loop_and_no_timer() -> None:
+    async def turns() -> int:
+        batches, count = Batches(100, lambda _: None), 0
+        answer = asyncio.ensure_future(batches.forecast(shipped(), windows(1)[0], ()))
+        while not answer.done():
+            await asyncio.sleep(0)
+            count += 1
+        return count
+
+    assert asyncio.run(turns()) <= 4
+
+
+def test_models_take_turns_and_no_run_is_larger_than_it_may_be() -> None:
+    first, second = shipped(), shipped()
+    runs: list[int] = []
+
+    async def both() -> None:
+        batches = Batches(1000, runs.append)
+        await asyncio.gather(
+            together(batches, first, windows(150), [()] * 150),
+            together(batches, second, windows(10), [()] * 10),
+        )
+
+    asyncio.run(both())
+
+    # a quarter of those that wait, but 64 at most and 8 at least
+    assert runs[:4] == [40, 10, 27, 20]
+    assert max(runs) <= 64
+    assert min(runs[:-1]) >= 8
+    assert sum(runs) == 160
+
+
+def test_a_queue_that_was_full_is_a_short_one_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 100.0
+    monkeypatch.setattr("app.batching.time.monotonic", lambda: now)
+    model, several = shipped(), windows(40)
+
+    async def ask(batches: Batches, count: int) -> int:
+        """Return how many of so many at once are answered."""
+        found = await asyncio.gather(
+            *(batches.forecast(model, window, ()) for window in several[:count]),
+            return_exceptions=True,
+        )
+        assert all(isinstance(each, Forecast | TooBusy) for each in found)
+        return sum(isinstance(each, Forecast) for each in found)
+
+    async def asking() -> list[int]:
+        nonlocal now
+        batches = Batches(32, lambda _: None)
+        answered = [await ask(batches, 32), await ask(batches, 33), await ask(batches, 10)]
+        now += 31
+        return [*answered, await ask(batches, 32)]
+
+    # as many as may wait; one more, and those who waited longest are kept; still short; long again
+    assert asyncio.run(asking()) == [32, 2, 2, 32]
+
+
+def test_whoever_leaves_costs_nothing() -> None:
+    runs: list[int] = []
+
+    async def leaving() -> list[object]:
+        batches, model = Batches(100, runs.append), shipped()
+        tasks = [
+            asyncio.ensure_future(batches.forecast(model, window, ())) for window in windows(4)
+        ]
+        await asyncio.sleep(0)
+        tasks[1].cancel()
+        return list(await asyncio.gather(*tasks, return_exceptions=True))
+
+    found = asyncio.run(leaving())
+
+    assert runs == [3]
+    assert isinstance(found[1], asyncio.CancelledError)
+    assert all(isinstance(found[place], Forecast) for place in (0, 2, 3))
+
+
+def test_a_batch_that_fails_is_run_again_one_by_one(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    publish(tmp_path, window=5, graph=fails_above_graph(steps=5), scaler=levels())
+
+    async def posting() -> list[Answer]:
+        # scaled by the range from 100 to 200, 320 is above 2, where the network fails
+        good, bad = asked({"prices": [101.0] * 5}), asked({"prices": [101.0] * 4 + [320.0]})
+        async with running(create_app(Settings(models=tmp_path))) as client:
+            return await asyncio.gather(
+                *(client.post("/predict", body) for body in (good, bad, good, good))
+            )
+
+    found = asyncio.run(posting())
+
+    assert [answer.status for answer in found] == [200, 500, 200, 200]
+    assert found[1].body["code"] == "internal_error"
+    assert found[0].body["prediction"] == found[2].body["prediction"]
+    assert "run again one by one" in caplog.text
+
+
+def test_a_caller_that_is_too_many_is_told_when_to_come_back() -> None:
+    async def posting() -> list[Answer]:
+        body = asked({"prices": random_walk(WINDOW).tolist()})
+        app = create_app(Settings(models=SHIPPED, max_waiting=2))
+        async with running(app) as client:
+            return await asyncio.gather(*(client.post("/predict", body) for _ in range(4)))
+
+    first, *others = asyncio.run(posting())
+
+    assert first.status == 200
+    for refused in others:
+        assert (refused.status, refused.body["code"]) == (503, "too_busy")
+        assert refused.headers["retry-after"] == "1"

@@ -1,0 +1,312 @@
+"""The service by its bytes: whatever way a request arrives, it is answered as any other is."""
+
+import asyncio
+import contextlib
+import json
+import logging
+import socket
+from collections.abc import AsyncIterator, Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+import pytest
+from uvicorn import Config, Server
+
+from app.main import create_app
+from app.protocol import ForecastProtocol
+from app.settings import Settings
+from tests.builders import PRICES, fails_above_graph, levels, publish
+
+BODY = json.dumps({"prices": PRICES}).encode()
+
+
+class Connection:
+    """One connection to the service, written to and read from byte by byte."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader, self.writer = reader, writer
+
+    async def send(self, content: bytes) -> None:
+        self.writer.write(content)
+        await self.writer.drain()
+        # by itself, not together with what comes next
+        await asyncio.sleep(0.02)
+
+    async def answer(self) -> tuple[int, dict[str, str], Any]:
+        lines = (await self.reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
+        headers = dict(line.lower().split(": ", 1) for line in lines[1:] if line)
+        content = await self.reader.readexactly(int(headers["content-length"]))
+        return int(lines[0].split()[1]), headers, json.loads(content)
+
+    async def close(self) -> None:
+        self.writer.close()
+        with contextlib.suppress(OSError):
+            await self.writer.wait_closed()
+
+
+class Service:
+    """The service on a port of its own, as `python -m app` runs it, but in this process."""
+
+    def __init__(self, port: int, server: Server) -> None:
+        self.port, self.server = port, server
+
+    async def connect(self) -> Connection:
+        return Connection(*await asyncio.open_connection("127.0.0.1", self.port))
+
+
+@contextlib.asynccontextmanager
+async def listening(models: Path, **settings: Any) -> AsyncIterator[Service]:
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        config = Config(
+            create_app(Settings(models=models, **settings)),
+            http="app.protocol:ForecastProtocol",
+            access_log=False,
+            log_config=None,
+        )
+        server = Server(config)
+        serving = asyncio.ensure_future(server.serve(sockets=[bound]))
+        while not server.started:  # noqa: ASYNC110 - uvicorn's own, and no event
+            await asyncio.sleep(0.01)
+        yield Service(bound.getsockname()[1], server)
+        server.should_exit = True
+        await serving
+
+
+def run(
+    test: Callable[[Service], Coroutine[Any, Any, None]], models: Path, **settings: Any
+) -> None:
+    async def whole() -> None:
+        async with listening(models, **settings) as service:
+            await asyncio.wait_for(test(service), 20)
+
+    asyncio.run(whole())
+
+
+def request(
+    body: bytes = BODY, *headers: str, path: str = "/predict", version: str = "1.1"
+) -> bytes:
+    lines = [
+        f"POST {path} HTTP/{version}",
+        "Host: x",
+        "Content-Type: application/json",
+        f"Content-Length: {len(body)}",
+        *headers,
+    ]
+    return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
+
+
+@pytest.fixture
+def models(tmp_path: Path) -> Path:
+    publish(tmp_path)
+    publish(tmp_path, version=2, scale=0.5)
+    return tmp_path
+
+
+@pytest.mark.parametrize("cut", [1, 20, 60, 105, 120])
+def test_a_request_may_come_in_pieces(models: Path, cut: int) -> None:
+    async def test(service: Service) -> None:
+        connection = await service.connect()
+        whole = request()
+        await connection.send(whole[:cut])
+        await connection.send(whole[cut:])
+        status, headers, answer = await connection.answer()
+        assert (status, answer["prediction"]) == (200, pytest.approx(102.0))
+        assert headers["content-type"] == "application/json"
+        assert "date" in headers
+        await connection.close()
+
+    run(test, models)
+
+
+def test_a_connection_is_used_again_and_again_by_both_ways(models: Path) -> None:
+    async def test(service: Service) -> None:
+        connection = await service.connect()
+        for path in ("/predict", "/predict?by=the-framework", "/predict", "/elsewhere", "/predict"):
+            await connection.send(request(path=path))
+            status, _, answer = await connection.answer()
+            assert (status, answer.get("code")) == (
+                (404, "not_found") if "else" in path else (200, None)
+            )
+        await connection.close()
+
+    run(test, models)
+
+
+def test_requests_that_do_not_wait_for_answers_get_them_in_order(models: Path) -> None:
+    other = json.dumps({"prices": [150.0, 160.0, 180.0]}).encode()
+
+    async def test(service: Service) -> None:
+        connection = await service.connect()
+        await connection.send(
+            request() + request(other) + request(other, path="/predict?") + request()
+        )
+        answers = [(await connection.answer())[2]["last_price"] for _ in range(4)]
+        assert answers == [104.0, 180.0, 180.0, 104.0]
+        await connection.close()
+
+    run(test, models)
+
+
+@pytest.mark.parametrize(
+    ("sent", "status", "code"),
+    [
+        (request(b"{"), 400, "not_json"),
+        (request(b'{"prices": [1, 2]}'), 422, "window_too_short"),
+        (request(b'{"prices": [1, 2, -3]}'), 422, "bad_price"),
+        (request(b'{"prices": [1, 2, 3], "model": "other"}'), 404, "no_such_model"),
+        (request(b'{"prices": [1, 2, 3], "version": 9}'), 404, "no_such_version"),
+        (request(b"x" * 300), 413, "body_too_large"),
+        (request().replace(b"application/json", b"text/plain"), 415, "wrong_media_type"),
+        (request(BODY, "Content-Encoding: gzip"), 415, "wrong_media_type"),
+        (request(b""), 400, "not_json"),
+        (request(b"[]", path="/predict/batch"), 422, "bad_input"),
+    ],
+)
+def test_what_is_wrong_is_told(models: Path, sent: bytes, status: int, code: str) -> None:
+    async def test(service: Service) -> None:
+        connection = await service.connect()
+        await connection.send(sent)
+        found, headers, answer = await connection.answer()
+        assert (found, answer["code"]) == (status, code)
+        assert headers["content-type"] == "application/problem+json"
+        await connection.close()
+
+    run(test, models, max_body_bytes=200)
+
+
+def test_a_body_in_chunks_is_read_up_to_the_cap(models: Path) -> None:
+    head = request(b"").replace(b"Content-Length: 0", b"Transfer-Encoding: chunked")
+    chunk = b"%x\r\n%b\r\n" % (len(BODY), BODY)
+    filler = b"40\r\n" + b" " * 64 + b"\r\n"
+
+    async def test(service: Service) -> None:
+        connection = await service.connect()
+        await connection.send(head + filler + chunk + b"0\r\n\r\n")
+        assert (await connection.answer())[0] == 200
+        await connection.send(head + filler)
+        await connection.send(filler * 2)
+        await connection.send(filler)
+        status, _, answer = await connection.answer()
+        assert (status, answer["code"]) == (413, "body_too_large")
+        await connection.close()
+
+    run(test, models, max_body_bytes=200)
+
+
+@pytest.mark.parametrize(
+    ("sent", "stays"),
+    [
+        (request(BODY, "Connection: close"), False),
+        (request(version="1.0"), False),
+        (request(BODY, "Expect: 100-continue"), True),
+        (request(json.dumps({"prices": PRICES, "version": 2}).encode()), True),
+    ],
+)
+def test_what_is_not_plain_is_answered_too(models: Path, sent: bytes, stays: bool) -> None:  # noqa: FBT001 - a case
+    async def test(service: Service) -> None:
+        connection = await service.connect()
+        await connection.send(sent)
+        if b"100-continue" in sent:
+            assert b"100 Continue" in await connection.reader.readuntil(b"\r\n\r\n")
+        assert (await connection.answer())[0] == 200
+        if stays:
+            await connection.send(request())
+            assert (await connection.answer())[0] == 200
+        else:
+            assert await connection.reader.read() == b""
+        await connection.close()
+
+    run(test, models)
+
+
+def test_an_error_of_ours_costs_its_neighbours_nothing(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    # scaled by the range from 100 to 200, 320 is above 2, where the network fails
+    publish(tmp_path, window=5, graph=fails_above_graph(steps=5), scaler=levels())
+    bad = json.dumps({"prices": [101.0] * 4 + [320.0]}).encode()
+    good = json.dumps({"prices": [101.0] * 5}).encode()
+
+    async def test(service: Service) -> None:
+        several = [await service.connect() for _ in range(6)]
+        for place, connection in enumerate(several):
+            connection.writer.write(request(bad if place == 2 else good))
+        found = [(await connection.answer())[0] for connection in several]
+        assert found == [200, 200, 500, 200, 200, 200]
+        for connection in several:
+            await connection.close()
+
+    run(test, tmp_path)
+
+    assert "an error of ours" in caplog.text
+
+
+def test_no_finite_forecast_is_told(models: Path) -> None:
+    wild = json.dumps({"prices": [1e308, 1e-300, 1e308]}).encode()
+
+    async def test(service: Service) -> None:
+        connection = await service.connect()
+        await connection.send(request(wild))
+        status, _, answer = await connection.answer()
+        assert (status, answer["code"], answer["field"]) == (422, "unforecastable", "prices")
+        await connection.close()
+
+    publish(models, version=3, scale=1e30)
+    run(test, models)
+
+
+def test_a_client_that_leaves_disturbs_nobody(
+    models: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def test(service: Service) -> None:
+        for sent in (request(), request()[:-9], b"POST /pre"):
+            for _ in range(5):
+                leaving = await service.connect()
+                leaving.writer.write(sent)
+                leaving.writer.transport.abort()
+        staying = await service.connect()
+        await staying.send(request())
+        assert (await staying.answer())[0] == 200
+        await staying.close()
+
+    run(test, models)
+
+    assert [each for each in caplog.records if each.levelno >= logging.WARNING] == []
+
+
+def test_a_request_that_has_begun_is_answered_before_the_service_stops(models: Path) -> None:
+    async def test(service: Service) -> None:
+        begun, idle = await service.connect(), await service.connect()
+        whole = request()
+        await begun.send(whole[:-9])
+        service.server.should_exit = True
+        await asyncio.sleep(0.3)
+        # nothing was asked on this one
+        assert await idle.reader.read() == b""
+        await begun.send(whole[-9:])
+        assert (await begun.answer())[0] == 200
+        assert await begun.reader.read() == b""
+        await begun.close()
+        await idle.close()
+
+    run(test, models)
+
+
+def test_who_does_not_read_is_not_written_to(models: Path) -> None:
+    async def test(service: Service) -> None:
+        connection = await service.connect()
+        await connection.send(request())
+        await connection.answer()
+        [protocol] = service.server.server_state.connections
+        assert isinstance(protocol, ForecastProtocol)
+        # as the transport does when much has been written that nobody took
+        protocol.pause_writing()
+        await connection.send(request())
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(connection.reader.read(1), 0.2)
+        protocol.resume_writing()
+        assert (await connection.answer())[0] == 200
+        await connection.close()
+
+    run(test, models)
