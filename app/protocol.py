@@ -59,25 +59,20 @@ class ForecastProtocol(HttpToolsProtocol):
         if self._collected is None:
             super().on_message_complete()
             return
-        batches = self._state["batches"]
-        exchange = _Exchange(self)
         try:
-            batches.admit()
-            body.check(self.headers, self._state["settings"].max_body_bytes)
-            question = body.parse(PredictRequest, bytes(self._collected))
-            asked = None
-            if question.version is None:
-                asked = understand(question, self._state["store"].current(question.model))
-            if asked is None or asked.is_long or not asked.part.network.ready:
-                self._hand_on()
-                super().on_message_complete()
-                return
-            exchange.asked = asked
-            batches.put(asked.part, asked.window, asked.levels, exchange)
+            asked = self._understood(bytes(self._collected))
+            if asked is not None:
+                exchange = _Exchange(self, asked)
+                self._state["batches"].put(asked.part, asked.window, asked.levels, exchange)
+                self.cycle = exchange  # type: ignore[assignment]  # a cycle to uvicorn, see there
         except Exception as error:  # noqa: BLE001 - the caller gets an answer, the log the reason
-            exchange.fail(error)
-        else:
-            self.cycle = exchange  # type: ignore[assignment]
+            self._collected = None
+            self.refuse(error)
+            self.on_response_complete()
+            return
+        if asked is None:
+            self._hand_on()
+            super().on_message_complete()
         self._collected = None
 
     def shutdown(self) -> None:
@@ -88,6 +83,7 @@ class ForecastProtocol(HttpToolsProtocol):
 
     @property
     def _state(self) -> State:
+        # a plain dictionary to uvicorn; it is what the app's lifespan gave
         state: State = self.app_state  # type: ignore[assignment]
         return state
 
@@ -107,6 +103,17 @@ class ForecastProtocol(HttpToolsProtocol):
             and not self.flow.write_paused
         )
 
+    def _understood(self, content: bytes) -> Asked | None:
+        """Check a plain request; None stands for one whose forecast has to be waited for."""
+        state = self._state
+        state["batches"].admit()
+        body.check(self.headers, state["settings"].max_body_bytes)
+        question = body.parse(PredictRequest, content)
+        if question.version is not None:
+            return None
+        asked = understand(question, state["store"].current(question.model))
+        return None if asked.is_long or not asked.part.network.ready else asked
+
     def _hand_on(self) -> None:
         """Make an ASGI request of what has come so far."""
         collected, self._collected = self._collected, None
@@ -114,14 +121,26 @@ class ForecastProtocol(HttpToolsProtocol):
         if collected:
             super().on_body(bytes(collected))
 
-    def respond(self, head: bytes, content: bytes) -> None:
-        """Write an answer, of which `head` has the status and some headers."""
+    def respond(self, status: int, head: bytes, content: bytes) -> None:
+        """Write an answer, of which `head` has the status line and some headers."""
+        telemetry.answered(PATH, status)
         lines = [head]
         for name, value in self.server_state.default_headers:
             lines += (name, b": ", value, b"\r\n")
         lines.append(b"content-length: %d\r\n\r\n" % len(content))
         lines.append(content)
         self.transport.write(b"".join(lines))
+
+    def refuse(self, error: Exception) -> None:
+        """Write a problem."""
+        if isinstance(error, TooBusy):
+            response = _too_busy
+        elif isinstance(error, NextdayError):
+            response = problems.of(error)
+        else:
+            _log.error("an error of ours, at %s", PATH, exc_info=error)
+            response = problems.internal()
+        self.respond(response.status_code, _head(response), bytes(response.body))
 
 
 class _Exchange:
@@ -132,9 +151,9 @@ class _Exchange:
     is complete, and says whether the connection is to stay.
     """
 
-    def __init__(self, protocol: ForecastProtocol) -> None:
+    def __init__(self, protocol: ForecastProtocol, asked: Asked) -> None:
         self._protocol = protocol
-        self.asked: Asked | None = None
+        self._asked = asked
         self.response_complete = False
         self.keep_alive = True
         self.disconnected = False
@@ -146,29 +165,21 @@ class _Exchange:
 
     def take(self, forecast: Forecast | None) -> None:
         """Answer with a forecast."""
-        assert self.asked is not None  # noqa: S101 - it was put into the queue with it
         try:
-            content = written(self.asked, forecast)
+            content = written(self._asked, forecast)
         except Exception as error:  # noqa: BLE001 - those who ran with it get their answers still
             self.fail(error)
         else:
-            self._respond(_OK, _OK_HEAD, content)
+            self._protocol.respond(_OK, _OK_HEAD, content)
+            self._complete()
 
     def fail(self, error: Exception) -> None:
         """Answer with a problem."""
-        if isinstance(error, TooBusy):
-            response = _too_busy
-        elif isinstance(error, NextdayError):
-            response = problems.of(error)
-        else:
-            _log.error("an error of ours, at %s", PATH, exc_info=error)
-            response = problems.internal()
-        self._respond(response.status_code, _head(response), bytes(response.body))
+        self._protocol.refuse(error)
+        self._complete()
 
-    def _respond(self, status: int, head: bytes, content: bytes) -> None:
-        telemetry.answered(PATH, status)
+    def _complete(self) -> None:
         self.response_complete = True
-        self._protocol.respond(head, content)
         if not self.keep_alive:
             self._protocol.transport.close()
         self._protocol.on_response_complete()

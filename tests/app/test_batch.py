@@ -152,6 +152,26 @@ def test_a_body_that_is_wrong_is_told_as_a_whole(
     assert_problem(answer, status, code)
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        # of two members of one name the last counts, as JSON parsers have it
+        '{"windows": [[1.0, 2.0, 3.0]], "windows": [[4.0, 5.0, 6.0]]}',
+        '{"levels": null, "windows": [[4.0, 5.0, 6.0]]}',
+        '{"windows":\n[ [4.0,5.0 , 6.0] ] , "model" : "default"}',
+    ],
+)
+def test_the_windows_are_those_of_the_member(tmp_path: Path, body: str) -> None:
+    publish(tmp_path)
+
+    with serving(tmp_path) as client:
+        answer = client.post(
+            "/predict/batch", content=body, headers={"Content-Type": "application/json"}
+        )
+
+    assert answer.json()["last_prices"] == [6.0]
+
+
 def test_too_many_batches_are_told_when_to_come_back(tmp_path: Path) -> None:
     publish(tmp_path)
     body = json.dumps({"windows": [PRICES] * 5000}).encode()

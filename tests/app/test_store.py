@@ -2,20 +2,16 @@
 
 import json
 import re
-import shutil
 import time
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from onnx import TensorProto, helper
 
 from app import artifact, store
 from app.artifact import CloseOnly
 from app.errors import ArtifactRejected, NoSuchModel, NoSuchVersion
-from app.forecast import forecast
-from app.runtime import Sessions
 from app.scaling import Returns
 from app.store import Store
 from tests.builders import (
@@ -448,20 +444,3 @@ def test_nothing_is_not_found_quietly(tmp_path: Path) -> None:
     with pytest.raises(NoSuchModel):
         found.pinned("default", 1)
     assert found.versions("default") == []
-
-
-def test_sessions_are_bounded_and_open_again_without_the_disk(tmp_path: Path) -> None:
-    for name in ("one", "two", "three"):
-        publish(tmp_path, name)
-    found = Store(tmp_path, Sessions(2))
-    found.refresh()
-    models = [found.current(name) for name in ("one", "two", "three")]
-    # all were opened and proved, in the order of their names
-    assert [model.network.ready for model in models] == [False, True, True]
-    shutil.rmtree(tmp_path)
-
-    again = forecast(models[0], np.full((1, 3, 1), 150.0))
-
-    assert again.predictions == pytest.approx([150.0])
-    assert [model.network.ready for model in models].count(True) == 2
-    assert models[0].network.ready

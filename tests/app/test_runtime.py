@@ -1,0 +1,32 @@
+"""The sessions of networks: so many of them, and opened again when they are wanted."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from app.forecast import forecast
+from app.runtime import Sessions
+from app.store import Store
+from tests.builders import publish
+
+
+def test_sessions_are_bounded_and_open_again_without_the_disk(tmp_path: Path) -> None:
+    for name in ("one", "two", "three"):
+        publish(tmp_path, name)
+    found = Store(tmp_path, Sessions(2))
+    found.refresh()
+    models = [found.current(name) for name in ("one", "two", "three")]
+    # all were opened and proved, in the order of their names
+    assert [model.network.ready for model in models] == [False, True, True]
+    shutil.rmtree(tmp_path)
+
+    again = forecast(models[0], np.full((1, 3, 1), 150.0))
+
+    assert again.predictions == pytest.approx([150.0])
+    # one of the two was closed for it: the one used longest ago
+    assert [model.network.ready for model in models] == [True, False, True]
+    forecast(models[0], np.full((1, 3, 1), 150.0))
+    models[1].network.open()
+    assert [model.network.ready for model in models] == [True, True, False]
