@@ -2,8 +2,9 @@
 Requests that wait at the same moment run together, by model and version.
 
 A request puts its window here. The first one asks the event loop to call back, which it does
-behind all requests that it has already read; that call runs what has come by then. There is no
-timer and no thread: alone, a request waits for nothing, and under load the batch grows with it.
+behind all requests that it has already read; once a turn of the loop brings no more, what has
+come by then is run. There is no timer and no thread: alone, a request waits for nothing, and
+under load the batch grows with it.
 """
 
 import asyncio
@@ -21,7 +22,7 @@ from app.scaling import Floats
 
 _log = logging.getLogger(__name__)
 
-_FEWEST: Final = 8
+_FEWEST: Final = 16
 _MOST: Final = 64
 """
 Windows in one run: a quarter of those that wait, within these bounds.
@@ -45,7 +46,11 @@ class Waiter(Protocol):
         ...
 
     def take(self, forecast: Forecast | None) -> None:
-        """Take the forecast; None stands for one that is not finite."""
+        """Make an answer of the forecast; None stands for one that is not finite."""
+        ...
+
+    def send(self) -> None:
+        """Send that answer, once all who ran with it have made theirs."""
         ...
 
     def fail(self, error: Exception) -> None:
@@ -72,20 +77,22 @@ class Batches:
     def __init__(self, most: int, ran: Callable[[int], None]) -> None:
         """Let at most so many requests wait; tell `ran` how many windows ran together."""
         self._most = most
+        self._short = max(1, most // _SHORT)
         self._ran = ran
         self._waiting: dict[Model, list[_Waiting]] = {}
         self._count = 0
+        self._seen = 0
+        """How many waited at the last turn of the loop."""
         self._short_until = -math.inf
 
     def admit(self) -> None:
         """Raise TooBusy where as many wait as may; for those who would do work before waiting."""
-        short = max(1, self._most // _SHORT)
-        if self._count < short:
+        if self._count < self._short:
             return
         now = time.monotonic()
         if self._count >= self._most:
             self._short_until = now + _SHORT_S
-            self._refuse_beyond(short)
+            self._refuse_beyond(self._short)
         if now < self._short_until:
             raise TooBusy
 
@@ -122,6 +129,12 @@ class Batches:
 
     def _run(self) -> None:
         """Run the model that has waited longest, once; what is left waits for the next turn."""
+        if self._seen < self._count < _MOST:
+            # this turn of the loop brought some, perhaps the next one does, too: those who have
+            # just been answered ask again. A turn costs microseconds, a run of few milliseconds
+            self._seen = self._count
+            asyncio.get_running_loop().call_soon(self._run)
+            return
         model = next(iter(self._waiting))
         waiting = self._waiting.pop(model)
         size = min(_MOST, max(_FEWEST, self._count // 4))
@@ -130,6 +143,7 @@ class Batches:
             # behind the other models
             self._waiting[model] = rest
         self._count -= len(batch)
+        self._seen = self._count
         if self._count:
             asyncio.get_running_loop().call_soon(self._run)
         # whoever has left costs nothing
@@ -150,6 +164,9 @@ class _Future(NamedTuple):
     def take(self, forecast: Forecast | None) -> None:
         self.answer.set_result(forecast)
 
+    def send(self) -> None:
+        pass
+
     def fail(self, error: Exception) -> None:
         self.answer.set_exception(error)
 
@@ -168,3 +185,7 @@ def _answer(model: Model, batch: Sequence[_Waiting]) -> None:
     else:
         for each, forecast in zip(batch, forecasts, strict=True):
             each.waiter.take(forecast)
+        # one by one, but right after one another: to send wakes whoever reads, which costs as
+        # much as all else here, and is free while that one is awake
+        for each in batch:
+            each.waiter.send()

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, Literal, Protocol
+from typing import Final, Literal, NamedTuple, Protocol
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -76,8 +76,7 @@ class Basis:
     """The share of that history within each interval, as it would have been given, (levels,)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Forecast:
+class Forecast(NamedTuple):
     """That of one window, in the unit of its prices."""
 
     last_price: float
@@ -122,8 +121,12 @@ def forecast_each(
     The network runs once. None stands for a forecast that is not finite.
     """
     outputs = model.network.run(model.scaler.inputs(windows))
+    different = set(levels)
+    if len(different) == 1:
+        # nearly always: nobody asks for levels of their own
+        return _singly(model, _forecasts(model, windows, outputs, levels[0]))
     each: list[Forecast | None] = [None] * len(windows)
-    for asked in set(levels):
+    for asked in different:
         rows = [row for row, own in enumerate(levels) if own == asked]
         for row, one in zip(
             rows,
@@ -137,7 +140,7 @@ def forecast_each(
 def adapts_by(model: Model, sessions: int) -> int:
     """Return how many forecasts a history of so many sessions is calibrated by, 0 for none."""
     known = min(sessions - model.manifest.window, calibration.MOST)
-    return known if _gain(model) and known >= calibration.FEWEST else 0
+    return known if known >= calibration.FEWEST and _gain(model) else 0
 
 
 def forecast_adapted(

@@ -15,6 +15,7 @@ from starlette.types import ASGIApp
 from app import problems, telemetry
 from app.background import SWITCH_S, Background
 from app.batching import Batches
+from app.heads import Heads
 from app.routes import batch, health, metrics, models, predict
 from app.routes.shortcut import ShortCut
 from app.routes.state import State
@@ -58,6 +59,7 @@ def create_app(settings: Settings) -> ASGIApp:
                 store=store,
                 batches=Batches(settings.max_waiting, telemetry.ran),
                 background=background,
+                heads=Heads(),
             )
         finally:
             watching.cancel()

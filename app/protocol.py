@@ -27,6 +27,7 @@ _log = logging.getLogger(__name__)
 
 _URL: Final = PATH.encode()
 _OK: Final = 200
+_HEAD_END: Final = b"\r\n\r\n"
 _OK_HEAD: Final = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n"
 
 
@@ -35,12 +36,51 @@ class ForecastProtocol(HttpToolsProtocol):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - as they are handed on
         super().__init__(*args, **kwargs)
+        self._exchange = _Exchange(self)
+        self._between = True
+        """The parser has read whole requests so far, and nothing of another one."""
+        self._held = b""
+        """A known head, and less of its body than it announces; the parser has none of it."""
+        self._arrived = b""
+        """The bytes with which the request that is being parsed begins."""
+        self._head = b""
+        """The head in them."""
         self._collected: bytearray | None = None
-        """The body of a plain request, of which the rest is on its way."""
+        """The body of a plain request that is being parsed."""
+        self._is_handed_on = False
+        """What arrived is one request, of which we know that it cannot be answered here."""
+        self._answered_at = 0.0
+
+    def data_received(self, data: bytes) -> None:
+        """Take a request with a known head as it is, and parse any other."""
+        if self._held:
+            data, self._held = self._held + data, b""
+        if self._between and self._is_free():
+            head, _, content = data.partition(_HEAD_END)
+            length = self._state["heads"].length(head)
+            if length is not None and len(content) < length:
+                self._held = data
+                return
+            if len(content) == length:
+                if self._ask(content):
+                    return
+                self._is_handed_on = True
+        if self._between:
+            self._arrived = data
+        super().data_received(data)
+        self._arrived, self._is_handed_on = b"", False
+
+    def on_message_begin(self) -> None:
+        """Note that a request has begun."""
+        self._between = False
+        super().on_message_begin()
 
     def on_headers_complete(self) -> None:
         """Keep a plain request to ourselves, and hand on any other."""
         if self._is_plain():
+            self._head, end, _ = self._arrived.partition(_HEAD_END)
+            if not end:
+                self._head = b""
             self._collected = bytearray()
         else:
             super().on_headers_complete()
@@ -55,31 +95,65 @@ class ForecastProtocol(HttpToolsProtocol):
             self._hand_on()
 
     def on_message_complete(self) -> None:
-        """Put a plain request into the queue, or answer why not."""
-        if self._collected is None:
-            super().on_message_complete()
-            return
-        try:
-            asked = self._understood(bytes(self._collected))
-            if asked is not None:
-                exchange = _Exchange(self, asked)
-                self._state["batches"].put(asked.part, asked.window, asked.levels, exchange)
-                self.cycle = exchange  # type: ignore[assignment]  # a cycle to uvicorn, see there
-        except Exception as error:  # noqa: BLE001 - the caller gets an answer, the log the reason
-            self._collected = None
-            self.refuse(error)
-            self.on_response_complete()
-            return
-        if asked is None:
+        """Ask for the forecast of a plain request."""
+        self._between, self._arrived = True, b""
+        if self._collected is not None:
+            if self._ask(bytes(self._collected), parsed=True):
+                self._collected = None
+                return
             self._hand_on()
-            super().on_message_complete()
-        self._collected = None
+        super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        """Be ready for the next request; no timer is set for it where there still is one."""
+        if self.pipeline:
+            super().on_response_complete()
+            return
+        self.server_state.total_requests += 1
+        if not self.transport.is_closing():
+            self.flow.resume_reading()
+            self._answered_at = self.loop.time()
+            if self.timeout_keep_alive_task is None:
+                self._close_unless_asked(self.timeout_keep_alive)
+
+    def timeout_keep_alive_handler(self) -> None:
+        """Close the connection if nothing has come since the last answer, or look again later."""
+        self.timeout_keep_alive_task = None
+        if self._held or not self._is_free():
+            return
+        left = self._answered_at + self.timeout_keep_alive - self.loop.time()
+        if left > 0:
+            self._close_unless_asked(left)
+        else:
+            super().timeout_keep_alive_handler()
 
     def shutdown(self) -> None:
         """Let a request finish that has begun, as uvicorn's own do."""
+        if self._held:
+            data, self._held = self._held, b""
+            super().data_received(data)
         if self._collected is not None:
             self._hand_on()
         super().shutdown()
+
+    def respond(self, status: int, head: bytes, content: bytes) -> None:
+        """Write an answer, of which `head` has the status line and some headers."""
+        telemetry.answered(PATH, status)
+        lines = [b"%b: %b\r\n" % header for header in self.server_state.default_headers]
+        length = b"content-length: %d\r\n\r\n" % len(content)
+        self.transport.write(b"".join((head, *lines, length, content)))
+
+    def refuse(self, error: Exception) -> None:
+        """Write a problem."""
+        if isinstance(error, TooBusy):
+            self.respond(_too_busy.status_code, _TOO_BUSY_HEAD, _TOO_BUSY_BODY)
+            return
+        if isinstance(error, NextdayError):
+            response = problems.of(error)
+        else:
+            _log.error("an error of ours, at %s", PATH, exc_info=error)
+            response = problems.internal()
+        self.respond(response.status_code, _head(response), bytes(response.body))
 
     @property
     def _state(self) -> State:
@@ -87,10 +161,15 @@ class ForecastProtocol(HttpToolsProtocol):
         state: State = self.app_state  # type: ignore[assignment]
         return state
 
+    def _is_free(self) -> bool:
+        """Tell whether the request before this one has been answered, and somebody reads."""
+        return (self.cycle is None or self.cycle.response_complete) and not self.flow.write_paused
+
     def _is_plain(self) -> bool:
         """Tell whether it is a request for one forecast on a connection that stays."""
         return (
             self.url == _URL
+            and not self._is_handed_on
             and self.parser.get_method() == b"POST"
             and self.parser.get_http_version() == "1.1"
             and self.parser.should_keep_alive()
@@ -98,79 +177,82 @@ class ForecastProtocol(HttpToolsProtocol):
             and not self.expect_100_continue
             and not self.root_path
             and not self.access_log
-            # the one before it on this connection has been answered, and somebody reads
-            and (self.cycle is None or self.cycle.response_complete)
-            and not self.flow.write_paused
+            and self._is_free()
         )
 
-    def _understood(self, content: bytes) -> Asked | None:
-        """Check a plain request; None stands for one whose forecast has to be waited for."""
+    def _ask(self, content: bytes, *, parsed: bool = False) -> bool:
+        """Put a plain request into the queue or refuse it; False if it has to wait elsewhere."""
         state = self._state
-        state["batches"].admit()
-        body.check(self.headers, state["settings"].max_body_bytes)
-        question = body.parse(PredictRequest, content)
-        if question.version is not None:
-            return None
-        asked = understand(question, state["store"].current(question.model))
-        return None if asked.is_long or not asked.part.network.ready else asked
+        try:
+            state["batches"].admit()
+            if parsed:
+                body.check(self.headers, state["settings"].max_body_bytes)
+                state["heads"].keep(self._head, self.headers)
+            question = body.parse(PredictRequest, content)
+            if question.version is not None:
+                return False
+            asked = understand(question, state["store"].current(question.model))
+            if asked.is_long or not asked.part.network.ready:
+                return False
+            state["batches"].put(asked.part, asked.window, asked.levels, self._exchange)
+        except Exception as error:  # noqa: BLE001 - the caller gets an answer, the log the reason
+            self.refuse(error)
+            self.on_response_complete()
+        else:
+            self._exchange.begin(asked)
+            self.cycle = self._exchange  # type: ignore[assignment]  # a cycle to uvicorn, see there
+        return True
 
     def _hand_on(self) -> None:
-        """Make an ASGI request of what has come so far."""
+        """Make an ASGI request of what has been parsed so far."""
         collected, self._collected = self._collected, None
         super().on_headers_complete()
         if collected:
             super().on_body(bytes(collected))
 
-    def respond(self, status: int, head: bytes, content: bytes) -> None:
-        """Write an answer, of which `head` has the status line and some headers."""
-        telemetry.answered(PATH, status)
-        lines = [head]
-        for name, value in self.server_state.default_headers:
-            lines += (name, b": ", value, b"\r\n")
-        lines.append(b"content-length: %d\r\n\r\n" % len(content))
-        lines.append(content)
-        self.transport.write(b"".join(lines))
-
-    def refuse(self, error: Exception) -> None:
-        """Write a problem."""
-        if isinstance(error, TooBusy):
-            response = _too_busy
-        elif isinstance(error, NextdayError):
-            response = problems.of(error)
-        else:
-            _log.error("an error of ours, at %s", PATH, exc_info=error)
-            response = problems.internal()
-        self.respond(response.status_code, _head(response), bytes(response.body))
+    def _close_unless_asked(self, after_s: float) -> None:
+        self.timeout_keep_alive_task = self.loop.call_later(
+            after_s, self.timeout_keep_alive_handler
+        )
 
 
 class _Exchange:
     """
-    A request that waits for its forecast, and its answer.
+    What a connection's request waits as, and answers by: one after the other, so one is enough.
 
     To uvicorn's protocol it is what a cycle of its own would be: it asks whether the response
     is complete, and says whether the connection is to stay.
     """
 
-    def __init__(self, protocol: ForecastProtocol, asked: Asked) -> None:
+    def __init__(self, protocol: ForecastProtocol) -> None:
         self._protocol = protocol
-        self._asked = asked
-        self.response_complete = False
+        self._asked: Asked
+        self._content = b""
         self.keep_alive = True
+        self.response_complete = True
         self.disconnected = False
         self.message_event = _Nobody()
+
+    def begin(self, asked: Asked) -> None:
+        """Wait for a forecast."""
+        self._asked = asked
+        self.response_complete = False
 
     def has_left(self) -> bool:
         """Tell whether the connection has gone."""
         return self._protocol.transport.is_closing()
 
     def take(self, forecast: Forecast | None) -> None:
-        """Answer with a forecast."""
+        """Make an answer of a forecast."""
         try:
-            content = written(self._asked, forecast)
+            self._content = written(self._asked, forecast)
         except Exception as error:  # noqa: BLE001 - those who ran with it get their answers still
             self.fail(error)
-        else:
-            self._protocol.respond(_OK, _OK_HEAD, content)
+
+    def send(self) -> None:
+        """Send the answer, unless that was a problem and has been sent."""
+        if self._content:
+            self._protocol.respond(_OK, _OK_HEAD, self._content)
             self._complete()
 
     def fail(self, error: Exception) -> None:
@@ -179,6 +261,9 @@ class _Exchange:
         self._complete()
 
     def _complete(self) -> None:
+        # it holds the model
+        del self._asked
+        self._content = b""
         self.response_complete = True
         if not self.keep_alive:
             self._protocol.transport.close()
@@ -192,10 +277,6 @@ class _Nobody:
         pass
 
 
-# written once: under overload it is most of the answers
-_too_busy: Final = problems.of(TooBusy())
-
-
 def _head(response: Response) -> bytes:
     """Return the status line of a response and its headers, but its length."""
     lines = [b"HTTP/1.1 %d \r\n" % response.status_code]
@@ -203,3 +284,9 @@ def _head(response: Response) -> bytes:
         b"%b: %b\r\n" % header for header in response.raw_headers if header[0] != b"content-length"
     )
     return b"".join(lines)
+
+
+# written once: under overload it is most of the answers
+_too_busy: Final = problems.of(TooBusy())
+_TOO_BUSY_HEAD: Final = _head(_too_busy)
+_TOO_BUSY_BODY: Final = bytes(_too_busy.body)

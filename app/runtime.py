@@ -29,6 +29,10 @@ class Sessions:
         self._open: OrderedDict[OnnxNetwork, Any] = OrderedDict()
         self._lock = threading.Lock()
 
+    def __contains__(self, network: "OnnxNetwork") -> bool:
+        """Tell whether the session of a network is open."""
+        return network in self._open
+
     def find(self, network: "OnnxNetwork") -> Any:  # noqa: ANN401 - onnxruntime ships no types
         """Return the session of a network, None where it is not open."""
         with self._lock:
@@ -90,7 +94,7 @@ class OnnxNetwork:
     @property
     def ready(self) -> bool:
         """Tell whether a run may begin at once; if not, `open` takes some milliseconds."""
-        return self._sessions.find(self) is not None
+        return self in self._sessions
 
     def open(self) -> Any:  # noqa: ANN401 - onnxruntime ships no types
         """Open the session, and return it."""

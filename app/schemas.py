@@ -60,9 +60,8 @@ class _Question(BaseModel):
         return DEFAULT_LEVELS if self.levels is None else tuple(self.levels)
 
 
-def _exactly_one(given: object, other: object, names: str) -> None:
-    if (given is None) == (other is None):
-        raise PydanticCustomError("exactly_one", "give exactly one of {names}", {"names": names})
+def _not_exactly_one(names: str) -> PydanticCustomError:
+    return PydanticCustomError("exactly_one", "give exactly one of {names}", {"names": names})
 
 
 def _one_of(*names: str) -> ConfigDict:
@@ -87,7 +86,8 @@ class PredictRequest(_Question):
 
     @model_validator(mode="after")
     def _holds_one(self) -> Self:
-        _exactly_one(self.prices, self.bars, "prices and bars")
+        if (self.prices is None) == (self.bars is None):
+            raise _not_exactly_one("prices and bars")
         return self
 
 
@@ -111,7 +111,8 @@ class BatchRequest(_Question):
 
     @model_validator(mode="after")
     def _holds_one(self) -> Self:
-        _exactly_one(self.windows, self.bars, "windows and bars")
+        if (self.windows is None) == (self.bars is None):
+            raise _not_exactly_one("windows and bars")
         return self
 
 

@@ -6,6 +6,7 @@ from fastapi import Depends, Request
 
 from app.background import Background
 from app.batching import Batches
+from app.heads import Heads
 from app.settings import Settings
 from app.store import Store
 
@@ -17,6 +18,7 @@ class State(TypedDict):
     store: Store
     batches: Batches
     background: Background
+    heads: Heads
 
 
 def state_of(request: Request) -> State:

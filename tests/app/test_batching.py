@@ -51,13 +51,13 @@ async def together(
 
 
 def test_what_waits_together_runs_together_and_answers_as_alone() -> None:
-    model, several = shipped(), windows(9)
-    own: list[tuple[float, ...]] = [(80.0,), (), (50.0, 90.0)] * 3
+    model, several = shipped(), windows(18)
+    own: list[tuple[float, ...]] = [(80.0,), (), (50.0, 90.0)] * 6
     runs: list[int] = []
 
     found = asyncio.run(together(Batches(100, runs.append), model, several, own))
 
-    assert runs == [8, 1]
+    assert runs == [16, 2]
     for window, levels_, answer in zip(several, own, found, strict=True):
         [alone] = forecast_each(model, window[None], [levels_])
         assert answer is not None
@@ -80,7 +80,26 @@ def test_alone_it_waits_for_one_turn_of_the_loop_and_no_timer() -> None:
     assert asyncio.run(turns()) <= 4
 
 
-def test_models_take_turns_and_no_run_is_larger_than_it_may_be() -> None:
+def test_whoever_comes_in_the_next_turn_of_the_loop_runs_with_those_before() -> None:
+    runs: list[int] = []
+
+    async def turn_by_turn() -> None:
+        batches, model, several = Batches(100, runs.append), shipped(), windows(4)
+        tasks = []
+        for turn, window in enumerate(several):
+            tasks.append(asyncio.ensure_future(batches.forecast(model, window, ())))
+            # three in three turns, and one after a turn without any
+            await asyncio.sleep(0)
+            if turn == 2:
+                await asyncio.wait(tasks)
+        await asyncio.wait(tasks)
+
+    asyncio.run(turn_by_turn())
+
+    assert runs == [3, 1]
+
+
+def test_models_take_turns() -> None:
     first, second = shipped(), shipped()
     runs: list[int] = []
 
@@ -93,11 +112,17 @@ def test_models_take_turns_and_no_run_is_larger_than_it_may_be() -> None:
 
     asyncio.run(both())
 
-    # a quarter of those that wait, but 64 at most and 8 at least
-    assert runs[:4] == [40, 10, 27, 20]
-    assert max(runs) <= 64
-    assert min(runs[:-1]) >= 8
-    assert sum(runs) == 160
+    # a quarter of those that wait, but 16 at least; of the second model there are no more
+    assert runs == [40, 10, 27, 20, 16, 16, 16, 15]
+
+
+def test_no_run_is_larger_than_it_may_be() -> None:
+    runs: list[int] = []
+
+    asyncio.run(together(Batches(1000, runs.append), shipped(), windows(300), [()] * 300))
+
+    assert runs[0] == 64
+    assert sum(runs) == 300
 
 
 def test_a_queue_that_was_full_is_a_short_one_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -37,17 +37,17 @@ def closes(tmp_path: Path) -> Path:
 
 
 def test_prices_take_few_calls(closes: Path) -> None:
-    # 269 were counted, a third of them by asyncio; the rest is room for other versions
-    assert calls_by_protocol(closes, PRICES) <= 310
+    # 247 were counted, a third of them by asyncio; the rest is room for other versions
+    assert calls_by_protocol(closes, PRICES) <= 285
 
 
 def test_bars_and_intervals_take_few_calls() -> None:
-    # 376 were counted
-    assert calls_by_protocol(SHIPPED, BARS) <= 430
+    # 339 were counted
+    assert calls_by_protocol(SHIPPED, BARS) <= 390
 
 
 def test_behind_another_server_prices_take_few_calls_too(closes: Path) -> None:
-    # 267 were counted
+    # 276 were counted
     assert calls(create_app(Settings(models=closes)), PRICES) <= 310
 
 

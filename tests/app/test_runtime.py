@@ -13,11 +13,11 @@ from tests.builders import publish
 
 
 def test_sessions_are_bounded_and_open_again_without_the_disk(tmp_path: Path) -> None:
-    for name in ("one", "two", "three"):
+    for name in ("first", "second", "third"):
         publish(tmp_path, name)
     found = Store(tmp_path, Sessions(2))
     found.refresh()
-    models = [found.current(name) for name in ("one", "two", "three")]
+    models = [found.current(name) for name in ("first", "second", "third")]
     # all were opened and proved, in the order of their names
     assert [model.network.ready for model in models] == [False, True, True]
     shutil.rmtree(tmp_path)
