@@ -1,0 +1,104 @@
+"""`fit`: fit a recipe on CSV files, and publish it."""
+
+import argparse
+import json
+from pathlib import Path
+
+from training import experiment, recipe
+from training.commands import walk
+from training.commands.options import Commands, add_models, add_seed, add_work, positive
+from training.errors import UsageError
+from training.experiment import Published, Split
+from training.publish import require_name
+from training.recipe import QuantileNetwork, Recipe
+from training.report import verdict
+
+
+def add(commands: Commands) -> None:
+    """Add the command."""
+    fit = commands.add_parser(
+        "fit",
+        help="fit a recipe on CSV files, and publish it",
+        description="Fit a recipe, score it on sessions it has not seen, export it to ONNX, prove"
+        " that the service forecasts what was fitted, and publish the next version.",
+        epilog="CSV files have a header with Date and the recipe's column, such as Open; dates are"
+        " 2026-11-20, 11/20/26 or 20-Nov-26, newest or oldest first; other columns are ignored."
+        " Exit status: 0 published, 2 wrong usage or data, 1 failed.",
+    )
+    fit.add_argument("--recipe", required=True, help="a name from `recipes`, or a .toml file")
+    fit.add_argument("--train", type=Path, metavar="FILE", help="a CSV file to fit on")
+    fit.add_argument("--test", type=Path, metavar="FILE", help="the sessions after it, to score on")
+    fit.add_argument(
+        "--data",
+        type=Path,
+        metavar="DIR",
+        help="a folder of CSV files, one for each instrument; for a recipe that names its files"
+        " (and without --holdout), the folder where they lie",
+    )
+    fit.add_argument(
+        "--holdout",
+        type=positive,
+        metavar="SESSIONS",
+        help="with --data: the last sessions to score on (default: the recipe's)",
+    )
+    fit.add_argument("--name", help="the model to publish (default: the recipe's name)")
+    fit.add_argument("--epochs", type=positive, help="in place of the recipe's")
+    add_models(fit)
+    add_seed(fit)
+    add_work(fit)
+    fit.add_argument("--json", action="store_true", help="print the summary for machines")
+    fit.set_defaults(command=_fit)
+
+
+def _fit(options: argparse.Namespace) -> int:
+    chosen = recipe.load(options.recipe).with_epochs(options.epochs)
+    name = options.name or chosen.name
+    require_name(name)
+    if isinstance(chosen.network, QuantileNetwork):
+        if options.train or options.test or not options.data:
+            raise UsageError(f"{chosen.name} is fitted on a folder of instruments: give --data DIR")
+        return walk.forward(
+            chosen,
+            chosen.network,
+            options,
+            test_sessions=options.holdout,
+            refit_sessions=options.holdout,
+            publish=name,
+        )
+    outcome = experiment.run(chosen, _split(chosen, options), seed=options.seed)
+    published = experiment.publish(outcome, options.models, name)
+    print(json.dumps(_summary(published)) if options.json else _told(published))
+    return 0
+
+
+def _split(chosen: Recipe, options: argparse.Namespace) -> Split:
+    """Find the prices: two files, a folder of instruments, or what the recipe itself names."""
+    if options.train and options.test and not (options.data or options.holdout):
+        return experiment.split_files(chosen, options.train, options.test)
+    if options.train or options.test:
+        raise UsageError("--train FILE and --test FILE go together, and without --data")
+    if options.data and (options.holdout or not chosen.data.train):
+        return experiment.split_folder(chosen, options.data, options.holdout)
+    return experiment.split_own(chosen, options.data)
+
+
+def _summary(published: Published) -> dict[str, object]:
+    manifest = published.model.manifest
+    return {
+        "model": manifest.name,
+        "version": manifest.version,
+        "folder": str(published.folder),
+        "parity": published.parity,
+        "scores": manifest.scores.model_dump(mode="json"),
+    }
+
+
+def _told(published: Published) -> str:
+    scores = published.model.manifest.scores
+    return (
+        f"MAE {scores.mae:.4g} {scores.unit}, tomorrow = today {scores.naive_mae:.4g}:"
+        f" {scores.mae_vs_naive:.4f} times it, over {scores.sessions:,} forecasts\n"
+        f"{verdict(scores)}\n"
+        f"served and fitted forecasts differ by at most {published.parity:.1e}\n"
+        f"published {published.folder}"
+    )
