@@ -119,13 +119,15 @@ class ForecastProtocol(HttpToolsProtocol):
     def timeout_keep_alive_handler(self) -> None:
         """Close the connection if nothing has come since the last answer, or look again later."""
         self.timeout_keep_alive_task = None
-        if self._held or not self._is_free():
+        if not self._is_idle():
             return
         left = self._answered_at + self.timeout_keep_alive - self.loop.time()
         if left > 0:
             self._close_unless_asked(left)
         else:
-            super().timeout_keep_alive_handler()
+            # a loop that was busy looks at its timers before its sockets: what has come by now
+            # is read before the second of these calls
+            self.loop.call_soon(self.loop.call_soon, self._close_if_idle)
 
     def shutdown(self) -> None:
         """Let a request finish that has begun, as uvicorn's own do."""
@@ -136,24 +138,24 @@ class ForecastProtocol(HttpToolsProtocol):
             self._hand_on()
         super().shutdown()
 
-    def respond(self, status: int, head: bytes, content: bytes) -> None:
-        """Write an answer, of which `head` has the status line and some headers."""
+    def answer(self, status: int, head: bytes, content: bytes) -> bytes:
+        """Return an answer as it is sent; `head` has the status line and some headers."""
         telemetry.answered(PATH, status)
         lines = [b"%b: %b\r\n" % header for header in self.server_state.default_headers]
-        length = b"content-length: %d\r\n\r\n" % len(content)
-        self.transport.write(b"".join((head, *lines, length, content)))
+        return b"".join((head, *lines, b"content-length: %d\r\n\r\n" % len(content), content))
 
     def refuse(self, error: Exception) -> None:
         """Write a problem."""
         if isinstance(error, TooBusy):
-            self.respond(_too_busy.status_code, _TOO_BUSY_HEAD, _TOO_BUSY_BODY)
-            return
-        if isinstance(error, NextdayError):
-            response = problems.of(error)
+            status, head, content = _too_busy.status_code, _TOO_BUSY_HEAD, _TOO_BUSY_BODY
         else:
-            _log.error("an error of ours, at %s", PATH, exc_info=error)
-            response = problems.internal()
-        self.respond(response.status_code, _head(response), bytes(response.body))
+            if isinstance(error, NextdayError):
+                response = problems.of(error)
+            else:
+                _log.error("an error of ours, at %s", PATH, exc_info=error)
+                response = problems.internal()
+            status, head, content = response.status_code, _head(response), bytes(response.body)
+        self.transport.write(self.answer(status, head, content))
 
     @property
     def _state(self) -> State:
@@ -164,6 +166,10 @@ class ForecastProtocol(HttpToolsProtocol):
     def _is_free(self) -> bool:
         """Tell whether the request before this one has been answered, and somebody reads."""
         return (self.cycle is None or self.cycle.response_complete) and not self.flow.write_paused
+
+    def _is_idle(self) -> bool:
+        """Tell whether nothing has been asked that is not answered, nor begun to be."""
+        return self._between and not self._held and self._is_free()
 
     def _is_plain(self) -> bool:
         """Tell whether it is a request for one forecast on a connection that stays."""
@@ -210,6 +216,10 @@ class ForecastProtocol(HttpToolsProtocol):
         if collected:
             super().on_body(bytes(collected))
 
+    def _close_if_idle(self) -> None:
+        if self._is_idle() and self.timeout_keep_alive_task is None:
+            super().timeout_keep_alive_handler()
+
     def _close_unless_asked(self, after_s: float) -> None:
         self.timeout_keep_alive_task = self.loop.call_later(
             after_s, self.timeout_keep_alive_handler
@@ -227,7 +237,7 @@ class _Exchange:
     def __init__(self, protocol: ForecastProtocol) -> None:
         self._protocol = protocol
         self._asked: Asked
-        self._content = b""
+        self._answer = b""
         self.keep_alive = True
         self.response_complete = True
         self.disconnected = False
@@ -245,14 +255,16 @@ class _Exchange:
     def take(self, forecast: Forecast | None) -> None:
         """Make an answer of a forecast."""
         try:
-            self._content = written(self._asked, forecast)
+            content = written(self._asked, forecast)
         except Exception as error:  # noqa: BLE001 - those who ran with it get their answers still
             self.fail(error)
+        else:
+            self._answer = self._protocol.answer(_OK, _OK_HEAD, content)
 
     def send(self) -> None:
         """Send the answer, unless that was a problem and has been sent."""
-        if self._content:
-            self._protocol.respond(_OK, _OK_HEAD, self._content)
+        if self._answer:
+            self._protocol.transport.write(self._answer)
             self._complete()
 
     def fail(self, error: Exception) -> None:
@@ -263,7 +275,7 @@ class _Exchange:
     def _complete(self) -> None:
         # it holds the model
         del self._asked
-        self._content = b""
+        self._answer = b""
         self.response_complete = True
         if not self.keep_alive:
             self._protocol.transport.close()

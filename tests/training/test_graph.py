@@ -82,6 +82,27 @@ def test_both_ways_to_a_graph_forecast_the_same() -> None:
     assert converted.run(windows(9)) == pytest.approx(written.run(windows(9)), abs=1e-6)
 
 
+@pytest.mark.parametrize("kind", ["lstm", "bilstm"])
+def test_layers_that_begin_at_zero_are_given_no_zeros(kind: Kind) -> None:
+    written = exported(described(kind), filled(described(kind)))
+
+    recurrent = [node for node in written.graph.node if node.op_type == "LSTM"]
+    assert all(len(node.input) <= 5 for node in recurrent)
+    assert not {node.op_type for node in written.graph.node} & {"Expand", "Shape"}
+
+
+def test_a_state_that_is_not_zero_is_kept() -> None:
+    window = keras.Input((7, 2))
+    state = keras.layers.Dense(5)(window[:, 0])
+    hidden = keras.layers.LSTM(5)(window, initial_state=[state, keras.ops.zeros_like(state)])
+    model = keras.Model(window, keras.layers.Dense(1)(hidden))
+
+    opened = OnnxNetwork(export.to_bytes(export.convert(model)), steps=7, features=2)
+
+    expected = model(windows(9), training=False).numpy()
+    assert opened.run(windows(9)) == pytest.approx(expected, abs=1e-6)
+
+
 def test_the_form_of_a_cell_is_in_its_node() -> None:
     nodes = {
         kind: next(node for node in written.graph.node if node.op_type == NODES[kind])
