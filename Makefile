@@ -70,7 +70,7 @@ lock: $(DEV)/installed
 		--generate-hashes --no-header --upgrade pyproject.toml "$$@"; }; \
 	compile --output-file requirements/serve.txt; \
 	compile --extra train --constraint requirements/serve.txt --output-file requirements/train.txt; \
-	compile --extra train --group dev --constraint requirements/train.txt --output-file requirements/dev.txt
+	compile --extra train --extra yahoo --group dev --constraint requirements/train.txt --output-file requirements/dev.txt
 
 clean:
 	rm -rf $(SERVE) $(DEV) .venv-peers .venv-torch .coverage .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache

@@ -8,6 +8,7 @@ no header that nobody reads; and workers that count their metrics together.
 
 import contextlib
 import os
+import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,12 +19,16 @@ import uvicorn
 from app.settings import of_environment
 
 _METRICS_FOLDER: Final = "PROMETHEUS_MULTIPROC_DIR"
+_LONGEST_S: Final = 30
+"""That what is under way may take once the service stops."""
 _NO_LIMIT: Final = 1_000_000
 
 
 def main() -> None:
     """Serve until told to stop."""
     settings = of_environment()
+    # uvicorn raises the signal once more when it has stopped; what it was told, it did: exit 0
+    signal.signal(signal.SIGTERM, lambda *_: None)
     workers = usable_cores() if settings.workers == "auto" else settings.workers
     with _metrics_folder() if workers > 1 else contextlib.nullcontext():
         uvicorn.run(
@@ -35,6 +40,7 @@ def main() -> None:
             workers=workers,
             log_level=settings.log_level,
             access_log=False,
+            timeout_graceful_shutdown=_LONGEST_S,
             proxy_headers=False,
             server_header=False,
             ws="none",

@@ -2,7 +2,8 @@
 The format of a published model: a folder of files, and a manifest that is written last.
 
 A folder without a manifest is no model. Every other file is listed in it with its SHA-256
-and size, and what is verified is the bytes that are used: each file is read once.
+and size, and its own SHA-256 is in manifest.sha256, as sha256sum writes it. What is verified is
+the bytes that are used: each file is read once.
 """
 
 import hashlib
@@ -21,6 +22,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from app.errors import ArtifactRejected
 
 MANIFEST: Final = "manifest.json"
+SEAL: Final = "manifest.sha256"
 GRAPH: Final = "model.onnx"
 CLOSE_GRAPH: Final = "close.onnx"
 SCALER: Final = "scaler.json"
@@ -208,8 +210,9 @@ def read(folder: Path) -> Artifact:
 
     Raises ArtifactRejected where a file is missing, changed, too large or not of this format.
     """
+    document = _read(folder, MANIFEST)
     try:
-        manifest = Manifest.model_validate_json(_read(folder, MANIFEST))
+        manifest = Manifest.model_validate_json(document)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"]) or "document"
@@ -221,6 +224,9 @@ def read(folder: Path) -> Artifact:
     missing = needed - contents.keys()
     if missing:
         raise ArtifactRejected(f"{MANIFEST} does not list {min(missing)}")
+    # models that were published before there were seals have none
+    if (folder / SEAL).exists() and _read(folder, SEAL) != _sealed(document):
+        raise ArtifactRejected(f"{MANIFEST} was changed: its SHA-256 is not that of {SEAL}")
     return Artifact(
         manifest=manifest,
         graph=contents[GRAPH],
@@ -246,8 +252,9 @@ def write(
     document = manifest.model_dump(mode="json")
     # what it is comes first, for who reads the file
     head = {key: document.pop(key) for key in ("format", "name", "version")}
-    text = json.dumps(head | document, indent=1, allow_nan=False)
-    write_durably(folder / MANIFEST, text.encode() + b"\n")
+    text = json.dumps(head | document, indent=1, allow_nan=False).encode() + b"\n"
+    write_durably(folder / SEAL, _sealed(text))
+    write_durably(folder / MANIFEST, text)
     sync_folder(folder)
     return manifest
 
@@ -277,6 +284,11 @@ def _are_levels(quantiles: tuple[float, ...]) -> bool:
         for low, high in zip(quantiles, reversed(quantiles), strict=True)
     )
     return rising and mirrored and _MEDIAN in quantiles and len(quantiles) >= _FEWEST_QUANTILES
+
+
+def _sealed(manifest: bytes) -> bytes:
+    """Return what manifest.sha256 holds: `sha256sum --check` reads it too."""
+    return f"{hashlib.sha256(manifest).hexdigest()}  {MANIFEST}\n".encode()
 
 
 def _verified(folder: Path, name: str, record: FileRecord) -> bytes:

@@ -1,6 +1,8 @@
 """Request heads that have been read before, byte for byte, and need not be parsed again."""
 
-from typing import Final
+from typing import Final, NamedTuple, TypeAlias
+
+Headers: TypeAlias = list[tuple[bytes, bytes]]
 
 _KEPT: Final = 1024
 _LONGEST: Final = 2048
@@ -9,9 +11,18 @@ _LONGEST: Final = 2048
 _LONGEST_BODY: Final = 64 * 1024
 
 
+class Head(NamedTuple):
+    """What a head says."""
+
+    length: int
+    """Bytes of the body behind it."""
+    headers: Headers
+    """Names in lower case."""
+
+
 class Heads:
     """
-    The heads of plain requests, and how long a body each announces.
+    The heads of plain requests, and what the parser made of each.
 
     A client repeats itself: its requests differ in their body, and in their head by its length
     at most. What a parser has once made of some bytes, it makes of the same bytes again. Those
@@ -21,13 +32,13 @@ class Heads:
 
     def __init__(self) -> None:
         """Begin with none."""
-        self._lengths: dict[bytes, int] = {}
+        self._known: dict[bytes, Head] = {}
 
-    def length(self, head: bytes) -> int | None:
-        """Return the length of body that a head announces; None where it has to be parsed."""
-        return self._lengths.get(head)
+    def find(self, head: bytes) -> Head | None:
+        """Return what a head says; None where it has to be parsed."""
+        return self._known.get(head)
 
-    def keep(self, head: bytes, headers: list[tuple[bytes, bytes]]) -> None:
+    def keep(self, head: bytes, headers: Headers) -> None:
         """
         Keep the head of a plain request, without the empty line at its end, where that is safe.
 
@@ -47,6 +58,6 @@ class Heads:
         length = int(lengths[0])
         if length > _LONGEST_BODY:
             return
-        if len(self._lengths) >= _KEPT:
-            del self._lengths[next(iter(self._lengths))]
-        self._lengths[head] = length
+        if len(self._known) >= _KEPT:
+            del self._known[next(iter(self._known))]
+        self._known[head] = Head(length, headers)

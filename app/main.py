@@ -15,6 +15,7 @@ from starlette.types import ASGIApp
 from app import problems, telemetry
 from app.background import SWITCH_S, Background
 from app.batching import Batches
+from app.draining import Draining
 from app.heads import Heads
 from app.routes import batch, health, metrics, models, predict
 from app.routes.shortcut import ShortCut
@@ -42,7 +43,11 @@ def create_app(settings: Settings) -> ASGIApp:
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[State]:
-        store = Store(settings.models, Sessions(settings.sessions, threads=settings.threads))
+        store = Store(
+            settings.models,
+            Sessions(settings.sessions, threads=settings.threads),
+            noticed=telemetry.loaded,
+        )
         # before the first request is taken: whoever can connect gets an answer
         await asyncio.to_thread(store.refresh)
         if not store.served:
@@ -53,14 +58,17 @@ def create_app(settings: Settings) -> ASGIApp:
         # hardly anything that only a collection would find
         gc.freeze()
         gc.set_threshold(_COLLECT_AFTER)
+        draining = Draining(settings.drain_seconds)
         try:
-            yield State(
-                settings=settings,
-                store=store,
-                batches=Batches(settings.max_waiting, telemetry.ran),
-                background=background,
-                heads=Heads(),
-            )
+            with draining.on_sigterm():
+                yield State(
+                    settings=settings,
+                    store=store,
+                    batches=Batches(settings.max_waiting, telemetry.ran),
+                    background=background,
+                    heads=Heads(),
+                    draining=draining,
+                )
         finally:
             watching.cancel()
             background.close()

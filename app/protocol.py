@@ -16,10 +16,12 @@ from fastapi import Response
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from app import problems, telemetry
+from app.batching import Batches
 from app.errors import NextdayError, TooBusy
 from app.forecast import Forecast
-from app.routes import body
-from app.routes.predict import PATH, Asked, understand, written
+from app.heads import Headers
+from app.routes import body, rollouts
+from app.routes.predict import PATH, Asked, shadow, understand, written
 from app.routes.state import State
 from app.schemas import PredictRequest
 
@@ -27,6 +29,7 @@ _log = logging.getLogger(__name__)
 
 _URL: Final = PATH.encode()
 _OK: Final = 200
+_CLOSE: Final = (b"connection", b"close")
 _HEAD_END: Final = b"\r\n\r\n"
 _OK_HEAD: Final = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n"
 
@@ -49,20 +52,25 @@ class ForecastProtocol(HttpToolsProtocol):
         """The body of a plain request that is being parsed."""
         self._is_handed_on = False
         """What arrived is one request, of which we know that it cannot be answered here."""
+        self._is_last = False
+        """Our answer has told the client to connect anew."""
         self._answered_at = 0.0
 
     def data_received(self, data: bytes) -> None:
         """Take a request with a known head as it is, and parse any other."""
+        if self._state["draining"].begun:
+            # uvicorn makes these anew every second, and closes where they say so
+            self.server_state.default_headers = self._headers_of_all()
         if self._held:
             data, self._held = self._held + data, b""
         if self._between and self._is_free():
             head, _, content = data.partition(_HEAD_END)
-            length = self._state["heads"].length(head)
-            if length is not None and len(content) < length:
+            known = self._state["heads"].find(head)
+            if known is not None and len(content) < known.length:
                 self._held = data
                 return
-            if len(content) == length:
-                if self._ask(content):
+            if known is not None and len(content) == known.length:
+                if self._ask(content, known.headers):
                     return
                 self._is_handed_on = True
         if self._between:
@@ -98,7 +106,7 @@ class ForecastProtocol(HttpToolsProtocol):
         """Ask for the forecast of a plain request."""
         self._between, self._arrived = True, b""
         if self._collected is not None:
-            if self._ask(bytes(self._collected), parsed=True):
+            if self._ask(bytes(self._collected), self.headers, parsed=True):
                 self._collected = None
                 return
             self._hand_on()
@@ -110,6 +118,8 @@ class ForecastProtocol(HttpToolsProtocol):
             super().on_response_complete()
             return
         self.server_state.total_requests += 1
+        if self._is_last:
+            self.transport.close()
         if not self.transport.is_closing():
             self.flow.resume_reading()
             self._answered_at = self.loop.time()
@@ -141,7 +151,9 @@ class ForecastProtocol(HttpToolsProtocol):
     def answer(self, status: int, head: bytes, content: bytes) -> bytes:
         """Return an answer as it is sent; `head` has the status line and some headers."""
         telemetry.answered(PATH, status)
-        lines = [b"%b: %b\r\n" % header for header in self.server_state.default_headers]
+        headers = self._headers_of_all()
+        self._is_last = _CLOSE in headers
+        lines = [b"%b: %b\r\n" % header for header in headers]
         return b"".join((head, *lines, b"content-length: %d\r\n\r\n" % len(content), content))
 
     def refuse(self, error: Exception) -> None:
@@ -158,10 +170,22 @@ class ForecastProtocol(HttpToolsProtocol):
         self.transport.write(self.answer(status, head, content))
 
     @property
+    def batches(self) -> Batches:
+        """What waits for a forecast."""
+        return self._state["batches"]
+
+    @property
     def _state(self) -> State:
         # a plain dictionary to uvicorn; it is what the app's lifespan gave
         state: State = self.app_state  # type: ignore[assignment]
         return state
+
+    def _headers_of_all(self) -> Headers:
+        """Return the headers that every answer has, with a goodbye where we are about to stop."""
+        headers = self.server_state.default_headers
+        if self._state["draining"].begun and _CLOSE not in headers:
+            return [*headers, _CLOSE]
+        return headers
 
     def _is_free(self) -> bool:
         """Tell whether the request before this one has been answered, and somebody reads."""
@@ -186,18 +210,19 @@ class ForecastProtocol(HttpToolsProtocol):
             and self._is_free()
         )
 
-    def _ask(self, content: bytes, *, parsed: bool = False) -> bool:
+    def _ask(self, content: bytes, headers: Headers, *, parsed: bool = False) -> bool:
         """Put a plain request into the queue or refuse it; False if it has to wait elsewhere."""
         state = self._state
         try:
             state["batches"].admit()
             if parsed:
-                body.check(self.headers, state["settings"].max_body_bytes)
-                state["heads"].keep(self._head, self.headers)
+                body.check(headers, state["settings"].max_body_bytes)
+                state["heads"].keep(self._head, headers)
             question = body.parse(PredictRequest, content)
             if question.version is not None:
                 return False
-            asked = understand(question, state["store"].current(question.model))
+            choice = rollouts.choose(state["store"], question.model, headers, content)
+            asked = understand(question, choice)
             if asked.is_long or not asked.part.network.ready:
                 return False
             state["batches"].put(asked.part, asked.window, asked.levels, self._exchange)
@@ -237,6 +262,7 @@ class _Exchange:
     def __init__(self, protocol: ForecastProtocol) -> None:
         self._protocol = protocol
         self._asked: Asked
+        self._forecast: Forecast | None = None
         self._answer = b""
         self.keep_alive = True
         self.response_complete = True
@@ -259,22 +285,27 @@ class _Exchange:
         except Exception as error:  # noqa: BLE001 - those who ran with it get their answers still
             self.fail(error)
         else:
+            rollouts.count(self._asked.choice)
             self._answer = self._protocol.answer(_OK, _OK_HEAD, content)
+            self._forecast = forecast
 
     def send(self) -> None:
         """Send the answer, unless that was a problem and has been sent."""
         if self._answer:
             self._protocol.transport.write(self._answer)
+            shadow(self._asked, self._forecast, self._protocol.batches)
             self._complete()
 
     def fail(self, error: Exception) -> None:
         """Answer with a problem."""
+        rollouts.count(self._asked.choice, error)
         self._protocol.refuse(error)
         self._complete()
 
     def _complete(self) -> None:
         # it holds the model
         del self._asked
+        self._forecast = None
         self._answer = b""
         self.response_complete = True
         if not self.keep_alive:

@@ -1,6 +1,8 @@
 """The one door to onnxruntime: a graph in bytes becomes something that maps inputs to outputs."""
 
+import contextlib
 import threading
+import weakref
 from collections import OrderedDict
 from typing import Any, Final
 
@@ -20,32 +22,26 @@ makes each a fifth slower, and onnxruntime keeps the memory of the largest.
 
 class Sessions:
     """
-    The sessions that are open, at most so many: for another, that used longest ago is closed.
+    How many networks have their session open, at most: for another, one is closed.
 
-    A network keeps its graph, so what was closed is opened again without the disk.
+    It is that which ran longest ago. A network keeps its graph, so what was closed is opened
+    again without the disk; and a network that nobody has any more takes its session with it.
     """
 
     def __init__(self, most: int = 1, *, threads: int = 1) -> None:
         """Keep at most so many, each of which runs in so many threads."""
         self._most = most
         self._threads = threads
-        self._open: OrderedDict[OnnxNetwork, Any] = OrderedDict()
+        self._open: OrderedDict[weakref.ref[OnnxNetwork], None] = OrderedDict()
         self._lock = threading.Lock()
 
-    def __contains__(self, network: "OnnxNetwork") -> bool:
-        """Tell whether the session of a network is open."""
-        return network in self._open
+    def used(self, network: "OnnxNetwork") -> None:
+        """Note that a network is about to run."""
+        with self._lock, contextlib.suppress(KeyError):
+            self._open.move_to_end(weakref.ref(network))
 
-    def find(self, network: "OnnxNetwork") -> Any:  # noqa: ANN401 - onnxruntime ships no types
-        """Return the session of a network, None where it is not open."""
-        with self._lock:
-            session = self._open.get(network)
-            if session is not None:
-                self._open.move_to_end(network)
-            return session
-
-    def open(self, network: "OnnxNetwork", graph: bytes) -> Any:  # noqa: ANN401 - the same
-        """Open a session; one that is closed for it ends when nobody runs it any more."""
+    def open(self, network: "OnnxNetwork", graph: bytes) -> Any:  # noqa: ANN401 - onnxruntime ships no types
+        """Let a network have a session, and return it; one closed for it ends after its run."""
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = self._threads
         options.inter_op_num_threads = 1
@@ -54,10 +50,17 @@ class Sessions:
         options.log_severity_level = 4
         session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
         with self._lock:
-            self._open[network] = session
+            network.keep(session)
+            self._open[weakref.ref(network, self._forget)] = None
             while len(self._open) > self._most:
-                self._open.popitem(last=False)
+                oldest = self._open.popitem(last=False)[0]()
+                if oldest is not None:
+                    oldest.keep(None)
         return session
+
+    def _forget(self, gone: "weakref.ref[OnnxNetwork]") -> None:
+        # without the lock, which the thread that dropped the network may hold; one step of Python
+        self._open.pop(gone, None)
 
 
 class OnnxNetwork:
@@ -79,6 +82,7 @@ class OnnxNetwork:
         """
         self._graph = graph
         self._sessions = sessions or Sessions()
+        self._session: Any = None
         try:
             session = self.open()
         except Exception as error:
@@ -97,15 +101,20 @@ class OnnxNetwork:
     @property
     def ready(self) -> bool:
         """Tell whether a run may begin at once; if not, `open` takes some milliseconds."""
-        return self in self._sessions
+        return self._session is not None
 
     def open(self) -> Any:  # noqa: ANN401 - onnxruntime ships no types
         """Open the session, and return it."""
         return self._sessions.open(self, self._graph)
 
+    def keep(self, session: Any | None) -> None:  # noqa: ANN401 - the same
+        """Run in a session from now on; with none, the next run opens one."""
+        self._session = session
+
     def run(self, inputs: Float32s) -> Float32s:
         """Map inputs (n, steps, features) to outputs (n, k)."""
-        session = self._sessions.find(self) or self.open()
+        session = self._session or self.open()
+        self._sessions.used(self)
         outputs: list[Float32s] = [
             session.run(self._names, {self._input: inputs[start : start + _SLICE]})[0]
             for start in range(0, len(inputs), _SLICE)

@@ -10,6 +10,7 @@ from pydantic_core import PydanticCustomError
 from typing_extensions import TypedDict
 
 from app.artifact import Manifest, PriceField, Scores
+from app.rollout import Rollout
 
 DEFAULT_MODEL: Final = "default"
 DEFAULT_LEVELS: Final = (80.0, 95.0)
@@ -263,6 +264,8 @@ class ModelDetail(BaseModel):
     name: str
     version: int
     versions: list[int]
+    rollout: Rollout | None
+    """The candidate beside it, where there is one."""
     manifest: Manifest
 
 

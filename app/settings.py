@@ -53,6 +53,9 @@ class Settings(BaseSettings):
     max_batches: Annotated[int, Field(ge=1)] = 32
     """How many requests of `/predict/batch`, and long histories, may be under way at once."""
 
+    drain_seconds: Annotated[float, Field(ge=0, le=3600)] = 0.0
+    """From SIGTERM, which turns `/readyz` to 503, to the stop: as long as a load balancer needs."""
+
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """Log lines below this are left out."""
 

@@ -2,9 +2,16 @@
 
 from functools import lru_cache
 from logging.config import dictConfig
-from typing import Final
+from typing import Final, Literal
 
-from prometheus_client import REGISTRY, CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client import (
+    REGISTRY,
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    generate_latest,
+)
 from prometheus_client.multiprocess import MultiProcessCollector
 
 _REQUESTS: Final = Counter(
@@ -15,6 +22,46 @@ _WINDOWS: Final = Histogram(
     "Windows of requests that waited together, in one run of a network.",
     buckets=(1, 2, 4, 8, 16, 32, 64),
 )
+
+
+_LOADS: Final = Counter(
+    "nextday_loads", "Versions that were loaded or refused, by model.", ["model", "outcome"]
+)
+_SERVED: Final = Gauge(
+    "nextday_served_version",
+    "The version that answers.",
+    ["model"],
+    # a worker that has not looked yet is a second behind
+    multiprocess_mode="livemin",
+)
+_TRIED: Final = Counter(
+    "nextday_trial_answers",
+    "Requests while a candidate is on trial, by the version that forecast.",
+    ["model", "version", "outcome"],
+)
+_DIFFERENCES: Final = Histogram(
+    "nextday_shadow_difference_ratio",
+    "How far a candidate's forecast was from that which was answered, over the last price.",
+    ["model", "version"],
+    buckets=(1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1),
+)
+
+
+def loaded(model: str, version: int | None, outcome: Literal["served", "trial", "refused"]) -> None:
+    """Count a version that was loaded to be served or to be tried, or refused."""
+    _LOADS.labels(model, outcome).inc()
+    if outcome == "served" and version is not None:
+        _SERVED.labels(model).set(version)
+
+
+def tried(model: str, version: int, outcome: Literal["ok", "error"]) -> None:
+    """Count what became of a request, by version, while a candidate is on trial."""
+    _TRIED.labels(model, version, outcome).inc()
+
+
+def differed(model: str, version: int, ratio: float) -> None:
+    """Note how far a candidate's forecast was from the one that was answered."""
+    _DIFFERENCES.labels(model, version).observe(ratio)
 
 
 def answered(path: str, status: int) -> None:

@@ -1,13 +1,14 @@
 """What is started, and how: our service and its peers, each with the best settings we know."""
 
 import contextlib
+import dataclasses
 import http.client
 import json
 import math
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -46,7 +47,7 @@ class Server:
     ready: str
     """A path that answers 200 once forecasts can be had."""
     path: str = "/predict"
-    variables: Mapping[str, str] = field(default_factory=dict)
+    variables: dict[str, str] = field(default_factory=dict)
     """Of the environment, on top of our own."""
     question: Callable[[list[float]], Any] = _prices
     price: Callable[[Any], float] = _prediction
@@ -67,6 +68,48 @@ def _uvicorn(app: str) -> tuple[str, ...]:
     return ("python", "-m", "uvicorn", app, *options, "--no-access-log", "--log-level", "warning")
 
 
+_MLSERVER: Final = Server(
+    "mlserver",
+    "MLServer",
+    "custom runtime, no worker processes, adaptive batching of up to 16 within 1 ms;"
+    " metrics as they come, gzip off; uvloop, httptools",
+    ("mlserver", "start", "."),
+    ready="/v2/models/nextday/ready",
+    path="/v2/models/nextday/infer",
+    variables={
+        "MLSERVER_HOST": "127.0.0.1",
+        "MLSERVER_HTTP_PORT": "{port}",
+        "MLSERVER_GRPC_PORT": "{spare}",
+        "MLSERVER_DEBUG": "false",
+        "MLSERVER_PARALLEL_WORKERS": "0",
+        "MLSERVER_GZIP_ENABLED": "false",
+        "MLSERVER_MODEL_NAME": "nextday",
+        "MLSERVER_MODEL_IMPLEMENTATION": "benchmarks.peers.mlserver_runtime.Forecaster",
+        "MLSERVER_MODEL_MAX_BATCH_SIZE": "16",
+        "MLSERVER_MODEL_MAX_BATCH_TIME": "0.001",
+    },
+    question=lambda window: {
+        "inputs": [
+            {"name": "prices", "shape": [1, len(window)], "datatype": "FP64", "data": window}
+        ]
+    },
+    price=lambda answer: float(answer["outputs"][0]["data"][0]),
+)
+
+_BENTOML: Final = Server(
+    "bentoml",
+    "BentoML",
+    "one worker, adaptive batching of up to 16; metrics as they come; uvloop, httptools",
+    (
+        *("bentoml", "serve", "benchmarks.peers.bentoml_service:Forecaster"),
+        *("--host", "127.0.0.1", "--port", "{port}"),
+    ),
+    ready="/readyz",
+    variables={"BENTOML_DO_NOT_TRACK": "True"},
+    question=lambda window: {"prices": [window]},
+    price=lambda answer: float(answer[0]),
+)
+
 SERVERS: Final = (
     Server(
         OURS,
@@ -83,46 +126,23 @@ SERVERS: Final = (
         _uvicorn("benchmarks.peers.fastapi_route:app"),
         ready="/openapi.json",
     ),
-    Server(
-        "mlserver",
-        "MLServer",
-        "custom runtime, no worker processes, adaptive batching of up to 16 within 1 ms;"
-        " metrics and gzip off; uvloop, httptools",
-        ("mlserver", "start", "."),
-        ready="/v2/models/nextday/ready",
-        path="/v2/models/nextday/infer",
-        variables={
-            "MLSERVER_HOST": "127.0.0.1",
-            "MLSERVER_HTTP_PORT": "{port}",
-            "MLSERVER_GRPC_PORT": "{spare}",
-            "MLSERVER_DEBUG": "false",
-            "MLSERVER_PARALLEL_WORKERS": "0",
-            "MLSERVER_METRICS_ENDPOINT": "",
-            "MLSERVER_GZIP_ENABLED": "false",
-            "MLSERVER_MODEL_NAME": "nextday",
-            "MLSERVER_MODEL_IMPLEMENTATION": "benchmarks.peers.mlserver_runtime.Forecaster",
-            "MLSERVER_MODEL_MAX_BATCH_SIZE": "16",
-            "MLSERVER_MODEL_MAX_BATCH_TIME": "0.001",
-        },
-        question=lambda window: {
-            "inputs": [
-                {"name": "prices", "shape": [1, len(window)], "datatype": "FP64", "data": window}
-            ]
-        },
-        price=lambda answer: float(answer["outputs"][0]["data"][0]),
+    _MLSERVER,
+    dataclasses.replace(
+        _MLSERVER,
+        name="mlserver-bare",
+        title="MLServer, metrics off",
+        settings="the same without its metrics, which ours has on",
+        variables=_MLSERVER.variables | {"MLSERVER_METRICS_ENDPOINT": ""},
+        needs="mlserver",
     ),
-    Server(
-        "bentoml",
-        "BentoML",
-        "one worker, adaptive batching of up to 16; metrics off; uvloop, httptools",
-        (
-            *("bentoml", "serve", "benchmarks.peers.bentoml_service:Forecaster"),
-            *("--host", "127.0.0.1", "--port", "{port}"),
-        ),
-        ready="/readyz",
-        variables={"BENTOML_DO_NOT_TRACK": "True"},
-        question=lambda window: {"prices": [window]},
-        price=lambda answer: float(answer[0]),
+    _BENTOML,
+    dataclasses.replace(
+        _BENTOML,
+        name="bentoml-bare",
+        title="BentoML, metrics off",
+        settings="the same without its metrics, which ours has on",
+        variables=_BENTOML.variables | {"PEER_METRICS": "off"},
+        needs="bentoml",
     ),
     Server(
         "litserve",

@@ -1,7 +1,7 @@
 """POST /predict/batch: the forecasts of many instruments, in slices, off the event loop."""
 
 from threading import Event
-from typing import Annotated, Any, Final, TypeAlias
+from typing import Annotated, Any, Final, NamedTuple, TypeAlias
 
 import numpy as np
 from fastapi import APIRouter, Request, Response
@@ -13,9 +13,11 @@ from app import history
 from app.errors import Abandoned, BadInput, NotJson, Unforecastable
 from app.examples import BATCH_EXAMPLES
 from app.forecast import Model, answering, forecast
+from app.heads import Headers
 from app.problems import documented, kind_of
-from app.routes import body, slices
+from app.routes import body, rollouts, slices
 from app.routes.remarks import levels_of, warnings_of
+from app.routes.rollouts import Choice
 from app.routes.state import state_of
 from app.scaling import Bools, Floats
 from app.schemas import (
@@ -69,30 +71,46 @@ async def predict_batch(request: Request) -> Response:
     content = await body.read(request, state["settings"].max_batch_body_bytes)
 
     def answer(gone: Event) -> bytes:
-        return _answer(store, content, gone)
+        return _answer(store, content, request.scope["headers"], gone)
 
     return Response(await background.run(answer, request.receive), media_type="application/json")
 
 
-def _answer(store: Store, content: bytes, gone: Event) -> bytes:
-    question, parts, count = _parse(content)
+def _answer(store: Store, content: bytes, headers: Headers, gone: Event) -> bytes:
+    posted = _parse(content)
+    question = posted.question
     if question.version is None:
-        model = store.current(question.model)
+        choice = rollouts.choose(store, question.model, headers, content)
     else:
-        model = store.pinned(question.model, question.version)
-    bars = question.bars is not None
-    part = answering(model, bars=bars)
-    levels = levels_of(part, question)
-    answered = _Answered(count, levels)
-    for number, text in enumerate(parts):
-        if gone.is_set():
-            raise Abandoned
+        choice = Choice(store.pinned(question.model, question.version))
+    with rollouts.counted(choice):
         try:
-            answered.add(part, text, number * slices.ITEMS, bars=bars)
+            return _written(posted, choice.model, gone)
         except ValueError:
             # said of the body as it was posted, which is none either
             body.parse(BatchRequest, content)
             raise
+
+
+class _Posted(NamedTuple):
+    question: BatchRequest
+    """With a stand-in for its items."""
+    parts: list[bytes]
+    """The items, in slices."""
+    windows: int
+    """How many items there are."""
+
+
+def _written(posted: _Posted, model: Model, gone: Event) -> bytes:
+    question = posted.question
+    bars = question.bars is not None
+    part = answering(model, bars=bars)
+    levels = levels_of(part, question)
+    answered = _Answered(posted.windows, levels)
+    for number, text in enumerate(posted.parts):
+        if gone.is_set():
+            raise Abandoned
+        answered.add(part, text, number * slices.ITEMS, bars=bars)
     answer = BatchResponse(
         model=model.manifest.name,
         version=model.manifest.version,
@@ -119,8 +137,7 @@ def _answer(store: Store, content: bytes, gone: Event) -> bytes:
     return to_json(answer, inf_nan_mode="null")
 
 
-def _parse(content: bytes) -> tuple[BatchRequest, list[bytes], int]:
-    """Return the question with a stand-in for its items, those in slices, and their count."""
+def _parse(content: bytes) -> _Posted:
     for member in ("windows", "bars"):
         cut = slices.cut(content, member)
         if cut is None:
@@ -136,11 +153,11 @@ def _parse(content: bytes) -> tuple[BatchRequest, list[bytes], int]:
                 raise BadInput(
                     f"{member}: there may be at most {MAX_WINDOWS} of them", field=member
                 )
-            return question, cut.slices, count
+            return _Posted(question, cut.slices, count)
     # of a shape that we cannot cut: parsed whole, and cut then
     question = body.parse(BatchRequest, content)
     items = (question.windows if question.bars is None else question.bars) or []
-    return question, slices.of_items(items), len(items)
+    return _Posted(question, slices.of_items(items), len(items))
 
 
 class _Answered:

@@ -1,11 +1,11 @@
 """GET /livez and GET /readyz: is the process there, and can forecasts be had."""
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 
 from app.errors import NotReady
 from app.problems import documented
 from app.routes.models import refused_models
-from app.routes.state import TheStore
+from app.routes.state import TheStore, state_of
 from app.schemas import Live, Ready
 
 router = APIRouter(tags=["health"])
@@ -18,12 +18,14 @@ async def live() -> Live:
 
 
 @router.get("/readyz", summary="Forecasts can be had", responses=documented(503))
-async def ready(store: TheStore) -> Ready:
+async def ready(request: Request, store: TheStore) -> Ready:
     """
-    Say which version answers under each name; 503 as long as none does.
+    Say which version answers under each name; 503 as long as none does, or the process stops.
 
     Every model listed has made a forecast before it was listed.
     """
+    if state_of(request)["draining"].begun:
+        raise NotReady("the process was told to stop, and will; ask another")
     if not store.served:
         raise NotReady(_why_not(store))
     return Ready(

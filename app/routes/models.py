@@ -38,7 +38,14 @@ async def describe_model(name: str, store: TheStore) -> ModelDetail:
     """Show the version being served, and the versions that a request may pin."""
     manifest = store.current(name).manifest
     versions = await run_in_threadpool(store.versions, name)
-    return ModelDetail(name=name, version=manifest.version, versions=versions, manifest=manifest)
+    trial = store.trial(name)
+    return ModelDetail(
+        name=name,
+        version=manifest.version,
+        versions=versions,
+        rollout=trial and trial.rollout,
+        manifest=manifest,
+    )
 
 
 @router.get(
@@ -53,8 +60,9 @@ async def describe_version(name: str, version: int, store: TheStore) -> VersionD
 
 
 def refused_models(store: Store) -> list[RefusedModel]:
-    """Return the refused versions, by name."""
+    """Return the refused versions, by name; a refused candidate after what would be served."""
     return [
         RefusedModel(name=name, version=refusal.version, reason=refusal.reason)
-        for name, refusal in sorted(store.refused.items())
+        for refused in (store.refused, store.trials_refused)
+        for name, refusal in sorted(refused.items())
     ]

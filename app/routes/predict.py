@@ -8,12 +8,14 @@ from fastapi.concurrency import run_in_threadpool
 from pydantic_core import to_json
 
 from app import history
-from app.errors import Unforecastable
+from app.batching import Batches
+from app.errors import NextdayError, Unforecastable
 from app.examples import PREDICT_EXAMPLES
 from app.forecast import Basis, Forecast, Model, adapts_by, answering, forecast_adapted
 from app.problems import documented
-from app.routes import body
+from app.routes import body, rollouts
 from app.routes.remarks import levels_of, warnings_of
+from app.routes.rollouts import Choice, Shadow
 from app.routes.state import state_of
 from app.scaling import Floats
 from app.schemas import CalibrationUsed, Interval, PredictRequest, PredictResponse, skill_of
@@ -46,23 +48,26 @@ async def predict(request: Request) -> Response:
     batches = state["batches"]
     # before the body is read and checked: to refuse must cost less than to answer
     batches.admit()
-    question = body.parse(
-        PredictRequest, await body.read(request, state["settings"].max_body_bytes)
-    )
+    content = await body.read(request, state["settings"].max_body_bytes)
+    question = body.parse(PredictRequest, content)
     if question.version is None:
-        model = state["store"].current(question.model)
+        choice = rollouts.choose(state["store"], question.model, request.scope["headers"], content)
     else:
-        model = await run_in_threadpool(state["store"].pinned, question.model, question.version)
-    asked = understand(question, model)
+        pinned = await run_in_threadpool(state["store"].pinned, question.model, question.version)
+        choice = Choice(pinned)
+    asked = understand(question, choice)
     network = asked.part.network
     if not network.ready:
         await run_in_threadpool(network.open)
-    if asked.is_long:
-        # hundreds of forecasts would keep the event loop
-        forecast = await state["background"].run(asked.adapted, request.receive)
-    else:
-        forecast = await batches.forecast(asked.part, asked.window, asked.levels)
-    return Response(written(asked, forecast), media_type="application/json")
+    with rollouts.counted(asked.choice):
+        if asked.is_long:
+            # hundreds of forecasts would keep the event loop
+            forecast = await state["background"].run(asked.adapted, request.receive)
+        else:
+            forecast = await batches.forecast(asked.part, asked.window, asked.levels)
+        answer = written(asked, forecast)
+    shadow(asked, forecast, batches)
+    return Response(answer, media_type="application/json")
 
 
 class Asked(NamedTuple):
@@ -74,6 +79,7 @@ class Asked(NamedTuple):
     """The model, or its part for closes alone."""
     history: Floats
     levels: tuple[float, ...]
+    choice: Choice
 
     @property
     def window(self) -> Floats:
@@ -90,15 +96,29 @@ class Asked(NamedTuple):
         return forecast_adapted(self.part, self.history, self.levels)
 
 
-def understand(question: PredictRequest, model: Model) -> Asked:
+def understand(question: PredictRequest, choice: Choice) -> Asked:
     """Check what was posted; raise BadInput where the model cannot forecast from it."""
+    model = choice.model
     part = answering(model, bars=question.bars is not None)
     manifest = part.manifest
     if question.bars is None:
         posted = history.of_prices(question.prices or [], least=manifest.window)
     else:
         posted = history.of_bars(question.bars.columns, manifest.fields, least=manifest.window)
-    return Asked(question, model, part, posted, levels_of(part, question))
+    return Asked(question, model, part, posted, levels_of(part, question), choice)
+
+
+def shadow(asked: Asked, answered: Forecast | None, batches: Batches) -> None:
+    """Let the candidate that is run unseen forecast from it too, where there is one and room."""
+    candidate = asked.choice.shadow
+    if candidate is None or answered is None:
+        return
+    waiting = Shadow(candidate.manifest, answered)
+    try:
+        other = understand(asked.question, Choice(candidate))
+        batches.put(other.part, other.window, other.levels, waiting)
+    except NextdayError as error:
+        waiting.fail(error)
 
 
 def written(asked: Asked, forecast: Forecast | None) -> bytes:

@@ -6,6 +6,7 @@ from fastapi import Depends, Request
 
 from app.background import Background
 from app.batching import Batches
+from app.draining import Draining
 from app.heads import Heads
 from app.settings import Settings
 from app.store import Store
@@ -19,6 +20,7 @@ class State(TypedDict):
     batches: Batches
     background: Background
     heads: Heads
+    draining: Draining
 
 
 def state_of(request: Request) -> State:

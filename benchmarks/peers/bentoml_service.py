@@ -1,5 +1,6 @@
 """A service of BentoML with adaptive batching: windows in, prices out."""
 
+import os
 from pathlib import Path
 
 import bentoml
@@ -10,7 +11,7 @@ from benchmarks.peers.onnx_network import OnnxNetwork
 @bentoml.service(
     workers=1,
     traffic={"timeout": 60},
-    metrics={"enabled": False},
+    metrics={"enabled": os.environ.get("PEER_METRICS") != "off"},  # noqa: TID251 - not ours
     logging={"access": {"enabled": False}},
 )
 class Forecaster:

@@ -215,9 +215,9 @@ def test_only_a_head_beyond_doubt_is_kept() -> None:
     for head, headers in doubtful:
         heads.keep(head, headers)
 
-    assert [heads.length(head) for head, _ in doubtful] == [None] * len(doubtful)
+    assert [heads.find(head) for head, _ in doubtful] == [None] * len(doubtful)
     heads.keep(HEAD, HEADERS)
-    assert heads.length(HEAD) == 5
+    assert heads.find(HEAD) == (5, HEADERS)
 
 
 def test_of_many_heads_the_oldest_go() -> None:
@@ -226,5 +226,5 @@ def test_of_many_heads_the_oldest_go() -> None:
     for number in range(1025):
         heads.keep(HEAD + b"\r\nX: %d" % number, HEADERS)
 
-    assert heads.length(HEAD + b"\r\nX: 0") is None
-    assert heads.length(HEAD + b"\r\nX: 1") == heads.length(HEAD + b"\r\nX: 1024") == 5
+    assert heads.find(HEAD + b"\r\nX: 0") is None
+    assert heads.find(HEAD + b"\r\nX: 1") == heads.find(HEAD + b"\r\nX: 1024") == (5, HEADERS)
