@@ -30,9 +30,7 @@ class Background:
 
     def __init__(self, threads: int, most: int) -> None:
         """Work in so many threads; let at most so many pieces of work be under way or wait."""
-        self._threads = ThreadPoolExecutor(
-            threads, thread_name_prefix="background", initializer=_give_way
-        )
+        self._threads = niced_threads(threads, "background")
         self._most = most
         self._count = 0
 
@@ -67,6 +65,11 @@ class Background:
             gone.set()
             watching.cancel()
             self._count -= 1
+
+
+def niced_threads(count: int, name: str) -> ThreadPoolExecutor:
+    """Return threads for work that can wait, where the event loop's wants the core."""
+    return ThreadPoolExecutor(count, thread_name_prefix=name, initializer=_give_way)
 
 
 def _give_way() -> None:

@@ -6,6 +6,7 @@ import gc
 import logging
 import sys
 from collections.abc import AsyncIterator
+from concurrent.futures import Executor
 from typing import Final
 
 from fastapi import FastAPI
@@ -13,7 +14,7 @@ from fastapi_offline import FastAPIOffline
 from starlette.types import ASGIApp
 
 from app import problems, telemetry
-from app.background import SWITCH_S, Background
+from app.background import SWITCH_S, Background, niced_threads
 from app.batching import Batches
 from app.draining import Draining
 from app.heads import Heads
@@ -48,11 +49,12 @@ def create_app(settings: Settings) -> ASGIApp:
             Sessions(settings.sessions, threads=settings.threads),
             noticed=telemetry.loaded,
         )
+        loader = niced_threads(1, "loader")
         # before the first request is taken: whoever can connect gets an answer
-        await asyncio.to_thread(store.refresh)
+        await _refresh(store, loader)
         if not store.served:
             _log.warning("no model to serve in %s yet", settings.models)
-        watching = asyncio.create_task(_watch(store, settings.poll_seconds))
+        watching = asyncio.create_task(_watch(store, loader, settings.poll_seconds))
         background = Background(settings.background_threads, settings.max_batches)
         # what is here by now stays, and need not be looked through again; a request leaves
         # hardly anything that only a collection would find
@@ -72,6 +74,7 @@ def create_app(settings: Settings) -> ASGIApp:
         finally:
             watching.cancel()
             background.close()
+            loader.shutdown(wait=False, cancel_futures=True)
 
     # FastAPI, with the scripts of /docs in a package: its own page loads them from elsewhere
     app: FastAPI = FastAPIOffline(
@@ -90,12 +93,16 @@ def create_app(settings: Settings) -> ASGIApp:
     return ShortCut(app, {predict.PATH: predict.predict, batch.PATH: batch.predict_batch})
 
 
-async def _watch(store: Store, every_s: float) -> None:
+async def _refresh(store: Store, loader: Executor) -> None:
+    await asyncio.get_running_loop().run_in_executor(loader, store.refresh)
+
+
+async def _watch(store: Store, loader: Executor, every_s: float) -> None:
     """Follow the published versions for as long as the app lives."""
     while True:
         await asyncio.sleep(every_s)
         try:
-            await asyncio.to_thread(store.refresh)
+            await _refresh(store, loader)
         except Exception:  # noqa: BLE001 - a watch that ended would go unnoticed
             # the models that are loaded go on serving; the next round tries again
             _log.exception("could not look for new versions")
