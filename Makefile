@@ -5,6 +5,8 @@
 #             FAST=1 for a trial, DOCS=docs to write docs/accuracy.md
 # make bench  the service beside its peers, which are installed first, on two cores; about twenty
 #             minutes; QUICK=1 for one short round, DOCS=docs to write docs/performance.md
+# make chaos  publishes under load, crashes at every write, changed bytes, reloads; ten minutes;
+#             SHORT=1 for a trial, DOCS=docs to write the table of docs/operations.md
 # make fmt lint bench-fitting lock clean
 
 PORT ?= 8000
@@ -21,7 +23,7 @@ PYTHON := $(shell for python in python3 python3.13 python3.12 python3.11 python;
 SERVE := .venv-serve
 DEV := .venv
 
-.PHONY: run test lint fmt e2e accuracy bench bench-fitting lock clean python
+.PHONY: run test lint fmt e2e chaos accuracy bench bench-fitting lock clean python
 
 run: $(SERVE)/installed
 	@echo "nextday answers at http://$(HOST):$(PORT), its documentation is at /docs. Try:"
@@ -50,6 +52,10 @@ accuracy: $(DEV)/installed
 	@test -n "$(DATA)" || { echo "say where the CSV files are: make accuracy DATA=dir" >&2; exit 2; }
 	$(DEV)/bin/python -m training backtest --recipe global-ohlc --data "$(DATA)" \
 		$(if $(FAST),--fast) $(if $(DOCS),--docs "$(DOCS)")
+
+# publishes under load, crashes at every write, changed bytes, reloads; about ten minutes
+chaos: $(DEV)/installed
+	$(DEV)/bin/python -m tests.chaos $(if $(SHORT),--short) $(if $(DOCS),--docs $(DOCS)/operations.md)
 
 bench: $(DEV)/installed $(SERVE)/installed
 	$(DEV)/bin/python -m benchmarks.start --service $(SERVE)/bin/python

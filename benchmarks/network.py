@@ -109,6 +109,8 @@ def copy_under_names(models: Path, folder: Path, copies: int) -> None:
         manifest = home / version / artifact.MANIFEST
         document = json.loads(manifest.read_text(encoding="utf-8"))
         manifest.write_text(json.dumps(document | {"name": home.name}), encoding="utf-8")
+        # it is another manifest now
+        (manifest.parent / artifact.SEAL).unlink()
 
 
 def _draft(

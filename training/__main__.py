@@ -4,6 +4,10 @@ The command line.
     python -m training recipes
     python -m training fit --recipe fb-lstm45 --train FB.csv --test FB_test.csv --name fb
     python -m training backtest --recipe global-ohlc --data prices/ --docs docs
+    python -m training retrain --config retrain.toml
+    python -m training models
+    python -m training rollback default
+    python -m training rollout default --candidate 7 --share 0.05 --shadow
 """
 
 import argparse
@@ -13,7 +17,7 @@ import sys
 from collections.abc import Sequence
 from typing import Final
 
-from training.commands import backtest, fit, recipes
+from training.commands import backtest, fit, models, recipes, retrain, rollback, rollout
 from training.errors import TrainingError, UsageError
 from training.progress import say
 
@@ -23,7 +27,7 @@ _INTERRUPTED: Final = 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; return 0 done, 2 usage, 1 failed."""
+    """Run one command; return 0 done, 3 the incumbent was kept, 2 usage, 1 failed."""
     # TensorFlow's start-up notes say nothing to who fits a model
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # noqa: TID251 - written, not read
     logging.getLogger("tf2onnx").setLevel(logging.WARNING)
@@ -48,8 +52,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Fit networks on daily prices, judge them, and publish them for the service.",
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-
-    for each in (recipes, fit, backtest):
+    for each in (recipes, fit, backtest, retrain, models, rollback, rollout):
         each.add(commands)
     return parser
 

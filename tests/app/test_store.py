@@ -163,6 +163,7 @@ def test_a_graph_for_another_window_is_refused(tmp_path: Path) -> None:
     manifest = manifest_of(folder)
     text = (folder / artifact.MANIFEST).read_text().replace('"window": 3', '"window": 4')
     (folder / artifact.MANIFEST).write_text(text)
+    (folder / artifact.SEAL).unlink()
 
     with pytest.raises(ArtifactRejected, match="must take float32"):
         fresh(tmp_path).current(manifest.name)
@@ -280,6 +281,8 @@ def test_a_manifest_of_before_the_quantiles_loads(tmp_path: Path) -> None:
     for later in ("quantiles", "close_only"):
         del document[later]
     file.write_text(json.dumps(document))
+    # nor were there seals
+    (file.parent / artifact.SEAL).unlink()
 
     assert fresh(tmp_path).current("default").manifest.quantiles == ()
 

@@ -12,8 +12,9 @@ import json
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from tests.chaos.service import Service, serving
 from tests.chaos.storm import NAME, publish_variant
@@ -35,34 +36,42 @@ def until_served(service: Service, version: int) -> float:
     raise TimeoutError(f"version {version} was not served in time")
 
 
-def main() -> int:
-    """Reload."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
-    parser.add_argument("--reloads", type=int, default=500)
-    options = parser.parse_args()
+def run(reloads: int) -> dict[str, Any]:
+    """Reload so many times; return what was seen."""
     longest, resident = 0.0, {}
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         versions = [publish_variant(root, number).manifest.version for number in (0, 1)]
         with serving(root, poll_s=POLL_S) as service:
-            for reload in range(1, options.reloads + 1):
-                version = versions[reload % 2]
+            for number in range(1, reloads + 1):
+                version = versions[number % 2]
                 rollback(root, NAME, version)
                 longest = max(longest, until_served(service, version))
-                if reload in {FIRST, options.reloads}:
-                    resident[reload] = service.resident_mib()
-    ratio = resident[options.reloads] / resident[FIRST]
-    summary = {
-        "reloads": options.reloads,
-        "resident_mib_after_10": round(resident[FIRST], 1),
-        "resident_mib_after_all": round(resident[options.reloads], 1),
-        "ratio": round(ratio, 3),
-        "longest_until_noticed_s": round(longest, 2),
+                if number in {min(FIRST, reloads), reloads}:
+                    resident[number] = service.resident_mib()
+    before, after = min(resident.items())[1], max(resident.items())[1]
+    violations = []
+    if after > GROWTH * before:
+        violations.append("memory grew")
+    if longest > NOTICED_S:
+        violations.append("a version was noticed late")
+    return {
+        "reloads": reloads,
+        "MiB after 10": round(before, 1),
+        "MiB after all": round(after, 1),
+        "ratio": round(after / before, 3),
+        "longest until served, s": round(longest, 2),
+        "violations": violations,
     }
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Reload; return 1 where anything was wrong."""
+    parser = argparse.ArgumentParser(prog="python -m tests.chaos.reloads", description=__doc__)
+    parser.add_argument("--reloads", type=int, default=500)
+    summary = run(parser.parse_args(arguments).reloads)
     print(json.dumps(summary))
-    return int(ratio > GROWTH or longest > NOTICED_S)
+    return 1 if summary["violations"] else 0
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ import random
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -156,55 +157,61 @@ def p99_ms(latencies: list[float]) -> float:
     return 1000 * sorted(latencies)[int(0.99 * len(latencies))]
 
 
-def main() -> int:
-    """Let it storm."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
-    parser.add_argument("--changes", type=int, default=200, help="publishes and rollbacks")
-    options = parser.parse_args()
+def run(changes: int) -> dict[str, Any]:
+    """Let it storm for so many changes; return what was seen."""
     asked = bodies()
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         note(root, publish_variant(root, 0), 0)
         with serving(root, poll_s=POLL_S) as service:
-            calm = [_calm(service, asked)]
+            calm = _calm(service, asked)
             load = Load(service.port, asked, CONNECTIONS)
             context = multiprocessing.get_context("spawn")
-            publisher = context.Process(target=storm, args=(root, options.changes))
+            publisher = context.Process(target=storm, args=(root, changes))
             publisher.start()
             load.run(lambda: publisher.exitcode is None)
-            calm.append(_calm(service, asked))
-        failed = publisher.exitcode != 0
-        versions = {json.loads(content).get("version") for _, _, content in load.answers}
+            calm += _calm(service, asked)
         numbers = variants(root)
+    versions = {json.loads(content).get("version") for _, _, content in load.answers} - {None}
     # again, as most have been deleted by now
-    own = {
-        version: own_forecasts(_variant(numbers[version]), asked)
-        for version in sorted(versions - {None})
-    }
+    own = {each: own_forecasts(_variant(numbers[each]), asked) for each in sorted(versions)}
     wrong = wrong_answers(load, own)
-    undisturbed = p99_ms([each for one in calm for each in one.latencies])
-    disturbed = p99_ms(load.latencies)
-    summary = {
-        "changes": options.changes,
+    undisturbed, disturbed = p99_ms(calm), p99_ms(load.latencies)
+    violations = wrong[:10]
+    if publisher.exitcode:
+        violations.append("the publisher failed")
+    if load.lost:
+        violations.append(f"{load.lost} requests without an answer")
+    if disturbed > SLOWER * undisturbed:
+        violations.append("p99 rose too much")
+    return {
+        "changes": changes,
         "requests": len(load.latencies),
-        "versions_seen": len(versions),
+        "versions seen": len(versions),
         "lost": load.lost,
-        "wrong": wrong[:10],
-        "p99_ms": round(disturbed, 2),
-        "p99_ms_undisturbed": round(undisturbed, 2),
-        "p99_ratio": round(disturbed / undisturbed, 3),
+        "wrong": len(wrong),
+        "p99 ms": round(disturbed, 2),
+        "p99 ms undisturbed": round(undisturbed, 2),
+        "p99 ratio": round(disturbed / undisturbed, 3),
+        "violations": violations,
     }
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Let it storm; return 1 where anything was wrong."""
+    parser = argparse.ArgumentParser(prog="python -m tests.chaos.storm", description=__doc__)
+    parser.add_argument("--changes", type=int, default=200, help="publishes and rollbacks")
+    summary = run(parser.parse_args(arguments).changes)
     print(json.dumps(summary))
-    return int(bool(failed or load.lost or wrong or disturbed > SLOWER * undisturbed))
+    return 1 if summary["violations"] else 0
 
 
-def _calm(service: Service, asked: list[bytes]) -> Load:
+def _calm(service: Service, asked: list[bytes]) -> list[float]:
+    """Return latencies where nothing is published."""
     load = Load(service.port, asked, CONNECTIONS)
     end = time.monotonic() + UNDISTURBED_S / 2
     load.run(lambda: time.monotonic() < end)
-    return load
+    return load.latencies
 
 
 def _variant(number: int) -> Model:
