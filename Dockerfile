@@ -42,7 +42,9 @@ COPY LICENSE ./
 COPY app app
 COPY training training
 COPY --chown=10001:10001 models /models
-RUN chown 10001:10001 /models && python -m compileall -q app training
+# what the commands take by default are the volumes /models and /work
+RUN mkdir /work && chown 10001:10001 /models /work && ln -s /models models \
+ && ln -s /work .retrain && ln -s /work .backtest && python -m compileall -q app training
 USER 10001:10001
 # Keras keeps its settings at home, and the root file system is read-only
 ENV HOME=/tmp

@@ -13,6 +13,9 @@ from app.artifact import GRAPH
 from app.errors import ArtifactRejected
 from app.scaling import Float32s
 
+# it would call its maker, and a forecast is nobody else's business
+onnxruntime.disable_telemetry_events()
+
 _SLICE: Final = 32
 """
 Windows in one call: the layers' outputs of more no longer fit into a core's own cache, which

@@ -4,9 +4,11 @@ What stops a training run, by who can mend it.
 TrainingError           it failed: exit 1
 ├── Diverged
 ├── ParityError
-└── PublishError
+├── PublishError
+└── SourceUnreachable
 UsageError              the caller can mend it: exit 2
 ├── BadRecipe
+├── BadConfig
 └── BadData
 """
 
@@ -29,6 +31,10 @@ class PublishError(TrainingError):
     """The models folder could not take the model."""
 
 
+class SourceUnreachable(TrainingError):
+    """Prices that could not be had now, and may be later: try again."""
+
+
 class UsageError(Exception):
     """What was asked for cannot be done; nothing was touched."""
 
@@ -37,9 +43,13 @@ class BadRecipe(UsageError):
     """A recipe that is not one."""
 
 
-class BadData(UsageError):
-    """Prices that cannot be fitted on: says the file, the line where there is one, and why."""
+class BadConfig(UsageError):
+    """What a job was told to do cannot be done so, whatever the prices are."""
 
-    def __init__(self, path: Path, reason: str, *, line: int | None = None) -> None:
-        where = f"{path}" if line is None else f"{path}, line {line}"
+
+class BadData(UsageError):
+    """Prices that cannot be fitted on: says where, the line of a file, and why."""
+
+    def __init__(self, source: Path | str, reason: str, *, line: int | None = None) -> None:
+        where = f"{source}" if line is None else f"{source}, line {line}"
         super().__init__(f"{where}: {reason}")

@@ -1,5 +1,6 @@
 """Fit the model of any instrument on every session there is, and publish it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,6 +15,7 @@ from app.scaling import Returns
 from training import accuracy_card, accuracy_page, export, provenance, quantile_fit
 from training import publish as publishing
 from training.accuracy import Accuracy
+from training.canonical import canonical
 from training.dataset import as_date
 from training.global_model import BARS, CLOSES, LEVELS
 from training.progress import say
@@ -32,14 +34,23 @@ class Released:
     """Largest difference between served and fitted quantiles, relative to the forecast's."""
 
 
-def release(
-    accuracy: Accuracy, described: QuantileNetwork, root: Path, name: str, *, seed: int
+def release(  # noqa: PLR0913 - what a released model is made of
+    accuracy: Accuracy,
+    described: QuantileNetwork,
+    root: Path,
+    name: str,
+    *,
+    seed: int,
+    keep: int | None = None,
+    before_publishing: Callable[[Model], object] = lambda _: None,
 ) -> Released:
     """
     Refit both networks on all sessions, and publish them with what the walk forward showed.
 
     Its scores and its calibration rest on forecasts of sessions that no fit had seen; the
-    published fit has seen them all. Raises ParityError and PublishError.
+    published fit has seen them all. `keep` is that of `publish`; `before_publishing` is called last
+    before it, under the lock of publishers, and raises where nothing should be published any
+    more. Raises ParityError and PublishError.
     """
     walk = accuracy.walk
     panel, recipe = walk.data.panel, walk.recipe
@@ -83,17 +94,23 @@ def release(
         expected=fitted[BARS].outputs(panel.windows(shown, steps)),
         expected_of_closes=fitted[CLOSES].outputs(panel.windows(shown, steps, closes_only=True)),
     )
+
+    def prove(model: Model) -> None:
+        parity.prove(model)
+        before_publishing(model)
+
     model = publishing.publish(
         root,
         name,
         draft=draft,
-        graph=export.to_bytes(fitted[BARS].graph),
-        close_graph=export.to_bytes(fitted[CLOSES].graph),
+        graph=export.to_bytes(canonical(fitted[BARS].graph)),
+        close_graph=export.to_bytes(canonical(fitted[CLOSES].graph)),
         scaler=Returns(unit="percent"),
         reports={
             CARD: accuracy_card.card(name, draft, accuracy).encode(),
             **accuracy_page.report(name, draft, accuracy),
         },
-        prove=parity.prove,
+        prove=prove,
+        keep=keep,
     )
     return Released(model, root / name / str(model.manifest.version), parity.worst)

@@ -35,7 +35,7 @@ def read_csv(path: Path, columns: Sequence[str]) -> pd.DataFrame:
     Raises BadData with the file, the line and the reason.
     """
     texts = _columns(path, ["Date"], columns)
-    price = next(texts[_plain(name)] for name in columns if _plain(name) in texts)
+    price = next(texts[plain(name)] for name in columns if plain(name) in texts)
     prices = pd.DataFrame(
         {
             "instrument": path.stem,
@@ -58,26 +58,15 @@ def read_bars(path: Path) -> pd.DataFrame:
     """
     Read one instrument's bars: instrument, date, open, high, low, close, volume.
 
-    Columns and dates are matched as `read_csv` does. Where the file has an adjusted close, all
-    four prices are multiplied by adjusted close / close, so that neither dividends nor splits
-    are moves. A price that is no number, not finite or not above zero becomes NaN, and a date
-    may come twice, in the file's order: `quality.check` says so by date. Volume is as written,
-    NaN where it is no number or the file has none.
+    Columns and dates are matched as `read_csv` does; see `tidy` for prices. A date may come
+    twice, in the file's order: `quality.check` says so by date.
     Raises BadData with the file, the line and the reason.
     """
     texts = _columns(path, ["Date"], ["Open"], ["High"], ["Low"], ["Close"])
-    prices = pd.DataFrame({name: _numbers(texts[name]) for name in OHLC})
-    if "adjclose" in texts:
-        prices = prices.mul(_numbers(texts["adjclose"]) / prices["close"], axis=0)
-    bars = pd.DataFrame(
-        {
-            "instrument": path.stem,
-            "date": _dates(path, texts["date"]),
-            **prices.where(np.isfinite(prices) & (prices > 0)),
-            "volume": _numbers(texts["volume"]) if "volume" in texts else np.nan,
-        }
-    )
-    return bars.sort_values("date", kind="stable", ignore_index=True)
+    given = [name for name in (*OHLC, "adjclose", "volume") if name in texts]
+    numbers: dict[str, pd.Series] = {name: _numbers(texts[name]) for name in given}
+    dates = _dates(path, texts["date"])
+    return tidy(pd.DataFrame({"instrument": path.stem, "date": dates, **numbers}))
 
 
 def read_bars_folder(folder: Path, *, most: int | None = None) -> pd.DataFrame:
@@ -86,6 +75,35 @@ def read_bars_folder(folder: Path, *, most: int | None = None) -> pd.DataFrame:
     return pd.concat(
         [read_bars(path) for path in progress.each(paths, unit="file")], ignore_index=True
     )
+
+
+def tidy(raw: pd.DataFrame) -> pd.DataFrame:
+    """
+    Return bars as every source gives them, from instrument, date and numbers in any order.
+
+    Where there is an adjusted close (`adjclose`), all four prices are multiplied by adjusted
+    close / close, so that neither dividends nor splits are moves. A price that is not finite or
+    not above zero becomes NaN. Volume is as given, NaN where there is none. Rows come by
+    instrument and date, those that share both in the order given.
+    """
+    prices = raw[list(OHLC)]
+    if "adjclose" in raw:
+        prices = prices.mul(raw["adjclose"] / raw["close"], axis=0)
+    bars = pd.DataFrame(
+        {
+            "instrument": raw["instrument"],
+            "date": raw["date"],
+            **prices.where(np.isfinite(prices) & (prices > 0)),
+            "volume": raw.get("volume", np.nan),
+        }
+    )
+    return bars.sort_values(["instrument", "date"], kind="stable", ignore_index=True)
+
+
+def plain(column: str) -> str:
+    """Return a column's name as it is matched: Adj Close, adj_close and AdjClose are one."""
+    name = column.strip().lower().replace(" ", "").replace("_", "")
+    return _SAME.get(name, name)
 
 
 def sine(points: int = 200) -> pd.DataFrame:
@@ -131,8 +149,8 @@ def _columns(path: Path, *wanted: Sequence[str]) -> dict[str, pd.Series]:
     """Read a file's columns as text, by plain name; it has one or more of each of `wanted`."""
     rows = _rows(path)
     # of two columns of one name the first counts
-    texts = {_plain(str(column)): rows[column] for column in reversed(rows.columns)}
-    missing = [names for names in wanted if not any(_plain(name) in texts for name in names)]
+    texts = {plain(str(column)): rows[column] for column in reversed(rows.columns)}
+    missing = [names for names in wanted if not any(plain(name) in texts for name in names)]
     if missing:
         lacks = ", ".join(" or ".join(names) for names in missing)
         listed = ", ".join(map(str, rows.columns))
@@ -198,8 +216,3 @@ def _refuse(path: Path, faulty: pd.Series, texts: pd.Series, reason: str) -> Non
     if faulty.any():
         row = int(faulty.to_numpy().argmax())
         raise BadData(path, f"{texts.iloc[row]!r} {reason}", line=int(texts.index[row]))
-
-
-def _plain(column: str) -> str:
-    plain = column.strip().lower().replace(" ", "").replace("_", "")
-    return _SAME.get(plain, plain)
