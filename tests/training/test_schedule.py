@@ -182,11 +182,11 @@ def test_runs_never_overlap(tmp_path: Path) -> None:
     slow = program(
         "import sys, time\n"
         f"with open({str(log)!r}, 'a') as log:\n"
-        "    log.write('begin\\n'); log.flush(); time.sleep(1.2); log.write('end\\n')"
+        "    log.write('begin\\n'); log.flush(); time.sleep(0.7); log.write('end\\n')"
     )
 
     with stopped_when(lambda: log.exists() and log.read_text().count("end") == 3):
-        schedule.follow(IntervalTrigger(seconds=0.4), slow)
+        schedule.follow(IntervalTrigger(seconds=0.3), slow)
 
     lines = log.read_text().split()
     assert lines[:6] == ["begin", "end"] * 3
