@@ -50,13 +50,25 @@ def canonical(model: onnx.ModelProto) -> onnx.ModelProto:
         onnx.helper.make_graph(
             [nodes[key] for key in sorted(nodes)],
             "network",
-            graph.input,
-            graph.output,
+            *_with_sizes_called_n(graph),
             [initializers[name] for name in sorted(initializers)],
         ),
         opset_imports=sorted(model.opset_import, key=lambda each: each.domain),
         ir_version=model.ir_version,
     )
+
+
+def _with_sizes_called_n(
+    graph: onnx.GraphProto,
+) -> tuple[list[onnx.ValueInfoProto], list[onnx.ValueInfoProto]]:
+    """Return inputs and outputs whose sizes that are not known are called n0, n1 and so on."""
+    sizes: dict[str, str] = {}
+    copied = onnx.GraphProto(input=graph.input, output=graph.output)
+    for value in (*copied.input, *copied.output):
+        for size in value.type.tensor_type.shape.dim:
+            if size.dim_param:
+                size.dim_param = sizes.setdefault(size.dim_param, f"n{len(sizes)}")
+    return list(copied.input), list(copied.output)
 
 
 def _unnamed(attribute: onnx.AttributeProto) -> onnx.AttributeProto:

@@ -70,6 +70,8 @@ class Job:
     """Fit and judge although nothing is new."""
     accept_data: bool = False
     """Do not hold the data against those of the last verdict."""
+    patience_s: float = lock.PATIENCE_S
+    """How long another run in the same work folder is waited for: one that died is no other."""
 
     @property
     def home(self) -> Path:
@@ -116,7 +118,7 @@ def _run(job: Job, ledger: Ledger) -> RunRecord:
     with ledger.stage("check"):
         data, bars = _check(job, ledger, bars)
     work.mkdir(parents=True, exist_ok=True)
-    with _alone(work):
+    with _alone(work, job.patience_s):
         with ledger.stage("walk"):
             walk = _walk(job.plan, data, work)
         with ledger.stage("judge"):
@@ -183,11 +185,11 @@ def _check(job: Job, ledger: Ledger, bars: pd.DataFrame) -> tuple[Data, pd.DataF
 
 
 @contextlib.contextmanager
-def _alone(work: Path) -> Iterator[None]:
+def _alone(work: Path, patience_s: float) -> Iterator[None]:
     """Let one run at a time work in a folder: two would write the same files."""
     with contextlib.ExitStack() as stack:
         try:
-            stack.enter_context(lock.held(work, patience_s=0))
+            stack.enter_context(lock.held(work, patience_s=patience_s))
         except PublishError as error:
             raise TrainingError(f"another run is under way: {error}") from error
         yield

@@ -26,6 +26,7 @@ def renamed(content: bytes, *, prefix: str) -> onnx.ModelProto:
         array = numpy_helper.to_array(tensor)
         model.graph.initializer.append(numpy_helper.from_array(array, prefix + tensor.name))
     model.producer_name = prefix
+    model.graph.input[0].type.tensor_type.shape.dim[0].dim_param = f"{prefix}-size"
     return model
 
 

@@ -214,6 +214,17 @@ def test_a_run_that_was_killed_is_a_failure_and_leaves_no_process(tmp_path: Path
     wait_for(lambda: not is_running(int(left.read_text())))
 
 
+def test_no_run_begins_after_the_end_was_asked_for(tmp_path: Path) -> None:
+    begun = tmp_path / "begun"
+    command = program(f"open({str(begun)!r}, 'w')")
+    runner = schedule.Runner(command, schedule.Metrics(soon()), echo=False)
+
+    runner.stop()
+    runner.run()
+
+    assert not begun.exists()
+
+
 def is_running(pid: int) -> bool:
     try:
         return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
