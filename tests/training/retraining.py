@@ -6,12 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from app import artifact
-from tests.builders import (
-    draft,
-    last_value_graph,
-    levels,
-    write_bars,
-)
+from tests.builders import draft, last_value_graph, levels, write_bars
 from training import continuity, retrain_config, run_record, sources
 from training.__main__ import main
 from training.publish import publish

@@ -1,4 +1,4 @@
-"""`python -m training retrain`, from a source to what is served, and all that may go wrong."""
+"""`python -m training retrain`, from a source to what is served."""
 
 import contextlib
 import io
@@ -16,11 +16,7 @@ import pytest
 
 from app import artifact, store
 from app.forecast import forecast
-from tests.builders import (
-    newest,
-    serving,
-    write_bars,
-)
+from tests.builders import newest, serving, write_bars
 from tests.training.retraining import (
     FIRST,
     FORECASTS,
