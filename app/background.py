@@ -24,13 +24,16 @@ SWITCH_S: Final = 0.0005
 _NICE: Final = 10
 """Of the scheduler's 19: a tenth of the event loop's share, where both want the core."""
 
+_NICEST: Final = 19
+"""A seventieth: nobody waits for it, and the event loop leaves the core to it now and then."""
+
 
 class Background:
     """A few threads, and a bound on what may wait for them."""
 
     def __init__(self, threads: int, most: int) -> None:
         """Work in so many threads; let at most so many pieces of work be under way or wait."""
-        self._threads = niced_threads(threads, "background")
+        self._threads = _threads(threads, "background", _NICE)
         self._most = most
         self._count = 0
 
@@ -67,15 +70,43 @@ class Background:
             self._count -= 1
 
 
-def niced_threads(count: int, name: str) -> ThreadPoolExecutor:
+class Aside:
+    """One thread for work that nobody waits for, and that ought to end soon all the same."""
+
+    def __init__(self, name: str) -> None:
+        """Begin with nothing to do."""
+        self._thread = _threads(1, name, _NICEST)
+        self._busy = False
+
+    @property
+    def is_busy(self) -> bool:
+        """Tell whether there is such work; from before it begins, so that it has the core then."""
+        return self._busy
+
+    async def run(self, work: Callable[[], None]) -> None:
+        """Do a piece of work, one at a time."""
+        self._busy = True
+        try:
+            await asyncio.get_running_loop().run_in_executor(self._thread, work)
+        finally:
+            self._busy = False
+
+    def close(self) -> None:
+        """Begin nothing more."""
+        self._thread.shutdown(wait=False, cancel_futures=True)
+
+
+def _threads(count: int, name: str, nice: int) -> ThreadPoolExecutor:
     """Return threads for work that can wait, where the event loop's wants the core."""
-    return ThreadPoolExecutor(count, thread_name_prefix=name, initializer=_give_way)
+    return ThreadPoolExecutor(
+        count, thread_name_prefix=name, initializer=_give_way, initargs=(nice,)
+    )
 
 
-def _give_way() -> None:
+def _give_way(nice: int) -> None:
     """Let the event loop's thread have the core first, where a thread can say so."""
     if sys.platform == "linux":
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), nice)
 
 
 async def _watch(receive: Callable[[], Awaitable[Mapping[str, Any]]], gone: Event) -> None:

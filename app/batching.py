@@ -38,6 +38,15 @@ _SHORT_S: Final = 30.0
 """... and for how many seconds. Both are a choice: see `Batches`."""
 
 
+_WAY_S: Final = 0.0005
+"""
+That a run leaves to work of low priority which has to end soon.
+
+A scheduler gives such work its share too, but in slices of four milliseconds, which is longer
+than a run and its answers take: a little at a time of our own choice delays nobody much.
+"""
+
+
 class Waiter(Protocol):
     """Whoever waits for a forecast."""
 
@@ -74,9 +83,19 @@ class Batches:
     taken are answered soon.
     """
 
-    def __init__(self, most: int, ran: Callable[[int], None]) -> None:
-        """Let at most so many requests wait; tell `ran` how many windows ran together."""
+    def __init__(
+        self,
+        most: int,
+        ran: Callable[[int], None],
+        gives_way: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """
+        Let at most so many requests wait; tell `ran` how many windows ran together.
+
+        While `gives_way` says so, every run leaves the core to others for a moment before it.
+        """
         self._most = most
+        self._gives_way = gives_way
         self._short = max(1, most // _SHORT)
         self._ran = ran
         self._waiting: dict[Model, list[_Waiting]] = {}
@@ -149,6 +168,8 @@ class Batches:
         # whoever has left costs nothing
         batch = [each for each in batch if not each.waiter.has_left()]
         if batch:
+            if self._gives_way():
+                time.sleep(_WAY_S)
             self._ran(len(batch))
             _answer(model, batch)
 

@@ -6,7 +6,6 @@ import gc
 import logging
 import sys
 from collections.abc import AsyncIterator
-from concurrent.futures import Executor
 from typing import Final
 
 from fastapi import FastAPI
@@ -14,7 +13,7 @@ from fastapi_offline import FastAPIOffline
 from starlette.types import ASGIApp
 
 from app import problems, telemetry
-from app.background import SWITCH_S, Background, niced_threads
+from app.background import SWITCH_S, Aside, Background
 from app.batching import Batches
 from app.draining import Draining
 from app.heads import Heads
@@ -49,9 +48,9 @@ def create_app(settings: Settings) -> ASGIApp:
             Sessions(settings.sessions, threads=settings.threads),
             noticed=telemetry.loaded,
         )
-        loader = niced_threads(1, "loader")
+        loader = Aside("loader")
         # before the first request is taken: whoever can connect gets an answer
-        await _refresh(store, loader)
+        await loader.run(store.refresh)
         if not store.served:
             _log.warning("no model to serve in %s yet", settings.models)
         watching = asyncio.create_task(_watch(store, loader, settings.poll_seconds))
@@ -66,7 +65,9 @@ def create_app(settings: Settings) -> ASGIApp:
                 yield State(
                     settings=settings,
                     store=store,
-                    batches=Batches(settings.max_waiting, telemetry.ran),
+                    batches=Batches(
+                        settings.max_waiting, telemetry.ran, gives_way=lambda: loader.is_busy
+                    ),
                     background=background,
                     heads=Heads(),
                     draining=draining,
@@ -74,7 +75,7 @@ def create_app(settings: Settings) -> ASGIApp:
         finally:
             watching.cancel()
             background.close()
-            loader.shutdown(wait=False, cancel_futures=True)
+            loader.close()
 
     # FastAPI, with the scripts of /docs in a package: its own page loads them from elsewhere
     app: FastAPI = FastAPIOffline(
@@ -93,16 +94,12 @@ def create_app(settings: Settings) -> ASGIApp:
     return ShortCut(app, {predict.PATH: predict.predict, batch.PATH: batch.predict_batch})
 
 
-async def _refresh(store: Store, loader: Executor) -> None:
-    await asyncio.get_running_loop().run_in_executor(loader, store.refresh)
-
-
-async def _watch(store: Store, loader: Executor, every_s: float) -> None:
+async def _watch(store: Store, loader: Aside, every_s: float) -> None:
     """Follow the published versions for as long as the app lives."""
     while True:
         await asyncio.sleep(every_s)
         try:
-            await _refresh(store, loader)
+            await loader.run(store.refresh)
         except Exception:  # noqa: BLE001 - a watch that ended would go unnoticed
             # the models that are loaded go on serving; the next round tries again
             _log.exception("could not look for new versions")

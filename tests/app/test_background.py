@@ -1,6 +1,8 @@
 """Long work in threads: bounded, and ended when nobody waits for it."""
 
 import asyncio
+import os
+import sys
 import threading
 import time
 from collections.abc import Mapping
@@ -9,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from app.background import Background
+from app.background import Aside, Background
 from app.errors import Abandoned, TooBusy
 
 
@@ -77,3 +79,33 @@ def test_work_for_nobody_ends(way: str) -> None:
 
     assert ended.wait(5)
     background.close()
+
+
+def test_work_aside_is_known_before_it_begins_and_until_it_has_ended() -> None:
+    aside = Aside("loader")
+    seen: list[bool] = []
+
+    def work() -> None:
+        seen.append(aside.is_busy)
+        if sys.platform == "linux":
+            assert os.getpriority(os.PRIO_PROCESS, threading.get_native_id()) == 19
+
+    def fails() -> None:
+        raise ValueError
+
+    async def asking() -> None:
+        seen.append(aside.is_busy)
+        task = asyncio.ensure_future(aside.run(work))
+        # the turn in which the work is handed over, and that alone
+        await asyncio.sleep(0)
+        seen.append(aside.is_busy)
+        await task
+        with pytest.raises(ValueError):  # noqa: PT011 - our own
+            await aside.run(fails)
+
+    asyncio.run(asking())
+
+    assert seen[0] is False
+    assert seen[1:] == [True, True]
+    assert not aside.is_busy
+    aside.close()

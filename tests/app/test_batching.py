@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -78,6 +79,24 @@ def test_alone_it_waits_for_one_turn_of_the_loop_and_no_timer() -> None:
         return count
 
     assert asyncio.run(turns()) <= 4
+
+
+def test_a_run_leaves_the_core_to_what_must_end_soon() -> None:
+    busy = True
+
+    async def seconds() -> float:
+        batches = Batches(100, lambda _: None, gives_way=lambda: busy)
+        model, window = shipped(), windows(1)[0]
+        await batches.forecast(model, window, ())
+        began = time.perf_counter()
+        for _ in range(20):
+            await batches.forecast(model, window, ())
+        return time.perf_counter() - began
+
+    longer = asyncio.run(seconds())
+    busy = False
+
+    assert longer - asyncio.run(seconds()) > 20 * 0.0005 / 2
 
 
 def test_whoever_comes_in_the_next_turn_of_the_loop_runs_with_those_before() -> None:
