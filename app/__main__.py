@@ -44,6 +44,8 @@ def main() -> None:
             proxy_headers=False,
             server_header=False,
             ws="none",
+            ssl_certfile=settings.tls_certificate,
+            ssl_keyfile=settings.tls_key,
         )
 
 

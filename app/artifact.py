@@ -11,6 +11,7 @@ import itertools
 import json
 import math
 import os
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -40,6 +41,8 @@ _Frozen = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 PriceField = Literal["open", "high", "low", "close"]
 BARS: Final[tuple[PriceField, ...]] = ("open", "high", "low", "close")
+
+_NO_LINKS: Final = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 
 _PREFIX: Final = "Value error, "
 """What pydantic puts before a reason of ours."""
@@ -210,6 +213,8 @@ def read(folder: Path) -> Artifact:
 
     Raises ArtifactRejected where a file is missing, changed, too large or not of this format.
     """
+    if folder.is_symlink():
+        raise ArtifactRejected("the folder of the version is a link")
     document = _read(folder, MANIFEST)
     try:
         manifest = Manifest.model_validate_json(document)
@@ -224,6 +229,8 @@ def read(folder: Path) -> Artifact:
     missing = needed - contents.keys()
     if missing:
         raise ArtifactRejected(f"{MANIFEST} does not list {min(missing)}")
+    if any(file.name not in {MANIFEST, SEAL, *contents} for file in folder.iterdir()):
+        raise ArtifactRejected(f"a file is there that {MANIFEST} does not list")
     # models that were published before there were seals have none
     if (folder / SEAL).exists() and _read(folder, SEAL) != _sealed(document):
         raise ArtifactRejected(f"{MANIFEST} was changed: its SHA-256 is not that of {SEAL}")
@@ -304,13 +311,23 @@ def _verified(folder: Path, name: str, record: FileRecord) -> bytes:
 
 def _read(folder: Path, name: str) -> bytes:
     try:
-        with (folder / name).open("rb") as file:
-            content = file.read(MAX_BYTES + 1)
+        # a link could lead anywhere, and a pipe would be waited for
+        descriptor = os.open(folder / name, os.O_RDONLY | _NO_LINKS)
     except FileNotFoundError:
         raise ArtifactRejected(f"{name} is missing") from None
     except OSError as error:
         # strerror, not the error: that one names the path
         raise ArtifactRejected(f"{name} cannot be read: {error.strerror}") from None
+    try:
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode) or found.st_nlink > 1:
+            raise ArtifactRejected(f"{name} is not a file of its own")
+        with open(descriptor, "rb", closefd=False) as file:
+            content = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise ArtifactRejected(f"{name} cannot be read: {error.strerror}") from None
+    finally:
+        os.close(descriptor)
     if len(content) > MAX_BYTES:
         raise ArtifactRejected(f"{name} is larger than {MAX_BYTES} bytes")
     return content

@@ -16,7 +16,7 @@ from typing import Final, NamedTuple, Protocol
 
 import numpy as np
 
-from app.errors import TooBusy
+from app.errors import TooBusy, TooLate
 from app.forecast import Forecast, Model, forecast_each
 from app.scaling import Floats
 
@@ -47,6 +47,13 @@ than a run and its answers take: a little at a time of our own choice delays nob
 """
 
 
+class Run(NamedTuple):
+    """When the network ran, by `time.perf_counter`, and for how many seconds."""
+
+    began: float
+    seconds: float
+
+
 class Waiter(Protocol):
     """Whoever waits for a forecast."""
 
@@ -54,8 +61,8 @@ class Waiter(Protocol):
         """Tell whether nobody would read the answer."""
         ...
 
-    def take(self, forecast: Forecast | None) -> None:
-        """Make an answer of the forecast; None stands for one that is not finite."""
+    def take(self, forecast: Forecast | None, run: Run) -> None:
+        """Make an answer of the forecast of that run; None stands for one that is not finite."""
         ...
 
     def send(self) -> None:
@@ -71,6 +78,19 @@ class _Waiting(NamedTuple):
     window: Floats
     levels: tuple[float, ...]
     waiter: Waiter
+    since: float
+
+
+class Watcher(Protocol):
+    """Whoever wants to know of every run."""
+
+    def ran(self, model: str, version: int, windows: int) -> None:
+        """Take note of a run of so many windows."""
+        ...
+
+    def waiting(self, requests: int) -> None:
+        """Take note of how many waited when it began."""
+        ...
 
 
 class Batches:
@@ -86,18 +106,21 @@ class Batches:
     def __init__(
         self,
         most: int,
-        ran: Callable[[int], None],
+        watcher: Watcher,
+        *,
+        deadline_s: float = math.inf,
         gives_way: Callable[[], bool] = lambda: False,
     ) -> None:
         """
-        Let at most so many requests wait; tell `ran` how many windows ran together.
+        Let at most so many requests wait, none longer than so long; tell `watcher` of runs.
 
         While `gives_way` says so, every run leaves the core to others for a moment before it.
         """
         self._most = most
+        self._deadline_s = deadline_s
         self._gives_way = gives_way
         self._short = max(1, most // _SHORT)
-        self._ran = ran
+        self._watcher = watcher
         self._waiting: dict[Model, list[_Waiting]] = {}
         self._count = 0
         self._seen = 0
@@ -125,11 +148,13 @@ class Batches:
         if not self._count:
             asyncio.get_running_loop().call_soon(self._run)
         self._count += 1
-        self._waiting.setdefault(model, []).append(_Waiting(window, levels, waiter))
+        self._waiting.setdefault(model, []).append(
+            _Waiting(window, levels, waiter, time.perf_counter())
+        )
 
     async def forecast(
         self, model: Model, window: Floats, levels: tuple[float, ...]
-    ) -> Forecast | None:
+    ) -> tuple[Forecast | None, Run]:
         """Do as `put` does, for a coroutine that waits."""
         waiter = _Future(asyncio.get_running_loop().create_future())
         self.put(model, window, levels, waiter)
@@ -161,29 +186,41 @@ class Batches:
         if rest:
             # behind the other models
             self._waiting[model] = rest
-        self._count -= len(batch)
+        waited, self._count = self._count, self._count - len(batch)
         self._seen = self._count
         if self._count:
             asyncio.get_running_loop().call_soon(self._run)
         # whoever has left costs nothing
         batch = [each for each in batch if not each.waiter.has_left()]
+        if batch and time.perf_counter() - batch[0].since > self._deadline_s:
+            batch = self._without_the_late(batch)
         if batch:
             if self._gives_way():
                 time.sleep(_WAY_S)
-            self._ran(len(batch))
+            manifest = model.manifest
+            self._watcher.waiting(waited)
+            self._watcher.ran(manifest.name, manifest.version, len(batch))
             _answer(model, batch)
+
+    def _without_the_late(self, batch: list[_Waiting]) -> list[_Waiting]:
+        """Return those who have not waited too long; the others are told."""
+        since = time.perf_counter() - self._deadline_s
+        for each in batch:
+            if each.since < since:
+                each.waiter.fail(TooLate())
+        return [each for each in batch if each.since >= since]
 
 
 class _Future(NamedTuple):
     """A coroutine that waits; if it is cancelled, so is its future."""
 
-    answer: asyncio.Future[Forecast | None]
+    answer: asyncio.Future[tuple[Forecast | None, Run]]
 
     def has_left(self) -> bool:
         return self.answer.done()
 
-    def take(self, forecast: Forecast | None) -> None:
-        self.answer.set_result(forecast)
+    def take(self, forecast: Forecast | None, run: Run) -> None:
+        self.answer.set_result((forecast, run))
 
     def send(self) -> None:
         pass
@@ -193,6 +230,7 @@ class _Future(NamedTuple):
 
 
 def _answer(model: Model, batch: Sequence[_Waiting]) -> None:
+    began = time.perf_counter()
     try:
         windows = np.stack([each.window for each in batch])
         forecasts = forecast_each(model, windows, [each.levels for each in batch])
@@ -204,8 +242,9 @@ def _answer(model: Model, batch: Sequence[_Waiting]) -> None:
         for each in batch:
             _answer(model, [each])
     else:
+        run = Run(began, time.perf_counter() - began)
         for each, forecast in zip(batch, forecasts, strict=True):
-            each.waiter.take(forecast)
+            each.waiter.take(forecast, run)
         # one by one, but right after one another: to send wakes whoever reads, which costs as
         # much as all else here, and is free while that one is awake
         for each in batch:

@@ -3,12 +3,20 @@ Everything that can go wrong, by whose fault it is.
 
 NextdayError
 ├── BadRequest              the caller's request cannot be read
+│   ├── NotHttp
+│   ├── NotCompressed
 │   ├── NotJson
 │   ├── WrongMediaType
-│   └── BodyTooLarge
+│   ├── BodyTooLarge
+│   ├── BodyTooSlow
+│   └── HeadersTooLarge
+├── Refused                 the caller may not ask this, or not now
+│   ├── Unauthorized
+│   └── RateLimited
 ├── BadInput                it can be read, and cannot be forecast from
 │   ├── BadPrice
 │   ├── WindowTooShort
+│   ├── NotSupported
 │   └── Unforecastable
 ├── NotFound                it asks for what is not there
 │   ├── NoSuchModel
@@ -17,6 +25,7 @@ NextdayError
 └── Unavailable             we cannot serve, whatever the caller sends
     ├── NotReady
     ├── TooBusy             as much waits as may
+    ├── TooLate             the answer would have taken longer than it may
     └── ArtifactRejected    a published model was found, and refused
 
 Messages are shown to callers: they never repeat the input, name a path or hold a traceback.
@@ -31,6 +40,17 @@ class BadRequest(NextdayError):
     """The request cannot be read."""
 
 
+class NotHttp(BadRequest):
+    """What came is not HTTP."""
+
+    def __init__(self) -> None:
+        super().__init__("this is not HTTP as we speak it")
+
+
+class NotCompressed(BadRequest):
+    """The body is not compressed as it says."""
+
+
 class NotJson(BadRequest):
     """The body is not JSON."""
 
@@ -42,8 +62,41 @@ class WrongMediaType(BadRequest):
 class BodyTooLarge(BadRequest):
     """The body is larger than its route allows."""
 
-    def __init__(self, limit: int) -> None:
-        super().__init__(f"the body may hold at most {limit} bytes")
+    def __init__(self, limit: int, of: str = "") -> None:
+        super().__init__(f"the body may hold at most {limit} bytes{of and f' of {of}'}")
+
+
+class BodyTooSlow(BadRequest):
+    """The body takes longer to arrive than it may."""
+
+    def __init__(self) -> None:
+        super().__init__("the request took too long to arrive")
+
+
+class HeadersTooLarge(BadRequest):
+    """The headers are larger than any that we have use for."""
+
+    def __init__(self) -> None:
+        super().__init__("the headers are too large")
+
+
+class Refused(NextdayError):
+    """The caller may not ask this, or not now."""
+
+
+class Unauthorized(Refused):
+    """There is no key, or none that we know."""
+
+    def __init__(self) -> None:
+        super().__init__("send a key as Authorization: Bearer KEY, or as X-API-Key: KEY")
+
+
+class RateLimited(Refused):
+    """The key has asked too often; it may again after `retry_s` seconds."""
+
+    def __init__(self, retry_s: int) -> None:
+        super().__init__(f"this key has asked too often; try again in {retry_s} s")
+        self.retry_s = retry_s
 
 
 class BadInput(NextdayError):
@@ -70,6 +123,10 @@ class WindowTooShort(BadInput):
         super().__init__(
             f"{field} must hold at least {needed} prices, was given {given}", field=field
         )
+
+
+class NotSupported(BadInput):
+    """It asks for something that we do not do."""
 
 
 class Unforecastable(BadInput):
@@ -113,6 +170,13 @@ class TooBusy(Unavailable):
 
     def __init__(self) -> None:
         super().__init__("too many requests wait already; try again in a moment")
+
+
+class TooLate(Unavailable):
+    """The answer would have taken longer than it may."""
+
+    def __init__(self) -> None:
+        super().__init__("the request was not answered in time; try again")
 
 
 class ArtifactRejected(Unavailable):

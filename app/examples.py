@@ -71,3 +71,54 @@ BATCH_EXAMPLES: Final = {
         "value": {"windows": [EXAMPLE_PRICES, EXAMPLE_PRICES[:12]]},
     },
 }
+
+INFER_EXAMPLES: Final = {
+    "one window of bars": {
+        "summary": "Sixty sessions of open, high, low and close, one after the other",
+        "value": {
+            "inputs": [
+                {
+                    "name": "window",
+                    "datatype": "FP64",
+                    "shape": [1, 60, 4],
+                    "data": [
+                        price for bar in zip(*EXAMPLE_BARS.values(), strict=True) for price in bar
+                    ],
+                }
+            ]
+        },
+    },
+    "one window of closes": {
+        "summary": "Sixty closes, and one of the outputs",
+        "value": {
+            "inputs": [
+                {
+                    "name": "window",
+                    "datatype": "FP64",
+                    "shape": [1, 60, 1],
+                    "data": EXAMPLE_PRICES,
+                }
+            ],
+            "outputs": [{"name": "prediction"}],
+        },
+    },
+}
+
+SERIES_EXAMPLES: Final = {
+    "one series": {
+        "summary": "Sixty closes of weekdays",
+        "value": {
+            "model": "default",
+            "inputs": [
+                {
+                    "type": "univariate_time_series",
+                    "name": "closes",
+                    "series": EXAMPLE_PRICES,
+                    "frequency": "B",
+                    "start_timestamp": "2026-08-03",
+                }
+            ],
+            "options": {"horizon": 1, "quantiles": [0.1, 0.5, 0.9]},
+        },
+    }
+}

@@ -1,6 +1,10 @@
 """Request heads that have been read before, byte for byte, and need not be parsed again."""
 
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final, Generic, NamedTuple, TypeAlias, TypeVar
+
+from app.seen import REQUEST_ID, TRACEPARENT
+
+_Endpoint = TypeVar("_Endpoint")
 
 Headers: TypeAlias = list[tuple[bytes, bytes]]
 
@@ -9,18 +13,23 @@ _LONGEST: Final = 2048
 """Bytes of a head that is kept: with `_KEPT` of them, two MiB at most."""
 
 _LONGEST_BODY: Final = 64 * 1024
+_NEVER: Final = {b"transfer-encoding", REQUEST_ID, TRACEPARENT}
 
 
-class Head(NamedTuple):
+class Head(NamedTuple, Generic[_Endpoint]):
     """What a head says."""
 
     length: int
     """Bytes of the body behind it."""
     headers: Headers
     """Names in lower case."""
+    endpoint: _Endpoint
+    """What its path leads to."""
+    caller: str | None
+    """Which key it holds."""
 
 
-class Heads:
+class Heads(Generic[_Endpoint]):
     """
     The heads of plain requests, and what the parser made of each.
 
@@ -32,24 +41,25 @@ class Heads:
 
     def __init__(self) -> None:
         """Begin with none."""
-        self._known: dict[bytes, Head] = {}
+        self._known: dict[bytes, Head[_Endpoint]] = {}
 
-    def find(self, head: bytes) -> Head | None:
+    def find(self, head: bytes) -> Head[_Endpoint] | None:
         """Return what a head says; None where it has to be parsed."""
         return self._known.get(head)
 
-    def keep(self, head: bytes, headers: Headers) -> None:
+    def keep(self, head: bytes, headers: Headers, endpoint: _Endpoint, caller: str | None) -> None:
         """
         Keep the head of a plain request, without the empty line at its end, where that is safe.
 
         `headers` are what the parser made of it. Nothing is kept unless its length is beyond
-        doubt: exactly one Content-Length, no Transfer-Encoding, and no line end but CRLF.
+        doubt: exactly one Content-Length, no Transfer-Encoding, and no line end but CRLF; nor
+        what will not come again.
         """
         lengths = [value for name, value in headers if name == b"content-length"]
         if (
             len(lengths) != 1
             or not lengths[0].isdigit()
-            or any(name == b"transfer-encoding" for name, _ in headers)
+            or any(name in _NEVER for name, _ in headers)
             or len(head) > _LONGEST
             or not head.startswith(b"POST ")
             or not head.count(b"\n") == head.count(b"\r") == head.count(b"\r\n")
@@ -60,4 +70,4 @@ class Heads:
             return
         if len(self._known) >= _KEPT:
             del self._known[next(iter(self._known))]
-        self._known[head] = Head(length, headers)
+        self._known[head] = Head(length, headers, endpoint, caller)

@@ -78,6 +78,18 @@ def newest_of_bars(
     return np.stack([newest[field] for field in fields], axis=2)
 
 
+def check_windows(windows: Floats, fields: Sequence[PriceField], *, field: str) -> None:
+    """
+    Check windows (n, sessions, fields) as they came; raise BadPrice with the first bad element.
+
+    Elements are counted through all windows in order, rows of bars likewise.
+    """
+    _priced(windows.ravel(), field)
+    if tuple(fields) == BARS:
+        columns = {name: windows[:, :, at].ravel() for at, name in enumerate(BARS)}
+        _possible(columns, within=f"{field}.")
+
+
 def _newest(many: Sequence[Sequence[float]], sessions: int, field: str) -> tuple[Floats, Floats]:
     """Return the newest of each history (n, sessions), and all of them in one row."""
     lengths = np.fromiter(map(len, many), np.intp, len(many))
@@ -107,16 +119,16 @@ def _priced(values: Floats, field: str) -> None:
     raise _bad_price(bad, field, fault)
 
 
-def _possible(columns: Mapping[PriceField, Floats]) -> None:
+def _possible(columns: Mapping[PriceField, Floats], within: str = "bars.") -> None:
     """Raise BadPrice where a low lies above its open or close, or a high below."""
     opens, highs, lows, closes = (columns[field] for field in BARS)
     # divided, not multiplied: the largest numbers have nothing above them
     above = lows / (1 + _ROUNDING) > np.minimum(opens, closes)
     below = highs < np.maximum(opens, closes) / (1 + _ROUNDING)
     if above.any():
-        raise _bad_price(above, "bars.low", "is above that session's open or close")
+        raise _bad_price(above, f"{within}low", "is above that session's open or close")
     if below.any():
-        raise _bad_price(below, "bars.high", "is below that session's open or close")
+        raise _bad_price(below, f"{within}high", "is below that session's open or close")
 
 
 def _bad_price(bad: Bools, field: str, fault: str) -> BadPrice:

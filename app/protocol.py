@@ -9,29 +9,31 @@ in. Whatever is not plain is handed on as if it had just arrived, so that there 
 all the rest.
 """
 
-import logging
+import asyncio
 from typing import Any, Final
 
 from fastapi import Response
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from app import problems, telemetry
-from app.batching import Batches
-from app.errors import NextdayError, TooBusy
+from app import problems, seen
+from app.batching import Batches, Run
+from app.errors import BodyTooSlow, HeadersTooLarge, NotHttp, TooBusy
 from app.forecast import Forecast
 from app.heads import Headers
-from app.routes import body, rollouts
-from app.routes.predict import PATH, Asked, shadow, understand, written
+from app.routes import predict, rollouts
+from app.routes.asked import JSON, Answer, Asked, Endpoint, note_choice, note_forecast, shadow
 from app.routes.state import State
-from app.schemas import PredictRequest
+from app.seen import Seen
 
-_log = logging.getLogger(__name__)
-
-_URL: Final = PATH.encode()
 _OK: Final = 200
+_MAX_HEAD: Final = 64 * 1024
+"""Bytes of a request before its body: the parser itself has no bound."""
+_LOOK_S: Final = 1.0
+"""Between two looks at a connection that has waited long, and is still of use."""
 _CLOSE: Final = (b"connection", b"close")
 _HEAD_END: Final = b"\r\n\r\n"
-_OK_HEAD: Final = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n"
+_OK_LINE: Final = b"HTTP/1.1 200 OK\r\n"
+_OK_HEAD: Final = _OK_LINE + b"content-type: application/json\r\n"
 
 
 class ForecastProtocol(HttpToolsProtocol):
@@ -48,44 +50,79 @@ class ForecastProtocol(HttpToolsProtocol):
         """The bytes with which the request that is being parsed begins."""
         self._head = b""
         """The head in them."""
+        self._head_left = 0
+        """Bytes that the head that is being parsed may still take; 0 where none is."""
+        self._endpoint: Endpoint | None = None
+        """That of the plain request that is being parsed."""
         self._collected: bytearray | None = None
-        """The body of a plain request that is being parsed."""
+        """Its body."""
         self._is_handed_on = False
         """What arrived is one request, of which we know that it cannot be answered here."""
         self._is_last = False
         """Our answer has told the client to connect anew."""
-        self._answered_at = 0.0
+        self._waits_since = 0.0
+        """When we began to wait for a request, or for the rest of one."""
+        self._timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Wait for the first request, but not forever."""
+        super().connection_made(transport)
+        self._waits_since = self.loop.time()
+        self._look_again(self.timeout_keep_alive)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Look no more."""
+        super().connection_lost(exc)
+        if self._timer is not None:
+            self._timer.cancel()
 
     def data_received(self, data: bytes) -> None:
         """Take a request with a known head as it is, and parse any other."""
         if self._state["draining"].begun:
             # uvicorn makes these anew every second, and closes where they say so
             self.server_state.default_headers = self._headers_of_all()
-        if self._held:
-            data, self._held = self._held + data, b""
-        if self._between and self._is_free():
-            head, _, content = data.partition(_HEAD_END)
-            known = self._state["heads"].find(head)
-            if known is not None and len(content) < known.length:
-                self._held = data
-                return
-            if known is not None and len(content) == known.length:
-                if self._ask(content, known.headers):
-                    return
-                self._is_handed_on = True
+        held, self._held = self._held, b""
+        if held:
+            data = held + data
         if self._between:
+            if self._is_free() and self._is_known(data, goes_on=bool(held)):
+                return
             self._arrived = data
+            self._waits_since = self.loop.time()
         super().data_received(data)
         self._arrived, self._is_handed_on = b"", False
+        if self._head_left:
+            self._head_left -= len(data)
+            if self._head_left <= 0:
+                self._end(HeadersTooLarge())
+
+    def _is_known(self, data: bytes, *, goes_on: bool) -> bool:
+        """Take a request whose head is known, whole or in part; False where it has to be parsed."""
+        head, _, content = data.partition(_HEAD_END)
+        known = self._state["heads"].find(head)
+        if known is None or len(content) > known.length:
+            return False
+        if len(content) < known.length:
+            self._held = data
+            if not goes_on:
+                self._waits_since = self.loop.time()
+            return True
+        self._is_handed_on = not self._ask(content, known.headers, known.endpoint, known.caller)
+        return not self._is_handed_on
 
     def on_message_begin(self) -> None:
         """Note that a request has begun."""
         self._between = False
+        self._head_left = _MAX_HEAD
         super().on_message_begin()
+        if self._is_handed_on:
+            self.scope["admitted"] = True  # type: ignore[typeddict-unknown-key]
 
     def on_headers_complete(self) -> None:
         """Keep a plain request to ourselves, and hand on any other."""
-        if self._is_plain():
+        self._head_left = 0
+        self._endpoint = self._plain_endpoint()
+        if self._endpoint is not None:
             self._head, end, _ = self._arrived.partition(_HEAD_END)
             if not end:
                 self._head = b""
@@ -95,25 +132,26 @@ class ForecastProtocol(HttpToolsProtocol):
 
     def on_body(self, body: bytes) -> None:
         """Collect the body of a plain request; one that is too large is none."""
-        if self._collected is None:
+        if self._collected is None or self._endpoint is None:
             super().on_body(body)
             return
         self._collected += body
-        if len(self._collected) > self._state["settings"].max_body_bytes:
+        if len(self._collected) > self._endpoint.longest:
             self._hand_on()
 
     def on_message_complete(self) -> None:
         """Ask for the forecast of a plain request."""
         self._between, self._arrived = True, b""
-        if self._collected is not None:
-            if self._ask(bytes(self._collected), self.headers, parsed=True):
+        if self._collected is not None and self._endpoint is not None:
+            if self._ask(bytes(self._collected), self.headers, self._endpoint, parsed=True):
                 self._collected = None
                 return
             self._hand_on()
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
-        """Be ready for the next request; no timer is set for it where there still is one."""
+        """Be ready for the next request."""
+        self._waits_since = self.loop.time()
         if self.pipeline:
             super().on_response_complete()
             return
@@ -122,22 +160,10 @@ class ForecastProtocol(HttpToolsProtocol):
             self.transport.close()
         if not self.transport.is_closing():
             self.flow.resume_reading()
-            self._answered_at = self.loop.time()
-            if self.timeout_keep_alive_task is None:
-                self._close_unless_asked(self.timeout_keep_alive)
 
-    def timeout_keep_alive_handler(self) -> None:
-        """Close the connection if nothing has come since the last answer, or look again later."""
-        self.timeout_keep_alive_task = None
-        if not self._is_idle():
-            return
-        left = self._answered_at + self.timeout_keep_alive - self.loop.time()
-        if left > 0:
-            self._close_unless_asked(left)
-        else:
-            # a loop that was busy looks at its timers before its sockets: what has come by now
-            # is read before the second of these calls
-            self.loop.call_soon(self.loop.call_soon, self._close_if_idle)
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - as uvicorn calls it
+        """Answer what is not HTTP."""
+        self._end(NotHttp())
 
     def shutdown(self) -> None:
         """Let a request finish that has begun, as uvicorn's own do."""
@@ -148,26 +174,28 @@ class ForecastProtocol(HttpToolsProtocol):
             self._hand_on()
         super().shutdown()
 
-    def answer(self, status: int, head: bytes, content: bytes) -> bytes:
+    def answer(self, request: Seen, head: bytes, content: bytes) -> bytes:
         """Return an answer as it is sent; `head` has the status line and some headers."""
-        telemetry.answered(PATH, status)
         headers = self._headers_of_all()
         self._is_last = _CLOSE in headers
         lines = [b"%b: %b\r\n" % header for header in headers]
-        return b"".join((head, *lines, b"content-length: %d\r\n\r\n" % len(content), content))
+        end = b"x-request-id: %b\r\ncontent-length: %d\r\n\r\n"
+        return b"".join((head, *lines, end % (request.id.encode(), len(content)), content))
 
-    def refuse(self, error: Exception) -> None:
+    def refuse(self, request: Seen, error: Exception) -> None:
         """Write a problem."""
-        if isinstance(error, TooBusy):
+        request.code = problems.kind_of(error).code
+        if isinstance(error, TooBusy) and request.route == predict.PATH:
             status, head, content = _too_busy.status_code, _TOO_BUSY_HEAD, _TOO_BUSY_BODY
         else:
-            if isinstance(error, NextdayError):
-                response = problems.of(error)
-            else:
-                _log.error("an error of ours, at %s", PATH, exc_info=error)
-                response = problems.internal()
+            response = problems.of(error, request.route)
             status, head, content = response.status_code, _head(response), bytes(response.body)
-        self.transport.write(self.answer(status, head, content))
+        self.transport.write(self.answer(request, head, content))
+        self.tell(request, status)
+
+    def tell(self, request: Seen, status: int) -> None:
+        """Tell that a request was answered."""
+        self._state["tellers"].tell(request, status)
 
     @property
     def batches(self) -> Batches:
@@ -183,54 +211,100 @@ class ForecastProtocol(HttpToolsProtocol):
     def _headers_of_all(self) -> Headers:
         """Return the headers that every answer has, with a goodbye where we are about to stop."""
         headers = self.server_state.default_headers
-        if self._state["draining"].begun and _CLOSE not in headers:
+        if (self._is_last or self._state["draining"].begun) and _CLOSE not in headers:
             return [*headers, _CLOSE]
         return headers
+
+    def _look_again(self, after_s: float) -> None:
+        self._timer = self.loop.call_later(after_s, self._look)
+
+    def _look(self) -> None:
+        """End a connection on which nothing has come for too long, or look again later."""
+        waited, longest = self.loop.time() - self._waits_since, self.timeout_keep_alive
+        if self.transport.is_closing():
+            # told to close, and still there: nobody reads what we have written
+            self.transport.abort()
+            return
+        if self._is_idle() and waited >= longest:
+            # a loop that was busy looks at its timers before its sockets: what has come by now
+            # is read before the second of these calls
+            self.loop.call_soon(self.loop.call_soon, self._close_if_idle)
+        elif self._is_partial() and waited >= self._state["settings"].receive_seconds:
+            self._end(BodyTooSlow())
+        self._look_again(longest - waited if waited < longest else _LOOK_S)
+
+    def _close_if_idle(self) -> None:
+        if self._is_idle() and self.loop.time() - self._waits_since >= self.timeout_keep_alive:
+            self.transport.close()
+
+    def _end(self, error: Exception) -> None:
+        """Refuse what has come of a request, and end the connection."""
+        self._is_last = True
+        if self._is_free() and not self.transport.is_closing():
+            self.refuse(seen.begin(seen.UNKNOWN, ()), error)
+        self.transport.close()
 
     def _is_free(self) -> bool:
         """Tell whether the request before this one has been answered, and somebody reads."""
         return (self.cycle is None or self.cycle.response_complete) and not self.flow.write_paused
 
+    def _is_partial(self) -> bool:
+        """Tell whether a part of a request has come that nobody waits for the rest of."""
+        return bool(self._held) or (not self._between and self._is_free())
+
     def _is_idle(self) -> bool:
         """Tell whether nothing has been asked that is not answered, nor begun to be."""
         return self._between and not self._held and self._is_free()
 
-    def _is_plain(self) -> bool:
-        """Tell whether it is a request for one forecast on a connection that stays."""
-        return (
-            self.url == _URL
-            and not self._is_handed_on
-            and self.parser.get_method() == b"POST"
-            and self.parser.get_http_version() == "1.1"
-            and self.parser.should_keep_alive()
-            and not self.parser.should_upgrade()
-            and not self.expect_100_continue
-            and not self.root_path
-            and not self.access_log
-            and self._is_free()
-        )
+    def _plain_endpoint(self) -> Endpoint | None:
+        """Return what is asked for one forecast, on a connection that stays, and nothing more."""
+        if (
+            self._is_handed_on
+            or self.parser.get_method() != b"POST"
+            or self.parser.get_http_version() != "1.1"
+            or not self.parser.should_keep_alive()
+            or self.parser.should_upgrade()
+            or self.expect_100_continue
+            or self.root_path
+            or self.access_log
+            or not self._is_free()
+        ):
+            return None
+        return self._state["endpoints"].find(self.url, self.headers)
 
-    def _ask(self, content: bytes, headers: Headers, *, parsed: bool = False) -> bool:
+    def _ask(
+        self,
+        content: bytes,
+        headers: Headers,
+        endpoint: Endpoint,
+        caller: str | None = None,
+        *,
+        parsed: bool = False,
+    ) -> bool:
         """Put a plain request into the queue or refuse it; False if it has to wait elsewhere."""
         state = self._state
+        # a head that is known names no request
+        request = seen.begin(endpoint.route, headers if parsed else ())
         try:
             state["batches"].admit()
             if parsed:
-                body.check(headers, state["settings"].max_body_bytes)
-                state["heads"].keep(self._head, headers)
-            question = body.parse(PredictRequest, content)
-            if question.version is not None:
+                caller = state["access"].caller(headers)
+                endpoint.check(headers)
+                state["heads"].keep(self._head, headers, endpoint, caller)
+            request.caller = caller
+            state["access"].admit(caller)
+            asked = endpoint.understand(state, headers, content)
+            if asked is None:
+                if parsed:
+                    self.scope["admitted"] = True  # type: ignore[typeddict-unknown-key]
                 return False
-            choice = rollouts.choose(state["store"], question.model, headers, content)
-            asked = understand(question, choice)
-            if asked.is_long or not asked.part.network.ready:
-                return False
+            note_choice(request, asked)
             state["batches"].put(asked.part, asked.window, asked.levels, self._exchange)
         except Exception as error:  # noqa: BLE001 - the caller gets an answer, the log the reason
-            self.refuse(error)
+            self.refuse(request, error)
             self.on_response_complete()
         else:
-            self._exchange.begin(asked)
+            self._exchange.begin(request, asked)
             self.cycle = self._exchange  # type: ignore[assignment]  # a cycle to uvicorn, see there
         return True
 
@@ -240,15 +314,6 @@ class ForecastProtocol(HttpToolsProtocol):
         super().on_headers_complete()
         if collected:
             super().on_body(bytes(collected))
-
-    def _close_if_idle(self) -> None:
-        if self._is_idle() and self.timeout_keep_alive_task is None:
-            super().timeout_keep_alive_handler()
-
-    def _close_unless_asked(self, after_s: float) -> None:
-        self.timeout_keep_alive_task = self.loop.call_later(
-            after_s, self.timeout_keep_alive_handler
-        )
 
 
 class _Exchange:
@@ -261,6 +326,7 @@ class _Exchange:
 
     def __init__(self, protocol: ForecastProtocol) -> None:
         self._protocol = protocol
+        self._request: Seen
         self._asked: Asked
         self._forecast: Forecast | None = None
         self._answer = b""
@@ -269,8 +335,9 @@ class _Exchange:
         self.disconnected = False
         self.message_event = _Nobody()
 
-    def begin(self, asked: Asked) -> None:
+    def begin(self, request: Seen, asked: Asked) -> None:
         """Wait for a forecast."""
+        self._request = request
         self._asked = asked
         self.response_complete = False
 
@@ -278,28 +345,30 @@ class _Exchange:
         """Tell whether the connection has gone."""
         return self._protocol.transport.is_closing()
 
-    def take(self, forecast: Forecast | None) -> None:
+    def take(self, forecast: Forecast | None, run: Run) -> None:
         """Make an answer of a forecast."""
+        note_forecast(self._request, forecast, run)
         try:
-            content = written(self._asked, forecast)
+            answer = self._asked.written(forecast)
         except Exception as error:  # noqa: BLE001 - those who ran with it get their answers still
             self.fail(error)
         else:
             rollouts.count(self._asked.choice)
-            self._answer = self._protocol.answer(_OK, _OK_HEAD, content)
+            self._answer = self._protocol.answer(self._request, _ok(answer), answer.content)
             self._forecast = forecast
 
     def send(self) -> None:
         """Send the answer, unless that was a problem and has been sent."""
         if self._answer:
             self._protocol.transport.write(self._answer)
+            self._protocol.tell(self._request, _OK)
             shadow(self._asked, self._forecast, self._protocol.batches)
             self._complete()
 
     def fail(self, error: Exception) -> None:
         """Answer with a problem."""
         rollouts.count(self._asked.choice, error)
-        self._protocol.refuse(error)
+        self._protocol.refuse(self._request, error)
         self._complete()
 
     def _complete(self) -> None:
@@ -320,6 +389,13 @@ class _Nobody:
         pass
 
 
+def _ok(answer: Answer) -> bytes:
+    """Return the status line of an answer, and its headers but those that all have."""
+    if answer.headers is JSON:
+        return _OK_HEAD
+    return b"".join((_OK_LINE, *(b"%b: %b\r\n" % header for header in answer.headers)))
+
+
 def _head(response: Response) -> bytes:
     """Return the status line of a response and its headers, but its length."""
     lines = [b"HTTP/1.1 %d \r\n" % response.status_code]
@@ -330,6 +406,6 @@ def _head(response: Response) -> bytes:
 
 
 # written once: under overload it is most of the answers
-_too_busy: Final = problems.of(TooBusy())
+_too_busy: Final = problems.of(TooBusy(), predict.PATH)
 _TOO_BUSY_HEAD: Final = _head(_too_busy)
 _TOO_BUSY_BODY: Final = bytes(_too_busy.body)

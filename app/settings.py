@@ -2,10 +2,25 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+import limits
+from limits import RateLimitItem
+from pydantic import BeforeValidator, Field, ValidationError, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from app.access import digests
+
+
+def _separated(value: object) -> object:
+    """Take apart what commas separate."""
+    if not isinstance(value, str):
+        return value
+    return tuple(part.strip() for part in value.split(",") if part.strip())
+
+
+def _rate(value: object) -> object:
+    return limits.parse(value) if isinstance(value, str) else value
 
 
 class Settings(BaseSettings):
@@ -15,7 +30,13 @@ class Settings(BaseSettings):
     What the trainer decided is in the model's manifest; nothing is in both.
     """
 
-    model_config = SettingsConfigDict(env_prefix="NEXTDAY_", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix="NEXTDAY_",
+        frozen=True,
+        # a key must not be repeated in an error
+        hide_input_in_errors=True,
+        arbitrary_types_allowed=True,
+    )
 
     models: Path = Path("models")
     """The folder of published models."""
@@ -53,11 +74,69 @@ class Settings(BaseSettings):
     max_batches: Annotated[int, Field(ge=1)] = 32
     """How many requests of `/predict/batch`, and long histories, may be under way at once."""
 
+    deadline_seconds: Annotated[float, Field(gt=0)] = 30.0
+    """The longest that a request may take; it is refused then."""
+
+    receive_seconds: Annotated[float, Field(gt=0)] = 10.0
+    """The longest that a request may take to arrive before anything is done for it."""
+
+    api_keys: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_separated)] = Field(
+        (), repr=False
+    )
+    """Keys that may ask, separated by commas, each as itself or as `sha256:` and its digest."""
+
+    api_keys_file: Path | None = None
+    """A file of such keys, one on a line; lines that begin with # are remarks."""
+
+    rate_limit: Annotated[RateLimitItem, NoDecode, BeforeValidator(_rate)] | None = None
+    """How often each key may ask of each worker, as in `100/second`."""
+
+    cors_origins: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_separated)] = ()
+    """Origins whose pages may ask from a browser, separated by commas; `*` is all."""
+
+    tls_certificate: Path | None = None
+    """A PEM file; with it and its key the service speaks HTTPS."""
+
+    tls_key: Path | None = None
+
+    grpc_port: Annotated[int, Field(ge=0, le=65535)] | None = None
+    """Where set, the Open Inference Protocol is spoken there by gRPC too; needs `nextday[grpc]`."""
+
+    otlp_endpoint: str | None = None
+    """Where set, traces are sent there by OTLP over HTTP; needs `nextday[traces]`."""
+
+    request_log: bool = True
+    """Whether a line of JSON is written for each request."""
+
     drain_seconds: Annotated[float, Field(ge=0, le=3600)] = 0.0
     """From SIGTERM, which turns `/readyz` to 503, to the stop: as long as a load balancer needs."""
 
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """Log lines below this are left out."""
+
+    @property
+    def key_digests(self) -> frozenset[bytes]:
+        """The SHA-256 of every key that may ask."""
+        return digests([*self.api_keys, *_keys_in(self.api_keys_file)])
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> Self:
+        if (self.tls_certificate is None) != (self.tls_key is None):
+            raise ValueError("NEXTDAY_TLS_CERTIFICATE and NEXTDAY_TLS_KEY are given together")
+        keys = self.key_digests
+        if self.api_keys_file is not None and not keys:
+            raise ValueError("NEXTDAY_API_KEYS_FILE holds no key")
+        return self
+
+
+def _keys_in(file: Path | None) -> list[str]:
+    if file is None:
+        return []
+    try:
+        lines = file.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        raise ValueError("NEXTDAY_API_KEYS_FILE cannot be read") from None
+    return [line.strip() for line in lines if line.strip() and not line.startswith("#")]
 
 
 def of_environment() -> Settings:
@@ -66,6 +145,12 @@ def of_environment() -> Settings:
         return Settings()
     except ValidationError as error:
         faults = (
-            f"NEXTDAY_{str(fault['loc'][0]).upper()}: {fault['msg']}" for fault in error.errors()
+            f"{_named(fault['loc'])}{fault['msg'].removeprefix('Value error, ')}"
+            for fault in error.errors(include_input=False)
         )
         sys.exit("; ".join(faults))
+
+
+def _named(location: tuple[int | str, ...]) -> str:
+    """Return the variable at fault; what is wrong with several says so itself."""
+    return f"NEXTDAY_{str(location[0]).upper()}: " if location else ""

@@ -26,7 +26,7 @@ from typing import Final, Literal, NamedTuple, TypeAlias, TypeVar
 import numpy as np
 from pydantic import ValidationError
 
-from app import artifact, rollout, scaling
+from app import artifact, onnx_graph, rollout, scaling
 from app.artifact import CLOSE_GRAPH, GRAPH, NAME_PATTERN
 from app.errors import ArtifactRejected, NoSuchModel, NoSuchVersion
 from app.forecast import Model, forecast
@@ -76,7 +76,10 @@ def model_folders(root: Path) -> list[Path]:
     """Return the folders of the published models, by name; those of no valid name are ignored."""
     try:
         return sorted(
-            folder for folder in root.iterdir() if is_name(folder.name) and folder.is_dir()
+            folder
+            for folder in root.iterdir()
+            # a link could lead out of the models
+            if is_name(folder.name) and folder.is_dir() and not folder.is_symlink()
         )
     except OSError:
         return []
@@ -134,6 +137,9 @@ def load(folder: Path, name: str, version: int, *, sessions: Sessions | None = N
         raise ArtifactRejected("scaler.json is not of this format") from None
     if len(manifest.fields) > 1 and not scaler.reads_bars:
         raise ArtifactRejected("scaler.json is of a single field, and the model of bars")
+    for file, graph in ((GRAPH, files.graph), (CLOSE_GRAPH, files.close_graph)):
+        if graph is not None:
+            onnx_graph.check(graph, file)
     opened = partial(OnnxNetwork, steps=scaler.steps(manifest.window), sessions=sessions)
     close_only = None
     if manifest.close_only and files.close_graph is not None:

@@ -23,6 +23,9 @@ from training.errors import PublishError, UsageError
 from training.lock import Lock
 from training.progress import say
 
+_RESERVED: Final = "stats"
+"""GET /v2/models/stats is of all models: one of that name could not be asked about."""
+
 LAST: Final = ".last"
 
 
@@ -137,6 +140,8 @@ def require_name(name: str) -> None:
             f"{name!r} cannot name a model: use up to 64 of a-z, 0-9, '.', '_' and '-',"
             " a letter or a digit first"
         )
+    if name == _RESERVED:
+        raise UsageError(f"{name!r} cannot name a model: the path /v2/models/{name} is taken")
 
 
 @contextlib.contextmanager

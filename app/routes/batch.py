@@ -1,5 +1,6 @@
 """POST /predict/batch: the forecasts of many instruments, in slices, off the event loop."""
 
+import time
 from threading import Event
 from typing import Annotated, Any, Final, NamedTuple, TypeAlias
 
@@ -9,12 +10,12 @@ from numpy.typing import NDArray
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic_core import from_json, to_json
 
-from app import history
+from app import history, telemetry
 from app.errors import Abandoned, BadInput, NotJson, Unforecastable
 from app.examples import BATCH_EXAMPLES
 from app.forecast import Model, answering, forecast
 from app.heads import Headers
-from app.problems import documented, kind_of
+from app.problems import documented, kind_of, seen_of
 from app.routes import body, rollouts, slices
 from app.routes.remarks import levels_of, warnings_of
 from app.routes.rollouts import Choice
@@ -31,6 +32,7 @@ from app.schemas import (
     WindowOfBars,
     skill_of,
 )
+from app.seen import Seen
 from app.store import Store
 
 PATH: Final = "/predict/batch"
@@ -71,25 +73,32 @@ async def predict_batch(request: Request) -> Response:
     content = await body.read(request, state["settings"].max_batch_body_bytes)
 
     def answer(gone: Event) -> bytes:
-        return _answer(store, content, request.scope["headers"], gone)
+        return _answer(store, content, request.scope["headers"], seen_of(request), gone)
 
     return Response(await background.run(answer, request.receive), media_type="application/json")
 
 
-def _answer(store: Store, content: bytes, headers: Headers, gone: Event) -> bytes:
+def _answer(store: Store, content: bytes, headers: Headers, seen: Seen, gone: Event) -> bytes:
+    began = time.perf_counter()
     posted = _parse(content)
     question = posted.question
     if question.version is None:
         choice = rollouts.choose(store, question.model, headers, content)
     else:
         choice = Choice(store.pinned(question.model, question.version))
+    manifest = choice.model.manifest
+    seen.model, seen.version = manifest.name, manifest.version
     with rollouts.counted(choice):
         try:
-            return _written(posted, choice.model, gone)
+            written = _written(posted, choice.model, seen, gone)
         except ValueError:
             # said of the body as it was posted, which is none either
             body.parse(BatchRequest, content)
             raise
+    telemetry.ran(manifest.name, manifest.version, posted.windows)
+    seen.windows = posted.windows
+    seen.wait_s, seen.run_s = began - seen.arrived, time.perf_counter() - began
+    return written
 
 
 class _Posted(NamedTuple):
@@ -101,7 +110,7 @@ class _Posted(NamedTuple):
     """How many items there are."""
 
 
-def _written(posted: _Posted, model: Model, gone: Event) -> bytes:
+def _written(posted: _Posted, model: Model, seen: Seen, gone: Event) -> bytes:
     question = posted.question
     bars = question.bars is not None
     part = answering(model, bars=bars)
@@ -111,6 +120,7 @@ def _written(posted: _Posted, model: Model, gone: Event) -> bytes:
         if gone.is_set():
             raise Abandoned
         answered.add(part, text, number * slices.ITEMS, bars=bars)
+    seen.outside = answered.outside
     answer = BatchResponse(
         model=model.manifest.name,
         version=model.manifest.version,

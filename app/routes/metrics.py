@@ -9,7 +9,7 @@ from app import telemetry
 
 router = APIRouter(tags=["health"])
 
-_EXAMPLE: Final = 'nextday_requests_total{path="/predict",status="200"} 1.0'
+_EXAMPLE: Final = 'nextday_requests_total{route="/predict",status="200"} 1.0'
 
 
 # not async: with several workers it reads files
@@ -20,5 +20,5 @@ _EXAMPLE: Final = 'nextday_requests_total{path="/predict",status="200"} 1.0'
     responses={200: {"content": {"text/plain": {"example": _EXAMPLE}}}},
 )
 def metrics() -> Response:
-    """Count answers and the windows that ran together, over all workers."""
+    """Tell of answers, times, runs and models, over all workers."""
     return Response(telemetry.metrics(), headers={"Content-Type": CONTENT_TYPE_LATEST})

@@ -1,5 +1,6 @@
 """POST /predict: the forecast of one instrument."""
 
+import time
 from threading import Event
 from typing import Final, NamedTuple
 
@@ -8,15 +9,17 @@ from fastapi.concurrency import run_in_threadpool
 from pydantic_core import to_json
 
 from app import history
-from app.batching import Batches
-from app.errors import NextdayError, Unforecastable
+from app.batching import Run
+from app.errors import Unforecastable
 from app.examples import PREDICT_EXAMPLES
 from app.forecast import Basis, Forecast, Model, adapts_by, answering, forecast_adapted
-from app.problems import documented
+from app.heads import Headers
+from app.problems import documented, seen_of
 from app.routes import body, rollouts
+from app.routes.asked import Answer, note_choice, note_forecast, shadow
 from app.routes.remarks import levels_of, warnings_of
-from app.routes.rollouts import Choice, Shadow
-from app.routes.state import state_of
+from app.routes.rollouts import Choice
+from app.routes.state import State, state_of
 from app.scaling import Floats
 from app.schemas import CalibrationUsed, Interval, PredictRequest, PredictResponse, skill_of
 
@@ -45,35 +48,56 @@ async def predict(request: Request) -> Response:
     The answer holds the naive forecast beside the model's own, and the model's measured skill.
     """
     state = state_of(request)
-    batches = state["batches"]
     # before the body is read and checked: to refuse must cost less than to answer
-    batches.admit()
+    state["batches"].admit()
     content = await body.read(request, state["settings"].max_body_bytes)
-    question = body.parse(PredictRequest, content)
+    asked, forecast = await forecast_of(request, body.parse(PredictRequest, content), content)
+    return asked.written(forecast).response
+
+
+async def forecast_of(
+    request: Request, question: PredictRequest, content: bytes
+) -> "tuple[Question, Forecast]":
+    """Forecast as a request asks, whose body is `content`; raise what is wrong with it."""
+    state, seen = state_of(request), seen_of(request)
+    batches = state["batches"]
     if question.version is None:
-        choice = rollouts.choose(state["store"], question.model, request.scope["headers"], content)
+        headers = request.scope["headers"]
+        choice = rollouts.choose(state["store"], question.model, headers, content)
     else:
         pinned = await run_in_threadpool(state["store"].pinned, question.model, question.version)
         choice = Choice(pinned)
     asked = understand(question, choice)
+    note_choice(seen, asked)
     network = asked.part.network
     if not network.ready:
         await run_in_threadpool(network.open)
-    with rollouts.counted(asked.choice):
+    with rollouts.counted(choice):
         if asked.is_long:
             # hundreds of forecasts would keep the event loop
-            forecast = await state["background"].run(asked.adapted, request.receive)
+            made, run = await state["background"].run(asked.adapted, request.receive)
         else:
-            forecast = await batches.forecast(asked.part, asked.window, asked.levels)
-        answer = written(asked, forecast)
+            made, run = await batches.forecast(asked.part, asked.window, asked.levels)
+        note_forecast(seen, made, run)
+        forecast = asked.finite(made)
     shadow(asked, forecast, batches)
-    return Response(answer, media_type="application/json")
+    return asked, forecast
 
 
-class Asked(NamedTuple):
+def at_once(state: State, headers: Headers, content: bytes) -> "Question | None":
+    """Read a request that nothing has to be waited for; None where something has."""
+    question = body.parse(PredictRequest, content)
+    if question.version is not None:
+        return None
+    choice = rollouts.choose(state["store"], question.model, headers, content)
+    asked = understand(question, choice)
+    return None if asked.is_long or not asked.part.network.ready else asked
+
+
+class Question(NamedTuple):
     """A request that has been checked, and what is to answer it."""
 
-    question: PredictRequest
+    posted: PredictRequest
     model: Model
     part: Model
     """The model, or its part for closes alone."""
@@ -91,12 +115,47 @@ class Asked(NamedTuple):
         """Tell whether there is history to adapt the intervals by."""
         return adapts_by(self.part, len(self.history)) > 0
 
-    def adapted(self, _: Event) -> Forecast | None:
+    def adapted(self, _: Event) -> tuple[Forecast | None, Run]:
         """Forecast with intervals adapted by the history, which takes milliseconds."""
-        return forecast_adapted(self.part, self.history, self.levels)
+        began = time.perf_counter()
+        forecast = forecast_adapted(self.part, self.history, self.levels)
+        return forecast, Run(began, time.perf_counter() - began)
+
+    def of(self, model: Model) -> "Question":
+        """Ask another model the same; raise BadInput where it cannot forecast from it."""
+        return understand(self.posted, Choice(model))
+
+    def finite(self, forecast: Forecast | None) -> Forecast:
+        """Return the forecast; raise Unforecastable where there is no finite one."""
+        if forecast is None:
+            raise Unforecastable(
+                "the moves in this window are too large for a finite forecast",
+                field="prices" if self.posted.bars is None else "bars",
+            )
+        return forecast
+
+    def written(self, made: Forecast | None) -> Answer:
+        """Write the answer; raise Unforecastable where there is no finite forecast."""
+        posted, manifest, forecast = self.posted, self.part.manifest, self.finite(made)
+        answer = PredictResponse(
+            model=manifest.name,
+            version=manifest.version,
+            target=manifest.target,
+            forecast_date=None,
+            last_price=forecast.last_price,
+            prediction=forecast.prediction,
+            naive=forecast.last_price,
+            intervals=_intervals(self.levels, forecast),
+            calibration=_calibration(forecast.basis),
+            skill=skill_of(manifest.scores),
+            warnings=warnings_of(
+                self.model, self.part, outside=forecast.outside, levels=posted.levels
+            ),
+        )
+        return Answer(to_json(answer))
 
 
-def understand(question: PredictRequest, choice: Choice) -> Asked:
+def understand(question: PredictRequest, choice: Choice) -> Question:
     """Check what was posted; raise BadInput where the model cannot forecast from it."""
     model = choice.model
     part = answering(model, bars=question.bars is not None)
@@ -105,46 +164,7 @@ def understand(question: PredictRequest, choice: Choice) -> Asked:
         posted = history.of_prices(question.prices or [], least=manifest.window)
     else:
         posted = history.of_bars(question.bars.columns, manifest.fields, least=manifest.window)
-    return Asked(question, model, part, posted, levels_of(part, question), choice)
-
-
-def shadow(asked: Asked, answered: Forecast | None, batches: Batches) -> None:
-    """Let the candidate that is run unseen forecast from it too, where there is one and room."""
-    candidate = asked.choice.shadow
-    if candidate is None or answered is None:
-        return
-    waiting = Shadow(candidate.manifest, answered)
-    try:
-        other = understand(asked.question, Choice(candidate))
-        batches.put(other.part, other.window, other.levels, waiting)
-    except NextdayError as error:
-        waiting.fail(error)
-
-
-def written(asked: Asked, forecast: Forecast | None) -> bytes:
-    """Write the answer; raise Unforecastable where there is no finite one."""
-    question, manifest = asked.question, asked.part.manifest
-    if forecast is None:
-        raise Unforecastable(
-            "the moves in this window are too large for a finite forecast",
-            field="prices" if question.bars is None else "bars",
-        )
-    answer = PredictResponse(
-        model=manifest.name,
-        version=manifest.version,
-        target=manifest.target,
-        forecast_date=None,
-        last_price=forecast.last_price,
-        prediction=forecast.prediction,
-        naive=forecast.last_price,
-        intervals=_intervals(asked.levels, forecast),
-        calibration=_calibration(forecast.basis),
-        skill=skill_of(manifest.scores),
-        warnings=warnings_of(
-            asked.model, asked.part, outside=forecast.outside, levels=question.levels
-        ),
-    )
-    return to_json(answer)
+    return Question(question, model, part, posted, levels_of(part, question), choice)
 
 
 def _calibration(basis: Basis | None) -> CalibrationUsed | None:

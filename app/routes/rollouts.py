@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 
 from app import telemetry
 from app.artifact import Manifest
+from app.batching import Run
 from app.errors import NextdayError, TooBusy, Unforecastable
 from app.forecast import Forecast, Model
 from app.store import Store
@@ -77,7 +78,7 @@ class Shadow:
         """Tell that the forecast is wanted."""
         return False
 
-    def take(self, forecast: Forecast | None) -> None:
+    def take(self, forecast: Forecast | None, _: Run) -> None:
         """Measure how far the two are from each other, relative to the last price."""
         manifest, answered = self._manifest, self._answered
         telemetry.tried(manifest.name, manifest.version, "ok" if forecast else "error")

@@ -1,15 +1,11 @@
 """The short way to the endpoints that are asked most."""
 
-import logging
 from collections.abc import Awaitable, Callable, Mapping
 
 from fastapi import Request, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app import problems, telemetry
-from app.errors import NextdayError
-
-_log = logging.getLogger(__name__)
+from app import problems
 
 
 class ShortCut:
@@ -34,12 +30,11 @@ class ShortCut:
         if scope["type"] != "http" or scope["method"] != "POST" or scope["path"] not in self._posts:
             await self._app(scope, receive, send)
             return
+        path = scope["path"]
+        scope["seen"].route = path
         try:
-            response = await self._posts[scope["path"]](Request(scope, receive))
-        except NextdayError as error:
-            response = problems.of(error)
-        except Exception:  # noqa: BLE001 - the caller gets an answer, the log the reason
-            _log.exception("an error of ours, at %s", scope["path"])
-            response = problems.internal()
-        telemetry.answered(scope["path"], response.status_code)
+            response = await self._posts[path](Request(scope, receive))
+        except Exception as error:  # noqa: BLE001 - the caller gets an answer, the log the reason
+            scope["seen"].code = problems.kind_of(error).code
+            response = problems.of(error, path)
         await response(scope, receive, send)

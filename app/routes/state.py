@@ -1,15 +1,21 @@
 """What the app hands to its routes."""
 
-from typing import Annotated, TypedDict
+from typing import TYPE_CHECKING, Annotated, TypedDict
 
 from fastapi import Depends, Request
 
+from app.access import Access
 from app.background import Background
 from app.batching import Batches
 from app.draining import Draining
-from app.heads import Heads
+from app.seen import Tellers
 from app.settings import Settings
 from app.store import Store
+
+if TYPE_CHECKING:
+    from app.heads import Heads
+    from app.routes.asked import Endpoint
+    from app.routes.endpoints import Endpoints
 
 
 class State(TypedDict):
@@ -19,8 +25,11 @@ class State(TypedDict):
     store: Store
     batches: Batches
     background: Background
-    heads: Heads
+    heads: "Heads[Endpoint]"
+    endpoints: "Endpoints"
     draining: Draining
+    access: Access
+    tellers: Tellers
 
 
 def state_of(request: Request) -> State:

@@ -40,15 +40,30 @@ def asked(body: dict[str, Any]) -> bytes:
     return json.dumps(body).encode()
 
 
+class Watching:
+    """Keeps how many windows ran together, and how many requests waited."""
+
+    def __init__(self, runs: list[int]) -> None:
+        self.runs, self.waited = runs, list[int]()
+
+    def ran(self, model: str, version: int, windows: int) -> None:
+        assert (model, version) == ("default", 2)
+        self.runs.append(windows)
+
+    def waiting(self, requests: int) -> None:
+        self.waited.append(requests)
+
+
 async def together(
     batches: Batches, model: Model, several: Sequence[Floats], own: Sequence[tuple[float, ...]]
 ) -> list[Forecast | None]:
-    return await asyncio.gather(
+    answers = await asyncio.gather(
         *(
             batches.forecast(model, window, levels)
             for window, levels in zip(several, own, strict=True)
         )
     )
+    return [forecast for forecast, _ in answers]
 
 
 def test_what_waits_together_runs_together_and_answers_as_alone() -> None:
@@ -56,7 +71,7 @@ def test_what_waits_together_runs_together_and_answers_as_alone() -> None:
     own: list[tuple[float, ...]] = [(80.0,), (), (50.0, 90.0)] * 6
     runs: list[int] = []
 
-    found = asyncio.run(together(Batches(100, runs.append), model, several, own))
+    found = asyncio.run(together(Batches(100, Watching(runs)), model, several, own))
 
     assert runs == [16, 2]
     for window, levels_, answer in zip(several, own, found, strict=True):
@@ -71,7 +86,7 @@ def test_what_waits_together_runs_together_and_answers_as_alone() -> None:
 
 def test_alone_it_waits_for_one_turn_of_the_loop_and_no_timer() -> None:
     async def turns() -> int:
-        batches, count = Batches(100, lambda _: None), 0
+        batches, count = Batches(100, Watching([])), 0
         answer = asyncio.ensure_future(batches.forecast(shipped(), windows(1)[0], ()))
         while not answer.done():
             await asyncio.sleep(0)
@@ -85,7 +100,7 @@ def test_a_run_leaves_the_core_to_what_must_end_soon() -> None:
     busy = True
 
     async def seconds() -> float:
-        batches = Batches(100, lambda _: None, gives_way=lambda: busy)
+        batches = Batches(100, Watching([]), gives_way=lambda: busy)
         model, window = shipped(), windows(1)[0]
         await batches.forecast(model, window, ())
         began = time.perf_counter()
@@ -103,7 +118,7 @@ def test_whoever_comes_in_the_next_turn_of_the_loop_runs_with_those_before() -> 
     runs: list[int] = []
 
     async def turn_by_turn() -> None:
-        batches, model, several = Batches(100, runs.append), shipped(), windows(4)
+        batches, model, several = Batches(100, Watching(runs)), shipped(), windows(4)
         tasks = []
         for turn, window in enumerate(several):
             tasks.append(asyncio.ensure_future(batches.forecast(model, window, ())))
@@ -123,7 +138,7 @@ def test_models_take_turns() -> None:
     runs: list[int] = []
 
     async def both() -> None:
-        batches = Batches(1000, runs.append)
+        batches = Batches(1000, Watching(runs))
         await asyncio.gather(
             together(batches, first, windows(150), [()] * 150),
             together(batches, second, windows(10), [()] * 10),
@@ -138,7 +153,7 @@ def test_models_take_turns() -> None:
 def test_no_run_is_larger_than_it_may_be() -> None:
     runs: list[int] = []
 
-    asyncio.run(together(Batches(1000, runs.append), shipped(), windows(300), [()] * 300))
+    asyncio.run(together(Batches(1000, Watching(runs)), shipped(), windows(300), [()] * 300))
 
     assert runs[0] == 64
     assert sum(runs) == 300
@@ -155,12 +170,12 @@ def test_a_queue_that_was_full_is_a_short_one_for_a_while(monkeypatch: pytest.Mo
             *(batches.forecast(model, window, ()) for window in several[:count]),
             return_exceptions=True,
         )
-        assert all(isinstance(each, Forecast | TooBusy) for each in found)
-        return sum(isinstance(each, Forecast) for each in found)
+        assert all(isinstance(each, tuple | TooBusy) for each in found)
+        return sum(isinstance(each, tuple) for each in found)
 
     async def asking() -> list[int]:
         nonlocal now
-        batches = Batches(32, lambda _: None)
+        batches = Batches(32, Watching([]))
         answered = [await ask(batches, 32), await ask(batches, 33), await ask(batches, 10)]
         now += 31
         return [*answered, await ask(batches, 32)]
@@ -173,7 +188,7 @@ def test_whoever_leaves_costs_nothing() -> None:
     runs: list[int] = []
 
     async def leaving() -> list[object]:
-        batches, model = Batches(100, runs.append), shipped()
+        batches, model = Batches(100, Watching(runs)), shipped()
         tasks = [
             asyncio.ensure_future(batches.forecast(model, window, ())) for window in windows(4)
         ]
@@ -185,7 +200,7 @@ def test_whoever_leaves_costs_nothing() -> None:
 
     assert runs == [3]
     assert isinstance(found[1], asyncio.CancelledError)
-    assert all(isinstance(found[place], Forecast) for place in (0, 2, 3))
+    assert all(isinstance(found[place], tuple) for place in (0, 2, 3))
 
 
 def test_a_batch_that_fails_is_run_again_one_by_one(

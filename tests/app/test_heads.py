@@ -197,11 +197,12 @@ def test_a_connection_on_which_nothing_is_asked_is_closed(models: Path) -> None:
 
 
 def test_only_a_head_beyond_doubt_is_kept() -> None:
-    heads = Heads()
+    heads: Heads[None] = Heads()
     doubtful = [
         (HEAD, []),
         (HEAD, HEADERS * 2),
         (HEAD, [*HEADERS, (b"transfer-encoding", b"chunked")]),
+        (HEAD, [*HEADERS, (b"x-request-id", b"never-again")]),
         (HEAD, [(b"content-length", b"+5")]),
         (HEAD, [(b"content-length", b"70000")]),
         (HEAD + b"\nX: y", HEADERS),
@@ -213,18 +214,22 @@ def test_only_a_head_beyond_doubt_is_kept() -> None:
     ]
 
     for head, headers in doubtful:
-        heads.keep(head, headers)
+        heads.keep(head, headers, None, None)
 
     assert [heads.find(head) for head, _ in doubtful] == [None] * len(doubtful)
-    heads.keep(HEAD, HEADERS)
-    assert heads.find(HEAD) == (5, HEADERS)
+    heads.keep(HEAD, HEADERS, None, None)
+    assert heads.find(HEAD) == (5, HEADERS, None, None)
 
 
 def test_of_many_heads_the_oldest_go() -> None:
-    heads = Heads()
+    heads: Heads[None] = Heads()
 
     for number in range(1025):
-        heads.keep(HEAD + b"\r\nX: %d" % number, HEADERS)
+        heads.keep(HEAD + b"\r\nX: %d" % number, HEADERS, None, None)
 
     assert heads.find(HEAD + b"\r\nX: 0") is None
-    assert heads.find(HEAD + b"\r\nX: 1") == heads.find(HEAD + b"\r\nX: 1024") == (5, HEADERS)
+    assert (
+        heads.find(HEAD + b"\r\nX: 1")
+        == heads.find(HEAD + b"\r\nX: 1024")
+        == (5, HEADERS, None, None)
+    )

@@ -147,7 +147,7 @@ def test_what_is_not_json_is_said_to_be(tmp_path: Path, content: bytes) -> None:
     [
         {"Content-Type": "application/x-www-form-urlencoded"},
         {"Content-Type": "text/plain"},
-        {"Content-Type": "application/json", "Content-Encoding": "gzip"},
+        {"Content-Type": "application/json", "Content-Encoding": "br"},
     ],
     ids=["curl without a header", "text", "compressed"],
 )

@@ -151,7 +151,7 @@ def counted(port: int) -> int:
         connection.request("GET", "/metrics")
         text = connection.getresponse().read().decode()
     found = re.search(
-        r'^nextday_requests_total\{path="/predict",status="200"\} (\d+)', text, re.MULTILINE
+        r'^nextday_requests_total\{route="/predict",status="200"\} (\d+)', text, re.MULTILINE
     )
     assert found, text
     return int(found[1])

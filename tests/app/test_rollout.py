@@ -156,6 +156,33 @@ def test_a_shadow_is_measured_and_never_answers(tmp_path: Path) -> None:
     assert sums == pytest.approx(counted * 2 / 104)
 
 
+@pytest.mark.parametrize(
+    ("looks_back", "metric_of"),
+    [(3, "nextday_shadow_difference_ratio_count"), (4, "nextday_trial_answers_total")],
+    ids=["a window that it takes", "a window that it does not"],
+)
+def test_a_shadow_forecasts_from_tensors_too(
+    tmp_path: Path, looks_back: int, metric_of: str
+) -> None:
+    two_versions(tmp_path, window=looks_back)
+    write(tmp_path, mode="shadow", share=1)
+    window = {"name": "window", "datatype": "FP64", "shape": [1, 3, 1], "data": PRICES[-3:]}
+    labels = {"version": "2"} | ({} if looks_back == 3 else {"outcome": "error"})
+    body = {"inputs": [window]}
+
+    async def test(service: Service) -> None:
+        connection = await service.connect()
+        for path in ("/v2/models/default/infer", "/v2/models/default/infer?x"):
+            await connection.send(request(json.dumps(body).encode(), path=path))
+            assert (await connection.answer())[2]["model_version"] == "1"
+        await connection.close()
+
+    with serving(tmp_path) as client:
+        before = metric(client, metric_of, **labels)
+        run(test, tmp_path)
+        assert metric(client, metric_of, **labels) - before == 2
+
+
 def test_a_failing_shadow_is_counted_and_nobody_notices(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -218,4 +245,4 @@ def test_a_candidate_that_cannot_be_loaded_is_told_and_takes_nothing(tmp_path: P
         [refused] = client.get("/readyz").json()["refused"]
 
     assert (refused["name"], refused["version"]) == ("default", 2)
-    assert "onnxruntime refuses" in refused["reason"]
+    assert "no ONNX graph" in refused["reason"]

@@ -1,6 +1,7 @@
 """Names, versions, `current`; what is loaded and what is refused."""
 
 import json
+import os
 import re
 import time
 from pathlib import Path
@@ -154,7 +155,7 @@ def test_a_version_under_another_number_is_refused(tmp_path: Path) -> None:
 def test_a_graph_that_does_not_run_is_refused(tmp_path: Path) -> None:
     publish(tmp_path, graph=b"not a graph")
 
-    with pytest.raises(ArtifactRejected, match="onnxruntime refuses"):
+    with pytest.raises(ArtifactRejected, match="is no ONNX graph"):
         fresh(tmp_path).current("default")
 
 
@@ -447,3 +448,20 @@ def test_nothing_is_not_found_quietly(tmp_path: Path) -> None:
     with pytest.raises(NoSuchModel):
         found.pinned("default", 1)
     assert found.versions("default") == []
+
+
+@pytest.mark.parametrize("kind", ["symbolic link", "hard link", "pipe"])
+def test_what_is_not_a_file_of_its_own_is_refused(tmp_path: Path, kind: str) -> None:
+    folder = publish(tmp_path / "models")
+    scaler = folder / "scaler.json"
+    elsewhere = tmp_path / "elsewhere"
+    scaler.rename(elsewhere)
+    if kind == "symbolic link":
+        scaler.symlink_to(elsewhere)
+    elif kind == "hard link":
+        scaler.hardlink_to(elsewhere)
+    else:
+        os.mkfifo(scaler)
+
+    with pytest.raises(ArtifactRejected, match=r"scaler\.json"):
+        store.load(folder, "default", 1)

@@ -1,0 +1,86 @@
+"""Around every request: an id, a key, a deadline, and one telling of what became of it."""
+
+import asyncio
+from typing import TYPE_CHECKING, Any, Final
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app import problems, seen
+from app.access import OPEN
+from app.errors import NextdayError, TooLate
+from app.seen import REQUEST_ID, UNKNOWN, Seen
+
+if TYPE_CHECKING:
+    from app.routes.state import State
+
+_GONE: Final = 499
+"""What nginx logs where a client has left before there was an answer."""
+
+_HTTP: Final = "http"
+
+
+class Observed:
+    """ASGI: lets a request in, gives it so long, and tells of it; the rest is another app's."""
+
+    def __init__(self, app: ASGIApp, deadline_s: float) -> None:
+        """Stand before `app`, which may take so long for each request."""
+        self._app = app
+        self._deadline_s = deadline_s
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        if scope["type"] != _HTTP:
+            await self._app(scope, receive, send)
+            return
+        request = seen.begin(UNKNOWN, scope["headers"])
+        scope["seen"] = request
+        sending = _Sending(send, request)
+        try:
+            await self._answer(scope, receive, sending)
+        finally:
+            route = scope.get("route")
+            if request.route == UNKNOWN and route is not None:
+                request.route = route.path
+            state: State = scope["state"]
+            state["tellers"].tell(request, sending.status or _GONE)
+
+    async def _answer(self, scope: Scope, receive: Receive, sending: "_Sending") -> None:
+        state: State = scope["state"]
+        try:
+            if scope["path"] not in OPEN:
+                request: Seen = scope["seen"]
+                request.caller = state["access"].caller(scope["headers"])
+                if "admitted" not in scope:
+                    # or protocol.py has counted it
+                    state["access"].admit(request.caller)
+            async with asyncio.timeout(self._deadline_s):
+                await self._app(scope, receive, sending)
+        except (NextdayError, TimeoutError) as error:
+            await self._refuse(
+                error if isinstance(error, NextdayError) else TooLate(), scope, receive, sending
+            )
+
+    async def _refuse(
+        self, error: NextdayError, scope: Scope, receive: Receive, sending: "_Sending"
+    ) -> None:
+        scope["seen"].code = problems.kind_of(error).code
+        # of an answer that has begun, the end cannot be another
+        if not sending.status:
+            response = problems.of(error, scope["path"])
+            await response(scope, receive, sending)
+
+
+class _Sending:
+    """Sends on, with the request's id; and knows the status that was sent."""
+
+    def __init__(self, send: Send, request: Seen) -> None:
+        self._send = send
+        self._id = (REQUEST_ID, request.id.encode())
+        self.status = 0
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            headers: list[Any] = [*message.get("headers", ()), self._id]
+            message = {**message, "headers": headers}
+        await self._send(message)
