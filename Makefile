@@ -7,7 +7,11 @@
 #             minutes; QUICK=1 for one short round, DOCS=docs to write docs/performance.md
 # make chaos  publishes under load, crashes at every write, changed bytes, reloads; ten minutes;
 #             SHORT=1 for a trial, DOCS=docs to write the table of docs/operations.md
-# make fmt lint bench-fitting lock clean
+# make conformance   every check of the Open Inference Protocol, by four clients, of what runs at
+#             URL=http://127.0.0.1:8000; MODEL=name
+# make audit  known vulnerabilities and licences of what is locked
+# make image  the serve image, with its labels
+# make fmt lint bench-fitting proto lock clean
 
 PORT ?= 8000
 HOST ?= 127.0.0.1
@@ -23,7 +27,7 @@ PYTHON := $(shell for python in python3 python3.13 python3.12 python3.11 python;
 SERVE := .venv-serve
 DEV := .venv
 
-.PHONY: run test lint fmt e2e chaos accuracy bench bench-fitting lock clean python
+.PHONY: run test lint fmt e2e chaos conformance audit image accuracy bench bench-fitting proto lock clean python
 
 run: $(SERVE)/installed
 	@echo "nextday answers at http://$(HOST):$(PORT), its documentation is at /docs. Try:"
@@ -38,6 +42,7 @@ lint: $(DEV)/installed
 	$(DEV)/bin/ruff format --check .
 	$(DEV)/bin/ruff check .
 	$(DEV)/bin/mypy
+	$(DEV)/bin/mypy deploy/supply-chain/*.py
 	$(DEV)/bin/lint-imports
 
 fmt: $(DEV)/installed
@@ -57,6 +62,10 @@ accuracy: $(DEV)/installed
 chaos: $(DEV)/installed
 	$(DEV)/bin/python -m tests.chaos $(if $(SHORT),--short) $(if $(DOCS),--docs $(DOCS)/operations.md)
 
+conformance: $(DEV)/installed
+	$(DEV)/bin/python -m tests.conformance "$(or $(URL),http://$(HOST):$(PORT))" --install \
+		$(if $(MODEL),--model "$(MODEL)")
+
 bench: $(DEV)/installed $(SERVE)/installed
 	$(DEV)/bin/python -m benchmarks.start --service $(SERVE)/bin/python
 	$(DEV)/bin/python -m benchmarks.serving --service $(SERVE)/bin/python \
@@ -69,17 +78,32 @@ bench-fitting: $(DEV)/installed
 	$(DEV)/bin/python -m benchmarks.fitting --torch .venv-torch/bin/python
 	$(DEV)/bin/python -m benchmarks.nodes
 
+audit: $(DEV)/installed
+	$(DEV)/bin/python deploy/supply-chain/licences.py --locked requirements/serve.txt
+	$(DEV)/bin/python deploy/supply-chain/audit.py requirements/*.txt deploy/supply-chain/requirements.txt
+
+image:
+	docker build --target serve --tag nextday-serve --build-arg SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) \
+		--build-arg CREATED=$$(git log -1 --format=%cI) --build-arg REVISION=$$(git rev-parse HEAD) .
+
+# app/grpc/inference_pb2.py, of the protocol beside it
+proto: $(DEV)/installed
+	$(DEV)/bin/python -m grpc_tools.protoc --proto_path=. --python_out=. --pyi_out=. app/grpc/inference.proto
+
 # the locks name versions and hashes, never where they are from
 lock: $(DEV)/installed
 	$(DEV)/bin/python -m pip install --quiet uv
 	set -e; compile() { $(DEV)/bin/uv pip compile --quiet --universal --python-version 3.11 \
 		--generate-hashes --no-header --upgrade pyproject.toml "$$@"; }; \
-	compile --output-file requirements/serve.txt; \
+	compile --extra grpc --extra traces --output-file requirements/serve.txt; \
 	compile --extra train --constraint requirements/serve.txt --output-file requirements/train.txt; \
-	compile --extra train --extra yahoo --group dev --constraint requirements/train.txt --output-file requirements/dev.txt
+	compile --extra train --extra yahoo --extra grpc --extra traces --group dev \
+		--constraint requirements/serve.txt --constraint requirements/train.txt --output-file requirements/dev.txt; \
+	echo 'cyclonedx-bom>=7.5' | $(DEV)/bin/uv pip compile --quiet --python-version 3.12 --generate-hashes \
+		--no-header --no-annotate --upgrade - --output-file deploy/supply-chain/requirements.txt
 
 clean:
-	rm -rf $(SERVE) $(DEV) .venv-peers .venv-torch .coverage .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(SERVE) $(DEV) .venv-peers .venv-clients .venv-torch .coverage .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 
 python:
 ifeq ($(PYTHON),)

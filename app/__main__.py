@@ -27,8 +27,10 @@ _NO_LIMIT: Final = 1_000_000
 def main() -> None:
     """Serve until told to stop."""
     settings = of_environment()
-    # uvicorn raises the signal once more when it has stopped; what it was told, it did: exit 0
-    signal.signal(signal.SIGTERM, lambda *_: None)
+    # told to stop before uvicorn listens to it, there is nothing to end; and uvicorn raises the
+    # signal once more when it has stopped: what it was told, it did. Not by an exception, which a
+    # module that is being imported may turn into one of its own
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
     workers = usable_cores() if settings.workers == "auto" else settings.workers
     with _metrics_folder() if workers > 1 else contextlib.nullcontext():
         uvicorn.run(

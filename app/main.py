@@ -5,11 +5,12 @@ import contextlib
 import gc
 import logging
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Final
 
 from fastapi_offline import FastAPIOffline
 from starlette.middleware.cors import CORSMiddleware
+from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from app import problems, telemetry
@@ -25,7 +26,7 @@ from app.routes.observed import Observed
 from app.routes.shortcut import ShortCut
 from app.routes.state import State
 from app.runtime import Sessions
-from app.seen import Tellers
+from app.seen import Tell, Tellers
 from app.settings import Settings, of_environment
 from app.store import Store
 
@@ -73,7 +74,8 @@ def create_app(settings: Settings) -> ASGIApp:
         app.include_router(router)
     problems.install(app)
     short = ShortCut(app, {predict.PATH: predict.predict, batch.PATH: batch.predict_batch})
-    observed = Observed(short, settings.deadline_seconds)
+    paths = {route.path for route in app.routes if isinstance(route, Route)}
+    observed = Observed(short, paths, settings.deadline_seconds)
     if not settings.cors_origins:
         return observed
     # before keys are asked for: a browser asks without one whether it may send it
@@ -96,39 +98,54 @@ async def _life(settings: Settings) -> AsyncIterator[State]:
     telemetry.watched(len(store.served))
     if not store.served:
         _log.warning("no model to serve in %s yet", settings.models)
-    watching = asyncio.create_task(_watch(store, loader, settings.poll_seconds))
-    background = Background(settings.background_threads, settings.max_batches)
-    batches = Batches(
-        settings.max_waiting,
-        telemetry,
-        deadline_s=settings.deadline_seconds,
-        gives_way=lambda: loader.is_busy,
-    )
-    # what is here by now stays, and need not be looked through again; a request leaves
-    # hardly anything that only a collection would find
-    gc.freeze()
-    gc.set_threshold(_COLLECT_AFTER)
-    draining = Draining(settings.drain_seconds)
-    request_log = RequestLog(sys.stdout.buffer)
-    tellers = [telemetry.told, *([request_log.tell] if settings.request_log else [])]
-    try:
+    async with contextlib.AsyncExitStack() as ending:
+        ending.callback(loader.close)
+        watching = asyncio.create_task(_watch(store, loader, settings.poll_seconds))
+        ending.callback(watching.cancel)
+        background = Background(settings.background_threads, settings.max_batches)
+        ending.callback(background.close)
+        draining = Draining(settings.drain_seconds)
+        state = State(
+            settings=settings,
+            store=store,
+            batches=Batches(
+                settings.max_waiting,
+                telemetry,
+                deadline_s=settings.deadline_seconds,
+                gives_way=lambda: loader.is_busy,
+            ),
+            background=background,
+            heads=Heads(),
+            endpoints=Endpoints(settings),
+            draining=draining,
+            access=Access(settings.key_digests, settings.rate_limit),
+            tellers=Tellers(_tellers(settings, ending)),
+        )
+        if settings.grpc_port is not None:
+            from app.grpc import server  # noqa: PLC0415 - an extra, which may not be installed
+
+            await ending.enter_async_context(server.serving(state, settings, version=VERSION))
+        # what is here by now stays, and need not be looked through again; a request leaves
+        # hardly anything that only a collection would find
+        gc.freeze()
+        gc.set_threshold(_COLLECT_AFTER)
         with draining.on_sigterm():
-            yield State(
-                settings=settings,
-                store=store,
-                batches=batches,
-                background=background,
-                heads=Heads(),
-                endpoints=Endpoints(settings),
-                draining=draining,
-                access=Access(settings.key_digests, settings.rate_limit),
-                tellers=Tellers(tellers),
-            )
-    finally:
-        watching.cancel()
-        background.close()
-        loader.close()
-        request_log.flush()
+            yield state
+
+
+def _tellers(settings: Settings, ending: contextlib.AsyncExitStack) -> Iterator[Tell]:
+    """Yield all that want to be told of requests; they are closed at the end."""
+    yield telemetry.told
+    if settings.request_log:
+        request_log = RequestLog(sys.stdout.buffer)
+        ending.callback(request_log.flush)
+        yield request_log.tell
+    if settings.otlp_endpoint is not None:
+        from app.traces import Traces  # noqa: PLC0415 - an extra, which may not be installed
+
+        traces = Traces(settings.otlp_endpoint)
+        ending.callback(traces.close)
+        yield traces.tell
 
 
 async def _watch(store: Store, loader: Aside, every_s: float) -> None:

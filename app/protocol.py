@@ -10,7 +10,7 @@ all the rest.
 """
 
 import asyncio
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from fastapi import Response
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -38,6 +38,9 @@ _OK_HEAD: Final = _OK_LINE + b"content-type: application/json\r\n"
 
 class ForecastProtocol(HttpToolsProtocol):
     """uvicorn's HTTP protocol, of one connection, with a shorter way for forecasts."""
+
+    _last_headers: ClassVar[tuple[Headers, bytes, bool]] = ([], b"", False)
+    """The headers of the last answer that all have, the same written, and whether it closes."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - as they are handed on
         super().__init__(*args, **kwargs)
@@ -177,10 +180,14 @@ class ForecastProtocol(HttpToolsProtocol):
     def answer(self, request: Seen, head: bytes, content: bytes) -> bytes:
         """Return an answer as it is sent; `head` has the status line and some headers."""
         headers = self._headers_of_all()
-        self._is_last = _CLOSE in headers
-        lines = [b"%b: %b\r\n" % header for header in headers]
+        known, lines, self._is_last = ForecastProtocol._last_headers
+        if headers is not known:
+            # uvicorn makes them anew once a second
+            lines = b"".join(b"%b: %b\r\n" % header for header in headers)
+            self._is_last = _CLOSE in headers
+            ForecastProtocol._last_headers = (headers, lines, self._is_last)
         end = b"x-request-id: %b\r\ncontent-length: %d\r\n\r\n"
-        return b"".join((head, *lines, end % (request.id.encode(), len(content)), content))
+        return b"".join((head, lines, end % (request.id.encode(), len(content)), content))
 
     def refuse(self, request: Seen, error: Exception) -> None:
         """Write a problem."""

@@ -10,8 +10,8 @@ from pydantic_core import to_json
 
 from app.seen import Seen
 
-_AFTER_S: Final = 0.1
-"""Lines wait so long for others: to write each by itself costs more than all else about it."""
+_AFTER_S: Final = 0.02
+"""Requests wait so long for others: to write each line by itself costs more than all of it."""
 
 
 class RequestLog:
@@ -20,7 +20,7 @@ class RequestLog:
     def __init__(self, stream: BinaryIO) -> None:
         """Write to a stream of bytes."""
         self._stream = stream
-        self._lines: list[bytes] = []
+        self._lines: list[tuple[Seen, int]] = []
         self._offset = time.time() - time.perf_counter()
         """What makes a time of day of the clock that requests are timed by."""
 
@@ -28,6 +28,19 @@ class RequestLog:
         """Note the line of a request; within an event loop."""
         if not self._lines:
             asyncio.get_running_loop().call_later(_AFTER_S, self.flush)
+        self._lines.append((seen, status))
+
+    def flush(self) -> None:
+        """Write what has been noted; a reader that has gone is no reason to stop serving."""
+        noted, self._lines = self._lines, []
+        if noted:
+            with contextlib.suppress(OSError, ValueError):
+                # control characters come out escaped, so that one request is one line
+                lines = [to_json(self._line(seen, status)) for seen, status in noted]
+                self._stream.write(b"\n".join([*lines, b""]))
+                self._stream.flush()
+
+    def _line(self, seen: Seen, status: int) -> dict[str, object]:
         line: dict[str, object] = {
             "time": datetime.fromtimestamp(self._offset + seen.arrived, UTC),
             "id": seen.id,
@@ -44,13 +57,4 @@ class RequestLog:
             line["key"] = seen.caller
         if seen.code is not None:
             line["code"] = seen.code
-        # control characters come out escaped, so that one request is one line
-        self._lines.append(to_json(line))
-
-    def flush(self) -> None:
-        """Write what has been noted; a reader that has gone is no reason to stop serving."""
-        lines, self._lines = self._lines, []
-        if lines:
-            with contextlib.suppress(OSError, ValueError):
-                self._stream.write(b"\n".join(lines) + b"\n")
-                self._stream.flush()
+        return line

@@ -1,19 +1,23 @@
 """The one door to onnxruntime: a graph in bytes becomes something that maps inputs to outputs."""
 
 import contextlib
+import os
 import threading
 import weakref
 from collections import OrderedDict
 from typing import Any, Final
 
 import numpy as np
+
+# it would call its maker, from its import on, and a forecast is nobody else's business
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # noqa: TID251 - written, for onnxruntime
+
 import onnxruntime
 
 from app.artifact import GRAPH
 from app.errors import ArtifactRejected
 from app.scaling import Float32s
 
-# it would call its maker, and a forecast is nobody else's business
 onnxruntime.disable_telemetry_events()
 
 _SLICE: Final = 32

@@ -1,8 +1,10 @@
 """What operators see of the service: its log and its metrics."""
 
+import contextlib
 import os
 import sys
 import time
+from collections.abc import Iterable
 from functools import lru_cache
 from logging.config import dictConfig
 from pathlib import Path
@@ -16,7 +18,8 @@ from prometheus_client import (
     Histogram,
     generate_latest,
 )
-from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.metrics_core import Metric
+from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
 from app.seen import UNKNOWN, Seen
 
@@ -146,6 +149,7 @@ def loaded(model: str, version: int | None, outcome: Literal["served", "trial", 
 
 def watched(models: int) -> None:
     """Note how many models answer, and what the process takes of the machine."""
+    _forget_the_dead()
     _MODELS.set(models)
     times = os.times()
     _PROCESSOR.set(times.user + times.system)
@@ -153,6 +157,22 @@ def watched(models: int) -> None:
         pages = int(Path("/proc/self/statm").read_text().split()[1])
         _RESIDENT.set(pages * os.sysconf("SC_PAGE_SIZE"))
         _FILES.set(len(os.listdir("/proc/self/fd")))  # noqa: PTH208 - no paths are wanted
+
+
+def _forget_the_dead() -> None:
+    """Leave out what workers that are gone have last said of themselves."""
+    try:
+        folder = Path(_Workers(CollectorRegistry()).folder)  # type: ignore[no-untyped-call]
+    except ValueError:
+        # there is one worker
+        return
+    for pid in {int(file.stem.rpartition("_")[2]) for file in folder.glob("gauge_live*_*.db")}:
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            # another worker may do so at the same moment
+            with contextlib.suppress(FileNotFoundError):
+                mark_process_dead(pid)
 
 
 def tried(model: str, version: int, outcome: Literal["ok", "error"]) -> None:
@@ -175,11 +195,34 @@ def registry() -> CollectorRegistry:
     together = CollectorRegistry()
     try:
         # reads the folder that the workers share, see __main__.py
-        MultiProcessCollector(together)
+        _Workers(together)  # type: ignore[no-untyped-call]  # as the class above it
     except ValueError:
         # there is none: one worker, whose metrics are here
         return REGISTRY
     return together
+
+
+class _Workers(MultiProcessCollector):
+    """The metrics of all workers, but of one that has just begun, or was killed as it did."""
+
+    @property
+    def folder(self) -> str:
+        """Where they are."""
+        path: str = self._path
+        return path
+
+    def collect(self) -> Iterable[Metric]:
+        """Read their files, each of which is empty for an instant."""
+        files = [str(file) for file in Path(self.folder).glob("*.db") if _size(file)]
+        merged: Iterable[Metric] = self.merge(files, accumulate=True)  # type: ignore[no-untyped-call]  # the same
+        return merged
+
+
+def _size(file: Path) -> int:
+    try:
+        return file.stat().st_size
+    except FileNotFoundError:
+        return 0
 
 
 class Counted(NamedTuple):

@@ -89,7 +89,7 @@ class Inference(NamedTuple):
         """Ask another model the same; raise BadInput where it cannot forecast from it."""
         if self.posted.windows.shape[1:] not in rows_of(model):
             raise BadInput("the other model takes other windows")
-        return _checked(self.posted, Choice(model))
+        return checked(self.posted, Choice(model))
 
     def written(self, forecast: Forecast | None) -> Answer:
         """Write the answer; raise Unforecastable where there is no finite forecast."""
@@ -163,7 +163,16 @@ def understand(headers: Headers, content: bytes, choice: Choice, most_json: int)
         # a parser of JSON keeps everybody waiting, bytes do not
         raise BodyTooLarge(most_json, "JSON; send more as binary tensors")
     question = tensors.parse(content, json_length, rows=rows_of(model), gives=gives_of(model))
-    return _checked(question, choice)
+    return checked(question, choice)
+
+
+def checked(question: Question, choice: Choice) -> Inference:
+    """Check the prices of a request; raise BadInput where a model cannot forecast from them."""
+    model = choice.model
+    fields = question.windows.shape[2]
+    part = answering(model, bars=fields == len(BARS))
+    history.check_windows(question.windows, part.manifest.fields, field=tensors.INPUT)
+    return Inference(question, choice, part)
 
 
 def rows_of(model: Model) -> list[Row]:
@@ -207,14 +216,6 @@ async def _infer(request: Request, name: str, version: int | None) -> Response:
         written = asked.written(forecast)
     shadow(asked, forecast, batches)
     return written.response
-
-
-def _checked(question: Question, choice: Choice) -> Inference:
-    model = choice.model
-    fields = question.windows.shape[2]
-    part = answering(model, bars=fields == len(BARS))
-    history.check_windows(question.windows, part.manifest.fields, field=tensors.INPUT)
-    return Inference(question, choice, part)
 
 
 @lru_cache(64)

@@ -1,6 +1,7 @@
 """Around every request: an id, a key, a deadline, and one telling of what became of it."""
 
 import asyncio
+from collections.abc import Container
 from typing import TYPE_CHECKING, Any, Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -22,9 +23,10 @@ _HTTP: Final = "http"
 class Observed:
     """ASGI: lets a request in, gives it so long, and tells of it; the rest is another app's."""
 
-    def __init__(self, app: ASGIApp, deadline_s: float) -> None:
-        """Stand before `app`, which may take so long for each request."""
+    def __init__(self, app: ASGIApp, paths: Container[str], deadline_s: float) -> None:
+        """Stand before `app`, which has these paths and may take so long for each request."""
         self._app = app
+        self._paths = paths
         self._deadline_s = deadline_s
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -32,7 +34,9 @@ class Observed:
         if scope["type"] != _HTTP:
             await self._app(scope, receive, send)
             return
-        request = seen.begin(UNKNOWN, scope["headers"])
+        path = scope["path"]
+        # who is refused gets no further, and is told by it all the same
+        request = seen.begin(path if path in self._paths else UNKNOWN, scope["headers"])
         scope["seen"] = request
         sending = _Sending(send, request)
         try:

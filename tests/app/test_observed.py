@@ -3,7 +3,10 @@
 import asyncio
 import io
 import json
+import os
 import re
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -246,3 +249,20 @@ def test_the_metrics_of_the_process_are_there_without_linux(
     telemetry.watched(3)
 
     assert value(telemetry.metrics().decode(), "nextday_models") == 3
+
+
+def test_a_worker_that_was_killed_as_it_began_does_not_hide_the_others(tmp_path: Path) -> None:
+    program = f"""
+from pathlib import Path
+from app import telemetry
+telemetry.watched(3)
+(Path({str(tmp_path)!r}) / "gauge_livesum_1.db").touch()
+print(telemetry.metrics().decode())
+"""
+    # the folder is looked for as the metrics are made
+    environment = os.environ | {"PROMETHEUS_MULTIPROC_DIR": str(tmp_path)}  # noqa: TID251 - handed on
+    told = subprocess.run(
+        [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True
+    ).stdout
+
+    assert value(told, "nextday_models") == 3

@@ -5,6 +5,7 @@ import http.client
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -190,3 +191,39 @@ def resident_mib(pid: int) -> float:
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     [line] = [line for line in lines if line.startswith("VmRSS:")]
     return int(line.split()[1]) / 1024
+
+
+@pytest.mark.parametrize("after_s", [0.0, 0.7, 1.1])
+def test_told_to_stop_while_it_starts_it_does(after_s: float) -> None:
+    with subprocess.Popen([sys.executable, "-m", "app"], stderr=subprocess.DEVNULL) as running:
+        try:
+            time.sleep(after_s)
+            running.send_signal(signal.SIGTERM)
+            assert running.wait(20) in {0, -signal.SIGTERM}
+        finally:
+            running.kill()
+
+
+@pytest.mark.skipif(not shutil.which("strace"), reason="strace is not installed")
+def test_it_calls_nobody_nor_does_anything_compiled_in_it(tmp_path: Path) -> None:
+    # Python's own audit hooks do not see what a compiled module does. -D: what is started is
+    # the service, and strace beside it
+    calls = tmp_path / "calls"
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    environment = os.environ | {"NEXTDAY_PORT": str(port)}  # noqa: TID251 - handed on
+    command = ["strace", "-D", "-f", "-qq", "-e", "trace=connect,sendto,sendmmsg", "-o"]
+    with subprocess.Popen(
+        [*command, str(calls), sys.executable, "-m", "app"], env=environment
+    ) as running:
+        try:
+            wait_until_ready(port)
+            posted(port, Path("docs/example.json").read_bytes())
+            # onnxruntime would call its maker ten seconds after it was imported
+            time.sleep(12)
+        finally:
+            running.terminate()
+
+    told = re.findall(r"(?:connect|sendto|sendmmsg)\(.*", calls.read_text())
+    assert [call for call in told if "HTTP/1.1 200" not in call] == []

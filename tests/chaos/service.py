@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final
 
 CHUNK: Final = 2**16
-PATIENCE_S: Final = 30
+PATIENCE_S: Final = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +53,7 @@ def serving(models: Path, *, poll_s: float) -> Iterator[Service]:
         "NEXTDAY_PORT": str(port),
         "NEXTDAY_POLL_SECONDS": str(poll_s),
         "NEXTDAY_LOG_LEVEL": "error",
+        "NEXTDAY_REQUEST_LOG": "false",
     }
     first, *others = sorted(os.sched_getaffinity(0))
     process = subprocess.Popen(
@@ -68,7 +69,9 @@ def serving(models: Path, *, poll_s: float) -> Iterator[Service]:
         yield service
     finally:
         process.send_signal(signal.SIGTERM)
-        process.wait(PATIENCE_S)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(PATIENCE_S)
+        process.kill()
         os.sched_setaffinity(0, {first, *others})
 
 
