@@ -9,6 +9,8 @@
 #             SHORT=1 for a trial, DOCS=docs to write the table of docs/operations.md
 # make conformance   every check of the Open Inference Protocol, by four clients, of what runs at
 #             URL=http://127.0.0.1:8000; MODEL=name
+# make fuzz   a million mutated requests; REQUESTS=20000 for a trial, SEED=2 for others
+# make soak   30 minutes of steady load at 70 % of capacity; MINUTES=2 for a trial
 # make audit  known vulnerabilities and licences of what is locked
 # make image  the serve image, with its labels
 # make fmt lint bench-fitting proto lock clean
@@ -27,7 +29,7 @@ PYTHON := $(shell for python in python3 python3.13 python3.12 python3.11 python;
 SERVE := .venv-serve
 DEV := .venv
 
-.PHONY: run test lint fmt e2e chaos conformance audit image accuracy bench bench-fitting proto lock clean python
+.PHONY: run test lint fmt e2e chaos conformance fuzz soak audit image accuracy bench bench-fitting proto lock clean python
 
 run: $(SERVE)/installed
 	@echo "nextday answers at http://$(HOST):$(PORT), its documentation is at /docs. Try:"
@@ -77,6 +79,12 @@ bench-fitting: $(DEV)/installed
 	.venv-torch/bin/python -m pip install --quiet torch==2.13.0 numpy
 	$(DEV)/bin/python -m benchmarks.fitting --torch .venv-torch/bin/python
 	$(DEV)/bin/python -m benchmarks.nodes
+
+fuzz: $(DEV)/installed
+	$(DEV)/bin/python -m tests.attack.fuzz $(if $(REQUESTS),--requests $(REQUESTS)) $(if $(SEED),--seed $(SEED))
+
+soak: $(DEV)/installed
+	$(DEV)/bin/python -m tests.attack.soak $(if $(MINUTES),--minutes $(MINUTES))
 
 audit: $(DEV)/installed
 	$(DEV)/bin/python deploy/supply-chain/licences.py --locked requirements/serve.txt

@@ -67,6 +67,8 @@ def create_app(settings: Settings) -> ASGIApp:
         ' against "tomorrow = today" on sessions that it had not seen.',
         version=VERSION,
         redoc_url=None,
+        # of bodies that the framework reads; the others are read under caps of their own
+        max_body_size=settings.max_batch_body_bytes,
         generate_unique_id_function=lambda route: route.name,
         lifespan=lambda _: _life(settings),
     )

@@ -91,7 +91,6 @@ class ForecastProtocol(HttpToolsProtocol):
             if self._is_free() and self._is_known(data, goes_on=bool(held)):
                 return
             self._arrived = data
-            self._waits_since = self.loop.time()
         super().data_received(data)
         self._arrived, self._is_handed_on = b"", False
         if self._head_left:
@@ -116,6 +115,7 @@ class ForecastProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """Note that a request has begun."""
         self._between = False
+        self._waits_since = self.loop.time()
         self._head_left = _MAX_HEAD
         super().on_message_begin()
         if self._is_handed_on:
@@ -245,10 +245,18 @@ class ForecastProtocol(HttpToolsProtocol):
             self.transport.close()
 
     def _end(self, error: Exception) -> None:
-        """Refuse what has come of a request, and end the connection."""
+        """Refuse what has come of a request, unless it has an answer, and end the connection."""
         self._is_last = True
-        if self._is_free() and not self.transport.is_closing():
+        cycle = self.cycle
+        # an endpoint that waits for its body has begun with this request
+        is_begun = cycle is not None and getattr(cycle, "scope", None) is self.scope
+        is_open = not (cycle.response_started or self.pipeline) if is_begun else self._is_free()
+        if is_open and not self.flow.write_paused and not self.transport.is_closing():
             self.refuse(seen.begin(seen.UNKNOWN, ()), error)
+        if cycle is not None and not cycle.response_complete:
+            # what it would write now, nobody is to read
+            cycle.disconnected = True
+            cycle.message_event.set()
         self.transport.close()
 
     def _is_free(self) -> bool:
@@ -256,8 +264,8 @@ class ForecastProtocol(HttpToolsProtocol):
         return (self.cycle is None or self.cycle.response_complete) and not self.flow.write_paused
 
     def _is_partial(self) -> bool:
-        """Tell whether a part of a request has come that nobody waits for the rest of."""
-        return bool(self._held) or (not self._between and self._is_free())
+        """Tell whether a part of a request has come, and the rest is waited for."""
+        return bool(self._held) or not (self._between or self.flow.read_paused)
 
     def _is_idle(self) -> bool:
         """Tell whether nothing has been asked that is not answered, nor begun to be."""

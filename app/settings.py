@@ -77,8 +77,8 @@ class Settings(BaseSettings):
     deadline_seconds: Annotated[float, Field(gt=0)] = 30.0
     """The longest that a request may take; it is refused then."""
 
-    receive_seconds: Annotated[float, Field(gt=0)] = 10.0
-    """The longest that a request may take to arrive before anything is done for it."""
+    receive_seconds: Annotated[float, Field(gt=0)] = 20.0
+    """The longest that a request may take to arrive, its body included."""
 
     api_keys: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_separated)] = Field(
         (), repr=False

@@ -40,6 +40,7 @@ _T = TypeVar("_T")
 _log = logging.getLogger(__name__)
 _name = re.compile(NAME_PATTERN)
 _version = re.compile(r"[1-9][0-9]{0,8}")
+_HIGHEST: Final = 999_999_999
 
 _PINNED_KEPT: Final = 8
 """Versions that are not current and stay loaded, those asked for last."""
@@ -248,6 +249,9 @@ class Store:
         trial = self._trials.get(name)
         if trial is not None and trial.candidate.manifest.version == version:
             return trial.candidate
+        if version > _HIGHEST:
+            # more digits than a file's name may have
+            raise NoSuchVersion
         key = (name, version)
         with self._loading:
             if key not in self._pinned:

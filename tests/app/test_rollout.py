@@ -145,15 +145,16 @@ def test_a_shadow_is_measured_and_never_answers(tmp_path: Path) -> None:
         await connection.close()
 
     with serving(tmp_path) as client:
-        before = metric(client, "nextday_shadow_difference_ratio_count", version="2")
+        count, total = (f"nextday_shadow_difference_ratio_{part}" for part in ("count", "sum"))
+        before = [metric(client, name, version="2") for name in (count, total)]
         run(test, tmp_path)
         assert client.post("/predict", json={"prices": PRICES}).json()["version"] == 1
-        counted = metric(client, "nextday_shadow_difference_ratio_count", version="2")
-        sums = metric(client, "nextday_shadow_difference_ratio_sum", version="2")
+        after = [metric(client, name, version="2") for name in (count, total)]
 
-    assert counted - before == 6
+    counted, summed = (later - sooner for sooner, later in zip(before, after, strict=True))
+    assert counted == 6
     # levels from 100 to 200: the candidate halves 4 to 2, of a last price of 104
-    assert sums == pytest.approx(counted * 2 / 104)
+    assert summed == pytest.approx(counted * 2 / 104)
 
 
 @pytest.mark.parametrize(

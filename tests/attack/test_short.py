@@ -1,0 +1,60 @@
+"""The fuzzer and the soak, short: `make fuzz` and `make soak` have them long."""
+
+import json
+import random
+from pathlib import Path
+
+import pytest
+
+from tests.attack import fuzz, soak
+from tests.attack.client import Shot
+from tests.attack.models import seeds
+from tests.attack.mutations import Mutator
+
+
+def test_twenty_thousand_fuzzed_requests_break_no_rule(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = tmp_path / "found.jsonl"
+    arguments = ["--requests", "20000", "--seconds", "90", "--found", str(found)]
+    status = fuzz.main(arguments)
+
+    summary = json.loads(capsys.readouterr().out)
+    assert summary["violations"] == []
+    assert status == 0
+    assert not found.exists()
+    assert summary["requests"] >= 20_000
+    assert {200, 400, 404, 405, 415, 422} <= {int(each) for each in summary["statuses"]}
+
+
+def test_the_same_seed_makes_the_same_requests() -> None:
+    def shots(seed: int) -> list[Shot]:
+        mutator = Mutator(*seeds(), random.Random(seed))  # noqa: S311 - no secret
+        return [mutator.shot() for _ in range(50)]
+
+    first, again, other = map(shots, (1, 1, 2))
+
+    assert first == again != other
+
+
+def test_what_was_found_can_be_sent_again(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "found.jsonl"
+    plain = seeds()[0][0].content
+    # two answers are wrong where one was expected
+    fuzz.write(file, [Shot(plain, "plain"), Shot(plain + plain, "two", answers=3, leave_s=0.5)])
+
+    assert fuzz.main(["--replay", str(file)]) == 1
+    printed = capsys.readouterr()
+    assert json.loads(printed.out)["violations"] == ["2 answers to 3 requests"]
+    assert "< 200" in printed.err
+
+
+def test_a_load_of_all_that_is_asked_fails_nothing() -> None:
+    summary = soak.soak(0.1, 0.5)
+
+    # how much slower it gets is measured where the machine is quiet, and for longer
+    assert [each for each in summary["violations"] if "no answer" in each or "times" in each] == []
+    assert summary["requests"] > 500
+    assert summary["MiB in the end"] < 1.2 * summary["MiB after the warm-up"]
