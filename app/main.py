@@ -8,6 +8,7 @@ import sys
 from collections.abc import AsyncIterator, Iterator
 from typing import Final
 
+import anyio.to_thread
 from fastapi_offline import FastAPIOffline
 from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import Route
@@ -44,6 +45,8 @@ _ROUTERS: Final = (
     infer.router,
     timeseries.router,
 )
+
+_THREADS: Final = 4
 
 _COLLECT_AFTER: Final = 20_000
 """Objects between two collections of garbage: Python's own 700 are those of a few requests."""
@@ -100,6 +103,9 @@ async def _life(settings: Settings) -> AsyncIterator[State]:
     telemetry.watched(len(store.served))
     if not store.served:
         _log.warning("no model to serve in %s yet", settings.models)
+    # those of the framework read the disk, and one after the other is soon enough: each of its
+    # own forty would keep memory of its own
+    anyio.to_thread.current_default_thread_limiter().total_tokens = _THREADS
     async with contextlib.AsyncExitStack() as ending:
         ending.callback(loader.close)
         watching = asyncio.create_task(_watch(store, loader, settings.poll_seconds))

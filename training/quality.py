@@ -77,6 +77,8 @@ class Checked:
     """By instrument and date."""
 
 
+# of absurd prices, which are flagged for what they are, even a ratio can be
+@np.errstate(over="ignore")
 def check(bars: pd.DataFrame) -> Checked:
     """Check a frame of bars, as `sources.read_bars` gives it."""
     ordered = bars.sort_values(["instrument", "date"], ignore_index=True)

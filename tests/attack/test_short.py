@@ -51,10 +51,9 @@ def test_what_was_found_can_be_sent_again(
     assert "< 200" in printed.err
 
 
-def test_a_load_of_all_that_is_asked_fails_nothing() -> None:
-    summary = soak.soak(0.1, 0.5)
+def test_two_minutes_of_all_that_is_asked_fail_nothing_and_fill_nothing() -> None:
+    summary = soak.soak(2, 0.5)
 
     # how much slower it gets is measured where the machine is quiet, and for longer
-    assert [each for each in summary["violations"] if "no answer" in each or "times" in each] == []
-    assert summary["requests"] > 500
-    assert summary["MiB in the end"] < 1.2 * summary["MiB after the warm-up"]
+    assert [each for each in summary["violations"] if each != "p99 rose too much"] == []
+    assert summary["requests"] > 10_000

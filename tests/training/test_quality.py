@@ -274,6 +274,16 @@ def test_messages_have_the_figures() -> None:
     assert isinstance(said["gap"].date, date)
 
 
+def test_prices_whose_ratio_overflows_are_flagged_like_any_other() -> None:
+    frame = bars()
+    frame.loc[300, ["open", "close"]] = 1e-300
+    frame.loc[300, "low"] = 1e300
+
+    [flag] = [each for each in quality.check(frame).flags if each.code == "impossible_bar"]
+
+    assert flag.date == frame["date"].iloc[300].date()
+
+
 PRICE = st.sampled_from([np.nan, np.inf, -1.0, 0.0, 1e-300, 0.5, 50.0, 100.0, 10_000.0, 1e300])
 
 
