@@ -47,6 +47,7 @@ _ROUTERS: Final = (
 )
 
 _THREADS: Final = 4
+"""Of the framework, for what reads the disk."""
 
 _COLLECT_AFTER: Final = 20_000
 """Objects between two collections of garbage: Python's own 700 are those of a few requests."""
@@ -103,8 +104,7 @@ async def _life(settings: Settings) -> AsyncIterator[State]:
     telemetry.watched(len(store.served))
     if not store.served:
         _log.warning("no model to serve in %s yet", settings.models)
-    # those of the framework read the disk, and one after the other is soon enough: each of its
-    # own forty would keep memory of its own
+    # each of the framework's own forty would keep memory of its own
     anyio.to_thread.current_default_thread_limiter().total_tokens = _THREADS
     async with contextlib.AsyncExitStack() as ending:
         ending.callback(loader.close)

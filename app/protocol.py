@@ -67,6 +67,7 @@ class ForecastProtocol(HttpToolsProtocol):
         """When we began to wait for a request, or for the rest of one."""
         self._timer: asyncio.TimerHandle | None = None
 
+    # narrower than asyncio's, as uvicorn has it
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Wait for the first request, but not forever."""
         super().connection_made(transport)
@@ -119,6 +120,7 @@ class ForecastProtocol(HttpToolsProtocol):
         self._head_left = _MAX_HEAD
         super().on_message_begin()
         if self._is_handed_on:
+            # a key of ours in ASGI's scope: observed.py is not to count the request again
             self.scope["admitted"] = True  # type: ignore[typeddict-unknown-key]
 
     def on_headers_complete(self) -> None:
@@ -311,6 +313,7 @@ class ForecastProtocol(HttpToolsProtocol):
             asked = endpoint.understand(state, headers, content)
             if asked is None:
                 if parsed:
+                    # as in on_message_begin, which is past
                     self.scope["admitted"] = True  # type: ignore[typeddict-unknown-key]
                 return False
             note_choice(request, asked)

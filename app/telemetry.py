@@ -162,6 +162,7 @@ def watched(models: int) -> None:
 def _forget_the_dead() -> None:
     """Leave out what workers that are gone have last said of themselves."""
     try:
+        # untyped, as the class above it
         folder = Path(_Workers(CollectorRegistry()).folder)  # type: ignore[no-untyped-call]
     except ValueError:
         # there is one worker

@@ -2,7 +2,7 @@
 
 try:
     import google.protobuf  # noqa: F401 - looked for, not used
-    import grpc  # noqa: F401
+    import grpc  # noqa: F401 - the same
 except ImportError:
     raise ImportError(
         "NEXTDAY_GRPC_PORT needs grpcio and protobuf: install nextday[grpc]"
