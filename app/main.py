@@ -49,8 +49,12 @@ _ROUTERS: Final = (
 _THREADS: Final = 4
 """Of the framework, for what reads the disk."""
 
-_COLLECT_AFTER: Final = 20_000
-"""Objects between two collections of garbage: Python's own 700 are those of a few requests."""
+_COLLECT_AFTER: Final = (20_000, 2, 2)
+"""
+Objects, and collections of younger ones, between two collections of garbage. Python's own 700
+objects are those of a few requests; and of its ten and ten, what refused requests leave in cycles
+would wait until it is 100,000 objects, which scatter memory for good.
+"""
 
 
 def serve() -> ASGIApp:
@@ -133,10 +137,11 @@ async def _life(settings: Settings) -> AsyncIterator[State]:
             from app.grpc import server  # noqa: PLC0415 - an extra, which may not be installed
 
             await ending.enter_async_context(server.serving(state, settings, version=VERSION))
-        # what is here by now stays, and need not be looked through again; a request leaves
-        # hardly anything that only a collection would find
+        # what is here by now stays, and need not be looked through again; the empty collection
+        # tells Python so, which else waits for a quarter of what it found at its last
         gc.freeze()
-        gc.set_threshold(_COLLECT_AFTER)
+        gc.collect()
+        gc.set_threshold(*_COLLECT_AFTER)
         with draining.on_sigterm():
             yield state
 
