@@ -11,6 +11,7 @@
 #             URL=http://127.0.0.1:8000; MODEL=name
 # make fuzz   a million mutated requests; REQUESTS=20000 for a trial, SEED=2 for others
 # make soak   30 minutes of steady load at 70 % of capacity; MINUTES=2 for a trial
+# make calendars   the tables of exchanges' sessions, anew: once a year
 # make audit  known vulnerabilities and licences of what is locked
 # make image  the serve image, with its labels
 # make fmt lint bench-fitting proto lock clean
@@ -28,15 +29,17 @@ PYTHON := $(shell for python in python3 python3.13 python3.12 python3.11 python;
 
 SERVE := .venv-serve
 DEV := .venv
+CALENDARS := .venv-calendars
 
-.PHONY: run test lint fmt e2e chaos conformance fuzz soak audit image accuracy bench bench-fitting proto lock clean python
+.PHONY: run test lint fmt e2e calendars chaos conformance fuzz soak audit image accuracy bench bench-fitting proto lock clean python
 
 run: $(SERVE)/installed
 	@echo "nextday answers at http://$(HOST):$(PORT), its documentation is at /docs. Try:"
 	@echo "  curl -s http://$(HOST):$(PORT)/predict -H 'Content-Type: application/json' -d @docs/example.json"
 	@NEXTDAY_HOST=$(HOST) NEXTDAY_PORT=$(PORT) exec $(SERVE)/bin/python -m app
 
-test: lint
+test: lint $(CALENDARS)/installed
+	$(CALENDARS)/bin/python -m pytest tests/calendars
 	$(DEV)/bin/python -m coverage run -m pytest
 	$(DEV)/bin/python -m coverage report
 
@@ -86,6 +89,9 @@ fuzz: $(DEV)/installed
 soak: $(DEV)/installed
 	$(DEV)/bin/python -m tests.attack.soak $(if $(MINUTES),--minutes $(MINUTES))
 
+calendars: $(CALENDARS)/installed
+	$(CALENDARS)/bin/python -m training calendars
+
 audit: $(DEV)/installed
 	$(DEV)/bin/python deploy/supply-chain/licences.py --locked requirements/serve.txt
 	$(DEV)/bin/python deploy/supply-chain/audit.py requirements/*.txt deploy/supply-chain/requirements.txt
@@ -107,11 +113,13 @@ lock: $(DEV)/installed
 	compile --extra train --constraint requirements/serve.txt --output-file requirements/train.txt; \
 	compile --extra train --extra yahoo --extra grpc --extra traces --group dev \
 		--constraint requirements/serve.txt --constraint requirements/train.txt --output-file requirements/dev.txt; \
+	$(DEV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --upgrade \
+		requirements/calendars.in --output-file requirements/calendars.txt; \
 	echo 'cyclonedx-bom>=7.5' | $(DEV)/bin/uv pip compile --quiet --python-version 3.12 --generate-hashes \
 		--no-header --no-annotate --upgrade - --output-file deploy/supply-chain/requirements.txt
 
 clean:
-	rm -rf $(SERVE) $(DEV) .venv-peers .venv-clients .venv-torch .coverage .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(SERVE) $(DEV) $(CALENDARS) .venv-peers .venv-clients .venv-torch .coverage .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 
 python:
 ifeq ($(PYTHON),)
@@ -125,6 +133,9 @@ $(SERVE)/installed: requirements/serve.txt | python
 
 $(DEV)/installed: requirements/dev.txt | python
 	$(call install,$(DEV),$<)
+
+$(CALENDARS)/installed: requirements/calendars.txt | python
+	$(call install,$(CALENDARS),$<)
 
 # written last, so that an interrupted installation begins anew
 define install

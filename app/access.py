@@ -23,8 +23,14 @@ _SHOWN: Final = 8
 
 _digest = re.compile(r"sha256:[0-9a-f]{64}")
 
-OPEN: Final = frozenset({"/livez", "/readyz", "/v2/health/live", "/v2/health/ready"})
-"""Paths that need no key: whoever restarts or balances has none."""
+OPEN: Final = frozenset({"/", "/livez", "/readyz", "/v2/health/live", "/v2/health/ready"})
+"""Paths that need no key: whoever restarts or balances has none, and the page asks for it."""
+_OPEN_BELOW: Final = "/page/"
+
+
+def is_open(path: str) -> bool:
+    """Tell whether a path needs no key."""
+    return path in OPEN or path.startswith(_OPEN_BELOW)
 
 
 def digests(keys: Iterable[str]) -> frozenset[bytes]:

@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Any, ClassVar, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -99,6 +99,32 @@ class Scores(BaseModel):
     coverage_90: float | None = None
 
 
+class Distribution(BaseModel):
+    """
+    What the windows were like that the model was fitted on, by percentiles.
+
+    See `drift.measures` for what of a window is measured.
+    """
+
+    model_config = _Frozen
+
+    LEVELS: ClassVar[int] = 101
+    """From the least to the most."""
+
+    volatility: tuple[float, ...]
+    """Percent a session."""
+    largest_move: tuple[float, ...]
+    """In volatilities."""
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> Self:
+        for values in (self.volatility, self.largest_move):
+            rises = all(low <= high for low, high in itertools.pairwise(values))
+            if len(values) != self.LEVELS or not rises:
+                raise ValueError(f"percentiles must be {self.LEVELS}, and rise")
+        return self
+
+
 class Calibration(BaseModel):
     """
     What makes a network's quantiles hold what they promise.
@@ -149,6 +175,7 @@ class Draft(BaseModel):
     recipe: dict[str, Any]
     seed: int
     trained_on: TrainingRange
+    distribution: Distribution | None = None
     data_digest: _Digest
     scores: Scores
     created_at: datetime

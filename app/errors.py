@@ -15,12 +15,16 @@ NextdayError
 │   └── RateLimited
 ├── BadInput                it can be read, and cannot be forecast from
 │   ├── BadPrice
+│   ├── BadDate
+│   ├── BadTable
+│   ├── Suspicious
 │   ├── WindowTooShort
 │   ├── NotSupported
 │   └── Unforecastable
 ├── NotFound                it asks for what is not there
 │   ├── NoSuchModel
-│   └── NoSuchVersion
+│   ├── NoSuchVersion
+│   └── NoSuchCalendar
 ├── Abandoned               the caller has gone, and nobody reads the answer
 └── Unavailable             we cannot serve, whatever the caller sends
     ├── NotReady
@@ -116,6 +120,18 @@ class BadPrice(BadInput):
     """A row holds something that is no price."""
 
 
+class BadDate(BadInput):
+    """The dates are not those of the rows, or do not rise."""
+
+
+class BadTable(BadInput):
+    """A file is none of daily prices, or a line of it cannot be read."""
+
+
+class Suspicious(BadInput):
+    """The caller asked to be strict, and something of what was posted looks damaged."""
+
+
 class WindowTooShort(BadInput):
     """The history holds fewer prices than the model looks back on."""
 
@@ -150,6 +166,16 @@ class NoSuchVersion(NotFound):
     def __init__(self) -> None:
         super().__init__(
             "the model has no such version; GET /models/{name} lists those that it has"
+        )
+
+
+class NoSuchCalendar(NotFound):
+    """No exchange of that name is known."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "no calendar of that name is known; GET /calendars lists those that are, by MIC and"
+            " alias; 24/7 and weekdays are for what has no exchange"
         )
 
 

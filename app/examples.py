@@ -1,5 +1,6 @@
 """Bodies that can be pasted and run, for the OpenAPI document."""
 
+from datetime import date, timedelta
 from typing import Final
 
 # Made up: a seeded random walk. Not the prices of anything.
@@ -40,6 +41,21 @@ EXAMPLE_BARS: Final = {
     "close": EXAMPLE_PRICES,
 }  # fmt: skip
 
+_MONDAY: Final = date(2026, 8, 3)
+EXAMPLE_DATES: Final = [
+    (_MONDAY + timedelta(weeks=row // 5, days=row % 5)).isoformat()
+    for row in range(len(EXAMPLE_PRICES))
+]
+"""Weekdays."""
+
+EXAMPLE_CSV: Final = "".join(
+    ",".join(map(str, row)) + "\n"
+    for row in [
+        ("Date", "Open", "High", "Low", "Close"),
+        *zip(EXAMPLE_DATES, *EXAMPLE_BARS.values(), strict=True),
+    ]
+)
+
 PREDICT_EXAMPLES: Final = {
     "newest prices": {
         "summary": "Sixty closes, oldest first: the least that the default model takes",
@@ -48,6 +64,10 @@ PREDICT_EXAMPLES: Final = {
     "newest bars": {
         "summary": "Sixty bars, oldest first, and the intervals to give",
         "value": {"bars": EXAMPLE_BARS, "levels": [50, 80, 95]},
+    },
+    "newest bars with their dates": {
+        "summary": "With dates and a calendar the answer names the session that is forecast",
+        "value": {"bars": EXAMPLE_BARS, "dates": EXAMPLE_DATES, "calendar": "weekdays"},
     },
     "a pinned version": {
         "summary": "Always from this version, whatever is published later",

@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import repeat
 from typing import Final, Literal, NamedTuple, Protocol
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from app import calibration, quantiles
+from app import calibration, drift, guards, quantiles
 from app.artifact import BARS, Manifest
 from app.errors import BadInput
 from app.scaling import Bools, Float32s, Floats, Levels, Returns
@@ -56,6 +57,10 @@ class Forecasts:
     """Low and high of each level asked for, (n, levels, 2); a point model has no levels."""
     outside: Bools
     """Windows that hold a price beyond the range that the scaler was fitted on."""
+    suspects: Bools
+    """Windows that `guards.look` may have something to say of."""
+    drifts: Floats | None
+    """How unusual each window is, as `drift.scores` has it; None where that is not known."""
 
     @property
     def usable(self) -> Bools:
@@ -84,6 +89,8 @@ class Forecast(NamedTuple):
     intervals: list[tuple[float, float]]
     """Low and high of each level asked for."""
     outside: bool
+    is_suspect: bool
+    drift: float | None
     basis: Basis | None
     """None where the model forecasts a point."""
 
@@ -159,7 +166,8 @@ def forecast_adapted(
         return answer
     forecasts, basis = adapted
     [answer] = _singly(model, forecasts, basis)
-    return answer
+    # all of the history counts here
+    return answer and answer._replace(is_suspect=bool(guards.glance(history[None]).suspects[0]))
 
 
 @_overflowing
@@ -189,17 +197,21 @@ def _singly(
 ) -> list[Forecast | None]:
     """Take forecasts apart, by way of lists: reading an array number by number is slow."""
     basis = basis or _own_basis(model.manifest)
-    columns = zip(
+    # not strict: what is not known has no end
+    columns = zip(  # noqa: B905
         forecasts.last_prices.tolist(),
         forecasts.predictions.tolist(),
         forecasts.intervals.tolist(),
         forecasts.outside.tolist(),
+        forecasts.suspects.tolist(),
+        repeat(None) if forecasts.drifts is None else forecasts.drifts.tolist(),
         forecasts.usable.tolist(),
-        strict=True,
     )
     return [
-        Forecast(last_price, prediction, intervals, outside, basis) if usable else None
-        for last_price, prediction, intervals, outside, usable in columns
+        Forecast(last_price, prediction, intervals, outside, is_suspect, drift, basis)
+        if usable
+        else None
+        for last_price, prediction, intervals, outside, is_suspect, drift, usable in columns
     ]
 
 
@@ -232,11 +244,14 @@ def _between(
 def _priced(model: Model, windows: Floats, outputs: Float32s | Floats) -> Forecasts:
     """Make forecasts of outputs (n, 1 + 2 levels): the prediction, then low and high of each."""
     prices = model.scaler.prices(windows, outputs)
+    seen, fitted_on = guards.glance(windows), model.manifest.distribution
     return Forecasts(
         last_prices=windows[:, -1, -1],
         predictions=prices[:, 0],
         intervals=prices[:, 1:].reshape(len(prices), prices.shape[1] // 2, 2),
         outside=model.scaler.outside(windows),
+        suspects=seen.suspects,
+        drifts=None if fitted_on is None else drift.scores(seen, fitted_on),
     )
 
 

@@ -21,7 +21,19 @@ from app.batching import Batches
 from app.draining import Draining
 from app.heads import Heads
 from app.request_log import RequestLog
-from app.routes import batch, health, infer, metrics, models, openinference, predict, timeseries
+from app.routes import (
+    batch,
+    calendars,
+    health,
+    infer,
+    metrics,
+    models,
+    openinference,
+    page,
+    predict,
+    tables,
+    timeseries,
+)
 from app.routes.endpoints import Endpoints
 from app.routes.observed import Observed
 from app.routes.shortcut import ShortCut
@@ -38,12 +50,15 @@ VERSION: Final = "0.1.0"
 _ROUTERS: Final = (
     predict.router,
     batch.router,
+    tables.router,
+    calendars.router,
     models.router,
     health.router,
     metrics.router,
     openinference.router,
     infer.router,
     timeseries.router,
+    page.router,
 )
 
 _THREADS: Final = 4

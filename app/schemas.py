@@ -54,6 +54,8 @@ class _Question(BaseModel):
     """A version to pin; the one being served where none is given."""
     levels: Annotated[list[_Level], Field(max_length=32)] | None = None
     """Intervals to give, in percent; 80 and 95 where none are given."""
+    strict: bool = False
+    """Whether what looks damaged is refused, and not only told of in `warnings`."""
 
     @property
     def asked_levels(self) -> tuple[float, ...]:
@@ -84,6 +86,10 @@ class PredictRequest(_Question):
     """The model's target column, oldest first."""
     bars: Annotated[Bars, _described_as_bars] | None = None
     """Whole bars; a model of a single field takes that column of them."""
+    dates: Annotated[list[date], Field(fail_fast=True)] | None = None
+    """The day of each session, as 2026-08-27."""
+    calendar: Annotated[str, Field(max_length=32)] | None = None
+    """An exchange by its MIC (ISO 10383) or alias, `24/7` or `weekdays`."""
 
     @model_validator(mode="after")
     def _holds_one(self) -> Self:
@@ -160,6 +166,15 @@ class Warning_(TypedDict):  # noqa: N801 - `Warning` is Python's
 
     code: str
     message: str
+    row: int | None
+    """In what was posted, from 0; null where it is about no single one."""
+
+
+class BatchWarning(Warning_):
+    """Something that the caller should know about a window, or about all of them."""
+
+    index: int | None
+    """The window; null where it is about all of them."""
 
 
 class Interval(TypedDict):
@@ -188,6 +203,9 @@ class PredictResponse(TypedDict):
     version: int
     target: PriceField
     forecast_date: date | None
+    """The session that is forecast; null without `dates` and `calendar`: it is never guessed."""
+    sessions_missing: int | None
+    """Sessions of the calendar within `dates` that are not there."""
     last_price: float
     prediction: float
     naive: float
@@ -198,6 +216,8 @@ class PredictResponse(TypedDict):
     """Null where there are no intervals to calibrate."""
     skill: Skill
     """That of the network that answered."""
+    drift: float | None
+    """The share of the windows it was fitted on that were less unusual than this one."""
     warnings: list[Warning_]
 
 
@@ -227,8 +247,43 @@ class BatchResponse(TypedDict):
     intervals: dict[str, Columns]
     """By level, as in `{"80": ..}`; empty where the model has none."""
     skill: Skill
-    warnings: list[Warning_]
+    warnings: list[BatchWarning]
     errors: list[ItemError]
+
+
+class TableResponse(TypedDict):
+    """What a CSV file holds, oldest first."""
+
+    dates: list[date] | None
+    bars: dict[PriceField, list[float]]
+    """The columns that the file has."""
+    lines: list[int]
+    """The line of the file that each session is from."""
+    warnings: list[Warning_]
+
+
+class CalendarList(BaseModel):
+    """The exchanges whose sessions are known."""
+
+    exchanges: tuple[str, ...]
+    """By MIC (ISO 10383)."""
+    aliases: dict[str, str]
+    others: tuple[str, ...] = ("24/7", "weekdays")
+    """For what has no exchange."""
+    source: str
+
+
+class CalendarDetail(BaseModel):
+    """What is known of one exchange."""
+
+    name: str
+    first: date
+    last: date
+    """The last day that is known: past it there is no `forecast_date`."""
+    next_session: date | None
+    """The first session after today, in UTC."""
+    early_closes: list[date]
+    """The sessions to come that end early."""
 
 
 class ModelSummary(BaseModel):

@@ -114,10 +114,14 @@ SERVERS: Final = (
     Server(
         OURS,
         "nextday",
-        "one worker, as it comes",
+        "one worker, as it comes, but for the log of requests, which nobody else here keeps",
         ("python", "-m", "app"),
         ready="/readyz",
-        variables={"NEXTDAY_MODELS": "models", "NEXTDAY_PORT": "{port}"},
+        variables={
+            "NEXTDAY_MODELS": "models",
+            "NEXTDAY_PORT": "{port}",
+            "NEXTDAY_REQUEST_LOG": "false",
+        },
     ),
     Server(
         DECLARED,

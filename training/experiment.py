@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import pandas as pd
 
-from app import scaling
+from app import drift, guards, scaling
 from app.artifact import CARD, Draft, Scores, TrainingRange
 from app.forecast import Model
 from app.scaling import Floats, Levels, Returns
@@ -204,6 +204,7 @@ def publish(outcome: Outcome, root: Path, name: str) -> Published:
             instruments=tuple(np.unique(split.training.instruments).tolist()),
             windows=len(split.training),
         ),
+        distribution=drift.distribution_of(guards.glance(split.training.windows)),
         data_digest=sources.digest(split.prices),
         scores=outcome.scores,
         created_at=datetime.now(UTC).replace(microsecond=0),

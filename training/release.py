@@ -8,8 +8,9 @@ from typing import Final
 
 import numpy as np
 
+from app import drift, guards
 from app.artifact import BARS as FIELDS
-from app.artifact import CARD, CloseOnly, Draft, TrainingRange
+from app.artifact import CARD, CloseOnly, Distribution, Draft, TrainingRange
 from app.forecast import Model
 from app.scaling import Returns
 from training import accuracy_card, accuracy_page, export, provenance, quantile_fit
@@ -18,6 +19,7 @@ from training.accuracy import Accuracy
 from training.canonical import canonical
 from training.dataset import as_date
 from training.global_model import BARS, CLOSES, LEVELS
+from training.panel import Panel, Rows
 from training.progress import say
 from training.recipe import QuantileNetwork
 
@@ -82,6 +84,7 @@ def release(  # noqa: PLR0913 - what a released model is made of
             instruments=panel.names,
             windows=len(ends),
         ),
+        distribution=distribution_of(panel, ends, steps),
         data_digest=walk.data.digest,
         scores=accuracy.scores(BARS),
         created_at=datetime.now(UTC).replace(microsecond=0),
@@ -114,3 +117,9 @@ def release(  # noqa: PLR0913 - what a released model is made of
         keep=keep,
     )
     return Released(model, root / name / str(model.manifest.version), parity.worst)
+
+
+def distribution_of(panel: Panel, ends: Rows, steps: int) -> Distribution:
+    """Return what the windows of `steps` moves that end at these rows are like."""
+    seen = [guards.glance(panel.bars(part, steps)) for part in panel.chunks(ends)]
+    return drift.distribution_of(guards.Glance(*map(np.concatenate, zip(*seen, strict=True))))

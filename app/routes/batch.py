@@ -1,6 +1,7 @@
 """POST /predict/batch: the forecasts of many instruments, in slices, off the event loop."""
 
 import time
+from collections.abc import Iterator
 from threading import Event
 from typing import Annotated, Any, Final, NamedTuple, TypeAlias
 
@@ -10,14 +11,15 @@ from numpy.typing import NDArray
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic_core import from_json, to_json
 
-from app import history, telemetry
-from app.errors import Abandoned, BadInput, NotJson, Unforecastable
+from app import guards, history, telemetry
+from app.artifact import PriceField
+from app.errors import Abandoned, BadInput, NotJson, Suspicious, Unforecastable
 from app.examples import BATCH_EXAMPLES
-from app.forecast import Model, answering, forecast
+from app.forecast import Forecasts, Model, answering, forecast
+from app.guards import Remark
 from app.heads import Headers
 from app.problems import documented, kind_of, seen_of
-from app.routes import body, rollouts, slices
-from app.routes.remarks import levels_of, warnings_of
+from app.routes import body, remarks, rollouts, slices
 from app.routes.rollouts import Choice
 from app.routes.state import state_of
 from app.scaling import Bools, Floats
@@ -26,6 +28,7 @@ from app.schemas import (
     Bars,
     BatchRequest,
     BatchResponse,
+    BatchWarning,
     Columns,
     ItemError,
     Window,
@@ -40,6 +43,9 @@ PATH: Final = "/predict/batch"
 router = APIRouter(tags=["forecasts"])
 
 _Indices: TypeAlias = NDArray[np.intp]
+
+_MOST_TOLD: Final = 1_000
+"""Windows that look odd and are told of one by one: of more there is a word."""
 
 
 class _KnownBars(Bars):
@@ -114,8 +120,9 @@ def _written(posted: _Posted, model: Model, seen: Seen, gone: Event) -> bytes:
     question = posted.question
     bars = question.bars is not None
     part = answering(model, bars=bars)
-    levels = levels_of(part, question)
-    answered = _Answered(posted.windows, levels)
+    levels = remarks.levels_of(part, question)
+    target = part.manifest.target
+    answered = _Answered(posted.windows, levels, target, is_strict=question.strict)
     for number, text in enumerate(posted.parts):
         if gone.is_set():
             raise Abandoned
@@ -137,7 +144,13 @@ def _written(posted: _Posted, model: Model, seen: Seen, gone: Event) -> bytes:
             )
         },
         skill=skill_of(part.manifest.scores),
-        warnings=warnings_of(model, part, outside=answered.outside, levels=question.levels),
+        warnings=[
+            BatchWarning(**remarks.warning_of(remark), index=index)
+            for index, remark in (
+                *answered.told(),
+                *((None, each) for each in remarks.of_model(model, part, question.levels)),
+            )
+        ],
         errors=[
             ItemError(index=index, code=kind_of(fault).code, message=str(fault))
             for index, fault in sorted(answered.faults.items())
@@ -173,13 +186,29 @@ def _parse(content: bytes) -> _Posted:
 class _Answered:
     """The columns of an answer, and what could not be answered."""
 
-    def __init__(self, windows: int, levels: tuple[float, ...]) -> None:
+    def __init__(
+        self, windows: int, levels: tuple[float, ...], target: PriceField, *, is_strict: bool
+    ) -> None:
         self.predictions: Floats = np.full(windows, np.nan)
         self.last_prices: Floats = np.full(windows, np.nan)
         self.intervals: Floats = np.full((windows, len(levels), 2), np.nan)
         self.outside = 0
         self.faults: dict[int, BadInput] = {}
         self._levels = levels
+        self._target = target
+        self._is_strict = is_strict
+        self._told: list[tuple[int, Remark]] = []
+        self._looked_at = 0
+
+    def told(self) -> Iterator[tuple[int | None, Remark]]:
+        """Yield what looks damaged, and of which window."""
+        yield from self._told
+        more = self._looked_at - _MOST_TOLD
+        if more > 0 and not self._is_strict:
+            message = f"{more} more window(s) look odd, and were not looked at closely"
+            yield None, Remark("more_suspicions", message)
+        if self.outside:
+            yield None, remarks.outside(self.outside)
 
     def add(self, part: Model, text: bytes, start: int, *, bars: bool) -> None:
         """Answer a slice, whose first item is the one of number `start`."""
@@ -188,13 +217,57 @@ class _Answered:
             return
         forecasts = forecast(part, windows, self._levels)
         usable: Bools = forecasts.usable
+        odd = self._odd(forecasts) & usable
+        if odd.any():
+            self._look(text, start, windows.shape[1], forecasts, np.flatnonzero(odd), places)
+            if self._is_strict:
+                usable &= ~np.isin(places, [*self.faults])
         at = places[usable]
         self.predictions[at] = forecasts.predictions[usable]
         self.last_prices[at] = forecasts.last_prices[usable]
         self.intervals[at] = forecasts.intervals[usable]
         self.outside += int((forecasts.outside & usable).sum())
         for index in places[~usable].tolist():
-            self.faults[index] = Unforecastable("the moves in this window are too large")
+            fault = Unforecastable("the moves in this window are too large")
+            self.faults.setdefault(index, fault)
+
+    def _odd(self, forecasts: Forecasts) -> Bools:
+        """Tell of which windows there may be something to say, each by itself."""
+        odd = forecasts.suspects
+        if forecasts.drifts is not None:
+            odd = odd | (forecasts.drifts >= 1)
+        # of these, else, there is a word for all of them
+        return odd | forecasts.outside if self._is_strict else odd
+
+    def _look(  # noqa: PLR0913, PLR0917 - a slice, and what is known of it
+        self,
+        text: bytes,
+        start: int,
+        sessions: int,
+        forecasts: Forecasts,
+        odd: _Indices,
+        places: _Indices,
+    ) -> None:
+        """Say what is odd about windows, in the rows that were posted."""
+        items = from_json(text)
+        for at in odd.tolist():
+            self._looked_at += 1
+            if self._looked_at > _MOST_TOLD and not self._is_strict:
+                continue
+            index = int(places[at])
+            item = items[index - start]
+            column = item[self._target] if isinstance(item, dict) else item
+            first = len(column) - sessions
+            found = guards.look(np.array(column[first:], np.float64)[:, None], first)
+            if forecasts.drifts is not None and forecasts.drifts[at] >= 1:
+                found.append(remarks.UNLIKE_TRAINING)
+            if self._is_strict:
+                found += [remarks.outside(1)] if forecasts.outside[at] else []
+                for remark in found[:1]:
+                    message = f"{remark.code}: {remark.message}"
+                    self.faults[index] = Suspicious(message, index=remark.row)
+            else:
+                self._told += [(index, remark) for remark in found]
 
     def _read(self, part: Model, text: bytes, start: int, *, bars: bool) -> tuple[Floats, _Indices]:
         """Return the windows of a slice that are fine, and their places; note what is wrong."""

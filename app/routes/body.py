@@ -18,7 +18,7 @@ _MAX_PART: Final = 40
 
 _MAX_DIGITS: Final = 18
 
-_JSON: Final = b"application/json"
+JSON: Final = b"application/json"
 _IDENTITY: Final = b"identity"
 _ENCODINGS: Final = {_IDENTITY, b"gzip", b"x-gzip", b"deflate"}
 
@@ -48,13 +48,22 @@ def _inlined(part: Any, definitions: dict[str, Any]) -> Any:  # noqa: ANN401 - J
     return {name: _inlined(each, definitions) for name, each in part.items()}
 
 
-def check(headers: Iterable[tuple[bytes, bytes]], limit: int, *, json_only: bool = True) -> None:
-    """Raise WrongMediaType, or BodyTooLarge where that is announced."""
+def check(
+    headers: Iterable[tuple[bytes, bytes]], limit: int, *, media_type: bytes | None = JSON
+) -> None:
+    """
+    Raise WrongMediaType, or BodyTooLarge where that is announced.
+
+    A media type of None is any.
+    """
     # one pass: to ask the framework for three of them costs more than all else in here
     for name, value in headers:
         if name == b"content-type":
-            if json_only and value != _JSON and _without_parameters(value) != _JSON:
-                raise WrongMediaType("send the body as Content-Type: application/json")
+            if media_type and value != media_type and without_parameters(value) != media_type:
+                or_table = ", or a CSV file to /predict as text/csv" if media_type == JSON else ""
+                raise WrongMediaType(
+                    f"send the body as Content-Type: {media_type.decode()}{or_table}"
+                )
         elif name == b"content-length":
             # by its length first: a number of thousands of digits cannot be read
             if value.isdigit() and (len(value) > _MAX_DIGITS or int(value) > limit):
@@ -63,7 +72,7 @@ def check(headers: Iterable[tuple[bytes, bytes]], limit: int, *, json_only: bool
             raise WrongMediaType("send the body without Content-Encoding, or with gzip or deflate")
 
 
-async def read(request: Request, limit: int, *, json_only: bool = True) -> bytes:
+async def read(request: Request, limit: int, *, media_type: bytes | None = JSON) -> bytes:
     """
     Return the body of a request, decompressed where it was compressed.
 
@@ -72,7 +81,7 @@ async def read(request: Request, limit: int, *, json_only: bool = True) -> bytes
     client left in the middle of it.
     """
     headers = request.scope["headers"]
-    check(headers, limit, json_only=json_only)
+    check(headers, limit, media_type=media_type)
     message = await request.receive()
     body: bytes = message.get("body", b"")
     if message.get("more_body"):
@@ -118,7 +127,8 @@ async def _decompressed(body: bytes, limit: int) -> bytes:
     return bytes(whole)
 
 
-def _without_parameters(media_type: bytes) -> bytes:
+def without_parameters(media_type: bytes) -> bytes:
+    """Return a media type alone, in small letters."""
     return media_type.partition(b";")[0].strip().lower()
 
 

@@ -5,7 +5,7 @@ from functools import lru_cache, partial
 from typing import Final
 
 from app.heads import Headers
-from app.routes import body, infer, predict
+from app.routes import body, infer, predict, tables
 from app.routes.asked import Endpoint
 from app.settings import Settings
 
@@ -25,7 +25,7 @@ class Endpoints:
         self._predict = Endpoint(
             predict.PATH, longest, partial(body.check, limit=longest), predict.at_once
         )
-        self._check_any = partial(body.check, limit=longest, json_only=False)
+        self._check_any = partial(body.check, limit=longest, media_type=None)
         self._longest = longest
         # a model and a version each; a path that names none is not kept
         self._infer = lru_cache(256)(self._make_infer)
@@ -33,6 +33,8 @@ class Endpoints:
     def find(self, url: bytes, headers: Headers) -> Endpoint | None:
         """Return that of a POST; None where the framework has to see to it."""
         if not _NOT_PLAIN.isdisjoint([name for name, _ in headers]):
+            return None
+        if tables.is_table(headers) or tables.wants_table(headers):
             return None
         if url == _PREDICT:
             return self._predict

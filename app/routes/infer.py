@@ -193,7 +193,7 @@ async def _infer(request: Request, name: str, version: int | None) -> Response:
     background, batches = state["background"], state["batches"]
     background.admit()
     headers = request.scope["headers"]
-    content = await body.read(request, state["settings"].max_batch_body_bytes, json_only=False)
+    content = await body.read(request, state["settings"].max_batch_body_bytes, media_type=None)
     if version is None:
         choice = rollouts.choose(state["store"], name, headers, content)
     else:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app import problems, seen
-from app.access import OPEN
+from app.access import is_open
 from app.errors import NextdayError, TooLate
 from app.seen import REQUEST_ID, UNKNOWN, Seen
 
@@ -51,7 +51,7 @@ class Observed:
     async def _answer(self, scope: Scope, receive: Receive, sending: "_Sending") -> None:
         state: State = scope["state"]
         try:
-            if scope["path"] not in OPEN:
+            if not is_open(scope["path"]):
                 request: Seen = scope["seen"]
                 request.caller = state["access"].caller(scope["headers"])
                 if "admitted" not in scope:

@@ -8,16 +8,18 @@ from fastapi import APIRouter, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from pydantic_core import to_json
 
-from app import history
+from app import dated, guards, history
 from app.batching import Run
+from app.csv_file import Table
+from app.dated import Dated
 from app.errors import Unforecastable
 from app.examples import PREDICT_EXAMPLES
 from app.forecast import Basis, Forecast, Model, adapts_by, answering, forecast_adapted
+from app.guards import Remark
 from app.heads import Headers
 from app.problems import documented, seen_of
-from app.routes import body, rollouts
+from app.routes import body, remarks, rollouts, tables
 from app.routes.asked import Answer, note_choice, note_forecast, shadow
-from app.routes.remarks import levels_of, warnings_of
 from app.routes.rollouts import Choice
 from app.routes.state import State, state_of
 from app.scaling import Floats
@@ -50,9 +52,21 @@ async def predict(request: Request) -> Response:
     state = state_of(request)
     # before the body is read and checked: to refuse must cost less than to answer
     state["batches"].admit()
-    content = await body.read(request, state["settings"].max_body_bytes)
-    asked, forecast = await forecast_of(request, body.parse(PredictRequest, content), content)
-    return asked.written(forecast).response
+    settings, headers = state["settings"], request.scope["headers"]
+    table = None
+    if tables.is_table(headers):
+        content = await body.read(
+            request, settings.max_batch_body_bytes, media_type=tables.MEDIA_TYPE
+        )
+        question, table = await tables.question_of(request, content)
+    else:
+        content = await body.read(request, settings.max_body_bytes)
+        question = body.parse(PredictRequest, content)
+    asked, forecast = await forecast_of(request, question, content)
+    answer = asked.answer(forecast, table)
+    if tables.wants_table(headers):
+        return Response(tables.written(answer), media_type="text/csv")
+    return Answer(to_json(answer)).response
 
 
 async def forecast_of(
@@ -102,6 +116,7 @@ class Question(NamedTuple):
     part: Model
     """The model, or its part for closes alone."""
     history: Floats
+    dated: Dated
     levels: tuple[float, ...]
     choice: Choice
 
@@ -135,24 +150,54 @@ class Question(NamedTuple):
         return forecast
 
     def written(self, made: Forecast | None) -> Answer:
-        """Write the answer; raise Unforecastable where there is no finite forecast."""
+        """Write the answer; raise what `answer` does."""
+        return Answer(to_json(self.answer(made)))
+
+    def answer(self, made: Forecast | None, table: Table | None = None) -> PredictResponse:
+        """
+        Return the answer; rows are those of the table that was posted, where there was one.
+
+        Raises Unforecastable where there is no finite forecast, and Suspicious where what was
+        posted looks damaged and the caller is strict.
+        """
         posted, manifest, forecast = self.posted, self.part.manifest, self.finite(made)
-        answer = PredictResponse(
+        suspicions = self._suspicions(forecast)
+        if table is not None:
+            suspicions = [*table.remarks, *map(table.located, suspicions)]
+        if posted.strict:
+            remarks.refuse(suspicions, "prices" if posted.bars is None else "bars")
+        of_model = remarks.of_model(self.model, self.part, posted.levels)
+        return PredictResponse(
             model=manifest.name,
             version=manifest.version,
             target=manifest.target,
-            forecast_date=None,
+            forecast_date=self.dated.forecast_date,
+            sessions_missing=self.dated.sessions_missing,
             last_price=forecast.last_price,
             prediction=forecast.prediction,
             naive=forecast.last_price,
             intervals=_intervals(self.levels, forecast),
             calibration=_calibration(forecast.basis),
             skill=skill_of(manifest.scores),
-            warnings=warnings_of(
-                self.model, self.part, outside=forecast.outside, levels=posted.levels
-            ),
+            drift=forecast.drift,
+            warnings=[remarks.warning_of(each) for each in (*suspicions, *of_model)],
         )
-        return Answer(to_json(answer))
+
+    def _suspicions(self, forecast: Forecast) -> list[Remark]:
+        """Say what looks damaged, of dates and of prices."""
+        found = [*self.dated.remarks]
+        if forecast.is_suspect:
+            # no more than what the forecast rests on
+            used = adapts_by(self.part, len(self.history)) + self.part.manifest.window
+            first = max(0, len(self.history) - used)
+            found += guards.look(self.history[first:], first)
+        if forecast.outside:
+            found.append(remarks.outside(1))
+        if forecast.drift is not None and forecast.drift >= 1:
+            found.append(remarks.UNLIKE_TRAINING)
+        if self.posted.dates:
+            found += remarks.of_fitted(self.part, self.posted.dates[-1])
+        return found
 
 
 def understand(question: PredictRequest, choice: Choice) -> Question:
@@ -164,7 +209,8 @@ def understand(question: PredictRequest, choice: Choice) -> Question:
         posted = history.of_prices(question.prices or [], least=manifest.window)
     else:
         posted = history.of_bars(question.bars.columns, manifest.fields, least=manifest.window)
-    return Question(question, model, part, posted, levels_of(part, question), choice)
+    found = dated.look(question.dates, question.calendar, len(posted))
+    return Question(question, model, part, posted, found, remarks.levels_of(part, question), choice)
 
 
 def _calibration(basis: Basis | None) -> CalibrationUsed | None:

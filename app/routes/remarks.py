@@ -1,12 +1,20 @@
 """What is said beside a forecast: which levels it has, and what the caller should know of it."""
 
+from collections.abc import Iterator
+from datetime import date
 from typing import Final
 
+from app.errors import Suspicious
 from app.forecast import Model
+from app.guards import Remark
 from app.schemas import BatchRequest, PredictRequest, Warning_
 
 _NOT_WORSE: Final = 1.01
 """Errors up to this ratio to naive's earn no warning: a short test cannot tell them apart."""
+
+UNLIKE_TRAINING: Final = Remark(
+    "unlike_training", "these prices move as in no window that the model was fitted on"
+)
 
 
 def levels_of(part: Model, question: PredictRequest | BatchRequest) -> tuple[float, ...]:
@@ -14,32 +22,52 @@ def levels_of(part: Model, question: PredictRequest | BatchRequest) -> tuple[flo
     return question.asked_levels if part.manifest.quantiles else ()
 
 
-def warnings_of(
-    model: Model, part: Model, *, outside: int, levels: list[float] | None
-) -> list[Warning_]:
-    """
-    Say what the caller should know: of this answer, and of the part of the model it is from.
+def warning_of(remark: Remark) -> Warning_:
+    """Write a remark."""
+    return Warning_(code=remark.code, message=remark.message, row=remark.row)
 
-    `outside` counts windows beyond the training range, `levels` are those that were posted.
+
+def refuse(remarks: list[Remark], field: str) -> None:
+    """Raise Suspicious with the first remark, where there is one."""
+    for first in remarks[:1]:
+        raise Suspicious(f"{first.code}: {first.message}", field=field, index=first.row)
+
+
+def outside(windows: int) -> Remark:
+    """Say that so many windows lie beyond what the scaler was fitted on."""
+    message = (
+        f"{windows} window(s) hold prices beyond those that the model was fitted on;"
+        " its forecasts there are extrapolation"
+    )
+    return Remark("outside_training_range", message)
+
+
+def of_fitted(part: Model, last: date) -> Iterator[Remark]:
+    """Say that a model was fitted on what it is to forecast from a history that ends so."""
+    fitted_to = part.manifest.trained_on.last
+    if last < fitted_to:
+        message = (
+            f"the model was fitted on sessions to {fitted_to}, of this instrument or of others: its"
+            " forecasts of those say nothing of how good it is"
+        )
+        yield Remark("in_sample", message)
+
+
+def of_model(model: Model, part: Model, levels: list[float] | None) -> Iterator[Remark]:
     """
-    warnings = []
+    Say what the caller should know of a model, whatever was posted.
+
+    `part` is what answers of it, `levels` are those that were asked for.
+    """
     scores = part.manifest.scores
     if part is not model:
         message = "this model reads bars and was given prices; its intervals are wider for it"
-        warnings.append(Warning_(code="close_only", message=message))
-    if outside:
-        message = (
-            f"{outside} window(s) hold prices beyond those that the model was fitted on;"
-            " its forecasts there are extrapolation"
-        )
-        warnings.append(Warning_(code="outside_training_range", message=message))
+        yield Remark("close_only", message)
     if scores.mae_vs_naive > _NOT_WORSE:
         message = (
             f"on {scores.sessions} held-out sessions this model's mean absolute error was"
             f" {scores.mae_vs_naive:.2f} times that of the naive forecast; use `naive`"
         )
-        warnings.append(Warning_(code="worse_than_naive", message=message))
+        yield Remark("worse_than_naive", message)
     if levels and not part.manifest.quantiles:
-        message = "this model forecasts a point and has no intervals to give"
-        warnings.append(Warning_(code="no_intervals", message=message))
-    return warnings
+        yield Remark("no_intervals", "this model forecasts a point and has no intervals to give")

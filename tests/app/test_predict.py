@@ -30,6 +30,7 @@ def test_a_forecast_carries_the_naive_one_and_the_measured_skill(tmp_path: Path)
         "version": 1,
         "target": "close",
         "forecast_date": None,
+        "sessions_missing": None,
         "last_price": 104.0,
         "prediction": pytest.approx(102.0, rel=1e-6),
         "naive": 104.0,
@@ -41,6 +42,7 @@ def test_a_forecast_carries_the_naive_one_and_the_measured_skill(tmp_path: Path)
             "coverage_90": None,
             "sessions": 252,
         },
+        "drift": None,
         "warnings": [],
     }
 

@@ -1,0 +1,165 @@
+"""CSV in and out: what a file holds, asked of `/predict` as a request like any other."""
+
+import csv
+import io
+from collections.abc import Iterable, Iterator
+from threading import Event
+from typing import Final
+
+from fastapi import APIRouter, Request, Response
+from pydantic import ValidationError
+from pydantic_core import to_json
+from starlette.datastructures import QueryParams
+
+from app import csv_file
+from app.artifact import BARS
+from app.csv_file import Table
+from app.errors import BadInput, BadTable
+from app.examples import EXAMPLE_CSV
+from app.problems import documented
+from app.routes import body
+from app.routes.remarks import warning_of
+from app.routes.state import State, state_of
+from app.schemas import DEFAULT_MODEL, PredictRequest, PredictResponse, TableResponse
+
+PATH: Final = "/bars"
+MEDIA_TYPE: Final = b"text/csv"
+
+router = APIRouter(tags=["forecasts"])
+
+_TRUE: Final = {"true": True, "1": True, "false": False, "0": False}
+
+
+@router.post(
+    PATH,
+    summary="Read a CSV file of daily prices",
+    response_model=TableResponse,
+    responses=documented(400, 413, 415, 422, 503),
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {"text/csv": {"schema": {"type": "string"}, "example": EXAMPLE_CSV}},
+        }
+    },
+)
+async def bars(request: Request) -> Response:
+    """
+    Post a file as vendors give it; the answer is its sessions as columns, oldest first.
+
+    It is how `/predict` reads a file that is posted there. Columns are those that the file has.
+    Where it has adjusted closes, all prices are adjusted by them, in units of the last close.
+    """
+    state = state_of(request)
+    state["background"].admit()
+    content = await body.read(
+        request, state["settings"].max_batch_body_bytes, media_type=MEDIA_TYPE
+    )
+
+    def answer(_: Event) -> bytes:
+        table = csv_file.read(content)
+        return to_json(
+            TableResponse(
+                dates=table.dates,
+                bars={field: table.columns[field] for field in BARS if field in table.columns},
+                lines=table.lines,
+                warnings=[warning_of(table.located(remark)) for remark in table.remarks],
+            )
+        )
+
+    written = await state["background"].run(answer, request.receive)
+    return Response(written, media_type="application/json")
+
+
+def is_table(headers: Iterable[tuple[bytes, bytes]]) -> bool:
+    """Tell whether a request's body is CSV."""
+    return any(
+        name == b"content-type" and body.without_parameters(value) == MEDIA_TYPE
+        for name, value in headers
+    )
+
+
+def wants_table(headers: Iterable[tuple[bytes, bytes]]) -> bool:
+    """Tell whether a request asks for an answer in CSV."""
+    return any(name == b"accept" and MEDIA_TYPE in value.lower() for name, value in headers)
+
+
+async def question_of(request: Request, content: bytes) -> tuple[PredictRequest, Table]:
+    """Make a question of a file and the parameters beside it; raise what is wrong with either."""
+    state = state_of(request)
+    asked = _parameters(request.query_params)
+
+    def parsed(_: Event) -> tuple[PredictRequest, Table]:
+        table = csv_file.read(content)
+        return PredictRequest.model_validate(asked | _history(table, asked, state)), table
+
+    state["background"].admit()
+    try:
+        return await state["background"].run(parsed, request.receive)
+    except ValidationError as error:
+        raise body.bad_input(error) from None
+
+
+def _parameters(query: QueryParams) -> dict[str, object]:
+    """Read model, version, levels, calendar and strict, as they are written in an address."""
+    asked: dict[str, object] = {}
+    for name, value in query.multi_items():
+        if name in {"model", "calendar"}:
+            asked[name] = value
+        elif name == "version" and value.isdecimal() and len(value) <= _DIGITS:
+            asked[name] = int(value)
+        elif name == "strict" and value.lower() in _TRUE:
+            asked[name] = _TRUE[value.lower()]
+        elif name == "levels":
+            asked[name] = list(_levels(value))
+        elif name in {"version", "strict"}:
+            kind = "a whole number" if name == "version" else "true or false"
+            raise BadInput(f"{name} must be {kind}", field=name)
+        else:
+            raise BadInput(
+                "a parameter is not known here; known are model, version, levels, calendar, strict"
+            )
+    return asked
+
+
+_DIGITS: Final = 9
+
+
+def _levels(value: str) -> Iterator[float]:
+    for level in value.split(",")[:100]:
+        try:
+            yield float(level)
+        except ValueError:
+            raise BadInput("levels must be percents, as in levels=80,95", field="levels") from None
+
+
+def _history(table: Table, asked: dict[str, object], state: State) -> dict[str, object]:
+    """Take bars where the file has them, and else the column that the model forecasts."""
+    dates = {"dates": table.dates} if table.dates else {}
+    if all(field in table.columns for field in BARS):
+        return {"bars": dict(table.columns), **dates}
+    target = state["store"].current(str(asked.get("model", DEFAULT_MODEL))).manifest.target
+    if target not in table.columns:
+        raise BadTable(f"the model forecasts the {target}, and the file has no such column")
+    return {"prices": table.columns[target], **dates}
+
+
+def written(answer: PredictResponse) -> bytes:
+    """Write an answer as two lines of CSV."""
+    row: dict[str, object] = {
+        "model": answer["model"],
+        "version": answer["version"],
+        "target": answer["target"],
+        "forecast_date": answer["forecast_date"] or "",
+        "last_price": answer["last_price"],
+        "prediction": answer["prediction"],
+        "naive": answer["naive"],
+    }
+    for interval in answer["intervals"]:
+        level = f"{interval['level']:g}"
+        row[f"low_{level}"], row[f"high_{level}"] = interval["low"], interval["high"]
+    row["warnings"] = " ".join(warning["code"] for warning in answer["warnings"])
+    text = io.StringIO()
+    lines = csv.writer(text)
+    lines.writerow(row)
+    lines.writerow(row.values())
+    return text.getvalue().encode()

@@ -1,0 +1,198 @@
+"""
+How often planted faults are named, and how often clean prices are blamed.
+
+    python -m benchmarks.guards --data DIR [--faults 500] [--seed 1] [--json]
+
+DIR holds a file of daily bars for each instrument. Faults are planted into windows of 60 sessions,
+one each, at a random row: splits that were not adjusted for, changes of unit, sessions left out,
+closes that repeat, bars that cannot be. A fault is named where the service's own answer to that
+window has its code and its row. Every window of every file is looked at for false alarms; a file's
+own faults, which `training.quality` finds, are not clean.
+"""
+
+import argparse
+import json
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from datetime import date
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+
+from app import csv_file, dated, guards, history
+from app.artifact import BARS
+from app.errors import BadPrice
+from app.scaling import Floats
+
+SESSIONS: Final = 60
+CALENDAR: Final = "XNYS"
+_TIMED: Final = 2_000
+
+
+class Bars(NamedTuple):
+    """A window."""
+
+    prices: Floats
+    """(sessions, 4), oldest first."""
+    dates: list[date]
+
+
+class Planted(NamedTuple):
+    """A fault and where it is."""
+
+    bars: Bars
+    codes: frozenset[str]
+    row: int
+
+
+_Plant = Callable[[Bars, np.random.Generator], Planted]
+
+
+def split(bars: Bars, chance: np.random.Generator) -> Planted:
+    """Leave a split of the sessions to come unadjusted."""
+    row = int(chance.integers(1, SESSIONS))
+    factor = float(chance.choice(guards.SPLITS)) ** chance.choice([-1, 1])
+    prices = bars.prices.copy()
+    prices[row:] *= factor
+    return Planted(bars._replace(prices=prices), frozenset({"possible_split"}), row)
+
+
+def unit_jump(bars: Bars, chance: np.random.Generator) -> Planted:
+    """Give the sessions to come in pence."""
+    row = int(chance.integers(1, SESSIONS))
+    prices = bars.prices.copy()
+    prices[row:] *= float(guards.UNIT) ** chance.choice([-1, 1])
+    return Planted(bars._replace(prices=prices), frozenset({"unit_jump"}), row)
+
+
+def stale_run(bars: Bars, chance: np.random.Generator) -> Planted:
+    """Repeat a bar, as a feed does that has died and come back."""
+    length = int(chance.integers(guards.STALE_SESSIONS, 3 * guards.STALE_SESSIONS))
+    row = int(chance.integers(1, SESSIONS - length + 1))
+    prices = bars.prices.copy()
+    prices[row : row + length] = prices[row - 1]
+    return Planted(bars._replace(prices=prices), frozenset({"stale_run"}), row)
+
+
+def impossible_bar(bars: Bars, chance: np.random.Generator) -> Planted:
+    """Put a low above its open, a high below its close, or a zero."""
+    row = int(chance.integers(0, SESSIONS))
+    prices = bars.prices.copy()
+    kind = chance.integers(3)
+    if kind == 0:
+        prices[row, 2] = prices[row, [0, 3]].min() * 1.01
+    elif kind == 1:
+        prices[row, 1] = prices[row, [0, 3]].max() * 0.99
+    else:
+        prices[row, chance.integers(4)] = 0.0
+    return Planted(bars._replace(prices=prices), frozenset({"bad_price"}), row)
+
+
+_FAULTS: Final[dict[str, _Plant]] = {
+    "split": split,
+    "unit jump": unit_jump,
+    "stale run": stale_run,
+    "impossible bar": impossible_bar,
+}
+
+
+def named(bars: Bars) -> set[tuple[str, int | None]]:
+    """Return what the service says of a window: the codes and rows of it."""
+    columns = dict(zip(BARS, bars.prices.T.tolist(), strict=True))
+    try:
+        checked = history.of_bars(columns, BARS, least=SESSIONS)
+    except BadPrice as error:
+        return {("bad_price", error.index)}
+    found = list(dated.look(bars.dates, CALENDAR, SESSIONS).remarks)
+    if guards.glance(checked[None]).suspects[0]:
+        found += guards.look(checked)
+    return {(remark.code, remark.row) for remark in found}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure; return 1 where fewer are named, or more blamed, than is promised."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.guards", description=__doc__)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--faults", type=int, default=500)
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args(arguments)
+    chance = np.random.default_rng(options.seed)
+    series = [_series(path) for path in sorted(options.data.glob("*.csv"))]
+    result = _planted(series, options.faults, chance) | _blamed(series) | _cost(series)
+    print(json.dumps(result, indent=1))
+    return 0
+
+
+def _series(path: Path) -> Bars:
+    table = csv_file.read(path.read_bytes())
+    prices = np.stack([table.columns[field] for field in BARS], axis=1)
+    return Bars(prices, table.dates or [])
+
+
+def _planted(series: Sequence[Bars], faults: int, chance: np.random.Generator) -> dict[str, Any]:
+    missed: Counter[str] = Counter()
+    made: Counter[str] = Counter()
+    for number in range(faults):
+        kinds = [*_FAULTS, "gap"]
+        kind = kinds[number % len(kinds)]
+        while True:
+            whole = series[int(chance.integers(len(series)))]
+            begin = int(chance.integers(len(whole.prices) - 2 * SESSIONS))
+            window = Bars(
+                whole.prices[begin : begin + SESSIONS], whole.dates[begin : begin + SESSIONS]
+            )
+            if not named(window):
+                break
+        planted = _gap(whole, begin, chance) if kind == "gap" else _FAULTS[kind](window, chance)
+        made[kind] += 1
+        if not any(
+            code in planted.codes and row == planted.row for code, row in named(planted.bars)
+        ):
+            missed[kind] += 1
+    return {
+        "planted": dict(made),
+        "missed": dict(missed),
+        "named": 1 - missed.total() / made.total(),
+    }
+
+
+def _gap(whole: Bars, begin: int, chance: np.random.Generator) -> Planted:
+    """Leave out some sessions, one at least."""
+    row = int(chance.integers(1, SESSIONS))
+    out = int(chance.integers(1, 8))
+    kept = [*range(begin, begin + row), *range(begin + row + out, begin + SESSIONS + out)]
+    bars = Bars(whole.prices[kept], [whole.dates[at] for at in kept])
+    return Planted(bars, frozenset({"sessions_missing"}), row)
+
+
+def _blamed(series: Sequence[Bars]) -> dict[str, Any]:
+    windows = 0
+    codes: Counter[str] = Counter()
+    blamed = 0
+    for whole in series:
+        closes = whole.prices[:, 3]
+        views = sliding_window_view(closes, SESSIONS)[:, :, None]
+        windows += len(views)
+        for at in np.flatnonzero(guards.glance(views).suspects):
+            found = {remark.code for remark in guards.look(views[at])}
+            codes.update(found)
+            blamed += bool(found)
+    return {"windows": windows, "blamed": blamed, "share": blamed / windows, "codes": dict(codes)}
+
+
+def _cost(series: Sequence[Bars]) -> dict[str, Any]:
+    window = series[0].prices[None, :SESSIONS]
+    took = []
+    for _ in range(_TIMED):
+        began = time.perf_counter()
+        guards.glance(window)
+        took.append(time.perf_counter() - began)
+    return {"glance, us": round(1e6 * float(np.median(took)), 2)}
+
+
+if __name__ == "__main__":
+    sys.exit(main())

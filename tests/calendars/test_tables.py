@@ -1,0 +1,92 @@
+"""
+The tables that the service reads, day by day against the library that they are from.
+
+These tests run in the environment of `make calendars`, where that library works.
+"""
+
+import json
+from datetime import date, timedelta
+
+import exchange_calendars
+import pandas as pd
+import pytest
+
+from app import calendars
+from training import calendars as tables
+
+FIRST, LAST = date(2000, 1, 1), date(2027, 12, 31)
+EXCHANGES = [
+    *("XNYS", "XLON", "XTKS", "XHKG", "XSHG", "XPAR", "XETR", "XAMS", "XSWX"),
+    *("XMIL", "XMAD", "XSTO", "XTSE", "XASX", "XNZE", "XBOM", "XKRX", "XTAI"),
+    *("XSES", "XIDX", "XJSE", "BVMF", "XMEX", "XTAE", "XSAU", "XMOS"),
+]
+
+
+@pytest.fixture(scope="module", params=EXCHANGES)
+def known(request: pytest.FixtureRequest) -> tuple[calendars.Calendar, list[date], set[date]]:
+    """Return a table, and the sessions and half days of the library's own schedule."""
+    ours = calendars.find(request.param)
+    kind = type(exchange_calendars.get_calendar(request.param))
+    begins = max(pd.Timestamp(FIRST), kind.bound_min() or pd.Timestamp(FIRST))
+    ends = min(pd.Timestamp(LAST), kind.bound_max() or pd.Timestamp(LAST))
+    theirs = exchange_calendars.get_calendar(request.param, start=begins, end=ends)
+    sessions = [day.date() for day in theirs.schedule.index]
+    return ours, sessions, {day.date() for day in theirs.early_closes}
+
+
+def test_the_next_session_is_the_librarys_on_every_day(
+    known: tuple[calendars.Calendar, list[date], set[date]],
+) -> None:
+    ours, sessions, _ = known
+    expected: dict[date, date] = {}
+    day = sessions[0]
+    for session in sessions[1:]:
+        while day < session:
+            expected[day] = session
+            day += timedelta(days=1)
+
+    assert {day: ours.next_session(day) for day in expected} == expected
+    assert ours.holds(sessions)
+    # to the end of next year, or as far as the library itself knows
+    assert ours.last >= LAST or ours.next_session(ours.last) is None
+
+
+def test_half_days_are_the_librarys(
+    known: tuple[calendars.Calendar, list[date], set[date]],
+) -> None:
+    ours, sessions, early = known
+
+    told = ours.early_closes(sessions[0] - timedelta(days=1))
+
+    assert {day for day in told if day <= sessions[-1]} == early
+
+
+def test_they_are_small_and_know_a_year_ahead() -> None:
+    files = list(calendars.TABLES.glob("*.json"))
+    index = json.loads((calendars.TABLES / calendars.INDEX).read_bytes())
+
+    assert sum(file.stat().st_size for file in files) < 300_000
+    assert {file.stem for file in files} == {*index["exchanges"], "index"}
+    assert calendars.find("NYSE").name == "XNYS"
+    assert calendars.find("XNYS").last >= LAST
+
+
+def test_a_table_made_anew_is_the_one_that_is_shipped() -> None:
+    shipped = json.loads((calendars.TABLES / "XNYS.json").read_bytes())
+    end = date.fromisoformat(shipped["last"])
+
+    made = tables.table(exchange_calendars, "XNYS", tables.FIRST, end)
+
+    assert made == shipped
+
+
+def test_a_library_that_leaves_out_saturdays_is_found_out() -> None:
+    made = {
+        name: json.loads((calendars.TABLES / f"{name}.json").read_bytes())
+        for name in ("XBOM", "XKRX", "XMOS", "XTAE", "XNYS", "XLON")
+    }
+    # as beside pandas 3
+    made["XBOM"]["opened"] = {}
+
+    with pytest.raises(tables.LibraryWrong, match="2025-02-01 was no session of XBOM"):
+        tables.hold_against_known(made)
