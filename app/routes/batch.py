@@ -221,7 +221,7 @@ class _Answered:
         if odd.any():
             self._look(text, start, windows.shape[1], forecasts, np.flatnonzero(odd), places)
             if self._is_strict:
-                usable &= ~np.isin(places, [*self.faults])
+                usable &= [index not in self.faults for index in places.tolist()]
         at = places[usable]
         self.predictions[at] = forecasts.predictions[usable]
         self.last_prices[at] = forecasts.last_prices[usable]
