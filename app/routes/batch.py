@@ -259,7 +259,8 @@ class _Answered:
             column = item[self._target] if isinstance(item, dict) else item
             first = len(column) - sessions
             found = guards.look(np.array(column[first:], np.float64)[:, None], first)
-            if forecasts.drifts is not None and forecasts.drifts[at] >= 1:
+            # what looks damaged is unusual by that
+            if not found and forecasts.drifts is not None and forecasts.drifts[at] >= 1:
                 found.append(remarks.UNLIKE_TRAINING)
             if self._is_strict:
                 found += [remarks.outside(1)] if forecasts.outside[at] else []

@@ -191,10 +191,11 @@ class Question(NamedTuple):
             used = adapts_by(self.part, len(self.history)) + self.part.manifest.window
             first = max(0, len(self.history) - used)
             found += guards.look(self.history[first:], first)
+        elif forecast.drift is not None and forecast.drift >= 1:
+            # what looks damaged is unusual by that
+            found.append(remarks.UNLIKE_TRAINING)
         if forecast.outside:
             found.append(remarks.outside(1))
-        if forecast.drift is not None and forecast.drift >= 1:
-            found.append(remarks.UNLIKE_TRAINING)
         if self.posted.dates:
             found += remarks.of_fitted(self.part, self.posted.dates[-1])
         return found
