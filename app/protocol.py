@@ -16,24 +16,21 @@ from fastapi import Response
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from app import problems, seen
-from app.batching import Batches, Run
+from app.batching import Batches
 from app.errors import BodyTooSlow, HeadersTooLarge, NotHttp, TooBusy
-from app.forecast import Forecast
+from app.exchange import Exchange
 from app.heads import Headers
-from app.routes import predict, rollouts
-from app.routes.asked import JSON, Answer, Asked, Endpoint, note_choice, note_forecast, shadow
+from app.routes import predict
+from app.routes.asked import Endpoint, note_choice
 from app.routes.state import State
 from app.seen import Seen
 
-_OK: Final = 200
 _MAX_HEAD: Final = 64 * 1024
 """Bytes of a request before its body: the parser itself has no bound."""
 _LOOK_S: Final = 1.0
 """Between two looks at a connection that has waited long, and is still of use."""
 _CLOSE: Final = (b"connection", b"close")
 _HEAD_END: Final = b"\r\n\r\n"
-_OK_LINE: Final = b"HTTP/1.1 200 OK\r\n"
-_OK_HEAD: Final = _OK_LINE + b"content-type: application/json\r\n"
 
 
 class ForecastProtocol(HttpToolsProtocol):
@@ -44,7 +41,7 @@ class ForecastProtocol(HttpToolsProtocol):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - as they are handed on
         super().__init__(*args, **kwargs)
-        self._exchange = _Exchange(self)
+        self._exchange = Exchange(self)
         self._between = True
         """The parser has read whole requests so far, and nothing of another one."""
         self._held = b""
@@ -332,86 +329,6 @@ class ForecastProtocol(HttpToolsProtocol):
         super().on_headers_complete()
         if collected:
             super().on_body(bytes(collected))
-
-
-class _Exchange:
-    """
-    What a connection's request waits as, and answers by: one after the other, so one is enough.
-
-    To uvicorn's protocol it is what a cycle of its own would be: it asks whether the response
-    is complete, and says whether the connection is to stay.
-    """
-
-    def __init__(self, protocol: ForecastProtocol) -> None:
-        self._protocol = protocol
-        self._request: Seen
-        self._asked: Asked
-        self._forecast: Forecast | None = None
-        self._answer = b""
-        self.keep_alive = True
-        self.response_complete = True
-        self.disconnected = False
-        self.message_event = _Nobody()
-
-    def begin(self, request: Seen, asked: Asked) -> None:
-        """Wait for a forecast."""
-        self._request = request
-        self._asked = asked
-        self.response_complete = False
-
-    def has_left(self) -> bool:
-        """Tell whether the connection has gone."""
-        return self._protocol.transport.is_closing()
-
-    def take(self, forecast: Forecast | None, run: Run) -> None:
-        """Make an answer of a forecast."""
-        note_forecast(self._request, forecast, run)
-        try:
-            answer = self._asked.written(forecast)
-        except Exception as error:  # noqa: BLE001 - those who ran with it get their answers still
-            self.fail(error)
-        else:
-            rollouts.count(self._asked.choice)
-            self._answer = self._protocol.answer(self._request, _ok(answer), answer.content)
-            self._forecast = forecast
-
-    def send(self) -> None:
-        """Send the answer, unless that was a problem and has been sent."""
-        if self._answer:
-            self._protocol.transport.write(self._answer)
-            self._protocol.tell(self._request, _OK)
-            shadow(self._asked, self._forecast, self._protocol.batches)
-            self._complete()
-
-    def fail(self, error: Exception) -> None:
-        """Answer with a problem."""
-        rollouts.count(self._asked.choice, error)
-        self._protocol.refuse(self._request, error)
-        self._complete()
-
-    def _complete(self) -> None:
-        # it holds the model
-        del self._asked
-        self._forecast = None
-        self._answer = b""
-        self.response_complete = True
-        if not self.keep_alive:
-            self._protocol.transport.close()
-        self._protocol.on_response_complete()
-
-
-class _Nobody:
-    """In place of the event by which a cycle's application is woken: here nobody sleeps."""
-
-    def set(self) -> None:
-        pass
-
-
-def _ok(answer: Answer) -> bytes:
-    """Return the status line of an answer, and its headers but those that all have."""
-    if answer.headers is JSON:
-        return _OK_HEAD
-    return b"".join((_OK_LINE, *(b"%b: %b\r\n" % header for header in answer.headers)))
 
 
 def _head(response: Response) -> bytes:
