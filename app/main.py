@@ -14,7 +14,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from app import problems, telemetry
+from app import document, problems, telemetry
 from app.access import Access
 from app.background import SWITCH_S, Aside, Background
 from app.batching import Batches
@@ -89,6 +89,7 @@ def create_app(settings: Settings) -> ASGIApp:
         description="Not investment advice. `skill` in every answer says how well the model did"
         ' against "tomorrow = today" on sessions that it had not seen.',
         version=VERSION,
+        license_info={"name": "Apache 2.0", "identifier": "Apache-2.0"},
         redoc_url=None,
         # of bodies that the framework reads; the others are read under caps of their own
         max_body_size=settings.max_batch_body_bytes,
@@ -98,6 +99,7 @@ def create_app(settings: Settings) -> ASGIApp:
     for router in _ROUTERS:
         app.include_router(router)
     problems.install(app)
+    document.install(app)
     short = ShortCut(app, {predict.PATH: predict.predict, batch.PATH: batch.predict_batch})
     paths = {route.path for route in app.routes if isinstance(route, Route)}
     observed = Observed(short, paths, settings.deadline_seconds)
