@@ -15,9 +15,12 @@ import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Final, Literal, Self
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from app.errors import ArtifactRejected
@@ -123,6 +126,11 @@ class Distribution(BaseModel):
             if len(values) != self.LEVELS or not rises:
                 raise ValueError(f"percentiles must be {self.LEVELS}, and rise")
         return self
+
+    @cached_property
+    def arrays(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """The two, made once: every forecast asks for them."""
+        return np.array(self.volatility), np.array(self.largest_move)
 
 
 class Calibration(BaseModel):

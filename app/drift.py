@@ -9,6 +9,7 @@ from app.guards import Glance
 from app.scaling import Floats
 
 _LEVELS: Final = np.linspace(0, 1, Distribution.LEVELS)
+_UNUSUAL: Final = 2 * _LEVELS - 1
 _LEAST: Final = 1e-12
 """Of a volatility: of prices that never move there is no largest move to speak of."""
 
@@ -37,7 +38,8 @@ def scores(seen: Glance, fitted_on: Distribution) -> Floats:
     and by the largest move. 1 is beyond everything that the model has seen.
     """
     volatility, largest = measures(seen)
-    by_volatility = np.abs(2 * np.interp(volatility, fitted_on.volatility, _LEVELS) - 1)
-    by_largest = np.abs(2 * np.interp(largest, fitted_on.largest_move, _LEVELS) - 1)
+    of_volatility, of_largest = fitted_on.arrays
+    by_volatility = np.abs(np.interp(volatility, of_volatility, _UNUSUAL))
+    by_largest = np.abs(np.interp(largest, of_largest, _UNUSUAL))
     either: Floats = np.maximum(by_volatility, by_largest)
     return either

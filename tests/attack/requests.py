@@ -91,6 +91,16 @@ def raw(target: str, windows: Sequence[Any]) -> Request:
     return Request(b"POST", target.encode(), headers, np.asarray(windows, "<f8").tobytes())
 
 
+def table(
+    target: str, bars: dict[str, list[float]], dates: Sequence[str], *, accept: bytes
+) -> Request:
+    """Return a request that posts a CSV file."""
+    lines = [("Date", *bars), *zip(dates, *bars.values(), strict=True)]
+    body = "\n".join(",".join(map(str, line)) for line in lines).encode()
+    headers = [(b"Content-Type", b"text/csv"), (b"Accept", accept)]
+    return Request(b"POST", target.encode(), headers, body)
+
+
 def forecasts(name: str, window: int, *, fields: int, version: int = 1) -> list[Request]:
     """Return requests for forecasts of a model, by every way that there is."""
     bars = random_bars(window, seed=3)
@@ -107,6 +117,7 @@ def forecasts(name: str, window: int, *, fields: int, version: int = 1) -> list[
         "start_timestamp": "2026-01-05",
     }
     several = [prices, prices[1:], random_walk(window, seed=8).tolist()]
+    dates = [f"2026-03-{day + 2:02d}" for day in range(window)]
     infer = f"/v2/models/{name}/infer"
     outputs: dict[str, Any] = {
         "outputs": [{"name": "prediction", "parameters": {"binary_data": True}}]
@@ -116,6 +127,11 @@ def forecasts(name: str, window: int, *, fields: int, version: int = 1) -> list[
         post("/predict", asked | {"levels": [50, 97.5]}),
         post("/predict", asked | {"version": version}),
         post("/predict", {"model": name, "prices": prices}, (b"X-Request-Id", b"a-word")),
+        post("/predict", asked | {"dates": dates, "calendar": "NYSE"}),
+        post("/predict", asked | {"dates": [*dates[:-1], "2026-03-28"], "strict": True}),
+        table(f"/predict?model={name}&calendar=24/7&levels=50", bars, dates, accept=b"*/*"),
+        table(f"/predict?model={name}", bars, dates, accept=b"text/csv"),
+        table("/bars", bars, dates, accept=b"application/json"),
         compressed(post("/predict", asked)),
         post("/predict/batch", {"model": name, "windows": several}),
         post("/predict/batch", {"model": name, "bars": [bars, bars], "levels": [90]}),
@@ -142,7 +158,7 @@ def documents(name: str, version: int = 1) -> list[Request]:
         *("/v2", "/v2/", "/v2/health/live", "/v2/health/ready", "/v2/models/stats"),
         *(of_model, f"{of_model}/ready", f"{of_model}/config", f"{of_model}/stats"),
         *(f"{of_model}/versions/{version}{end}" for end in ("", "/ready", "/config", "/stats")),
-        *("/v1/timeseries/models", "/docs", "/"),
+        *("/v1/timeseries/models", "/docs", "/", "/calendars", "/calendars/XNYS"),
     ]
     return [
         *map(get, paths),
