@@ -34,7 +34,7 @@ class Network(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Model:
     """A published model, loaded: what it says of itself, its scaler and its network."""
 

@@ -33,7 +33,6 @@ from app.schemas import (
     ItemError,
     Window,
     WindowOfBars,
-    skill_of,
 )
 from app.seen import Seen
 from app.store import Store
@@ -128,6 +127,7 @@ def _written(posted: _Posted, model: Model, seen: Seen, gone: Event) -> bytes:
             raise Abandoned
         answered.add(part, text, number * slices.ITEMS, bars=bars)
     seen.outside = answered.outside
+    skill, of_model = remarks.of_model(model, part)
     answer = BatchResponse(
         model=model.manifest.name,
         version=model.manifest.version,
@@ -143,13 +143,16 @@ def _written(posted: _Posted, model: Model, seen: Seen, gone: Event) -> bytes:
                 levels, answered.intervals.transpose(1, 2, 0), strict=True
             )
         },
-        skill=skill_of(part.manifest.scores),
+        skill=skill,
         warnings=[
-            BatchWarning(**remarks.warning_of(remark), index=index)
-            for index, remark in (
-                *answered.told(),
-                *((None, each) for each in remarks.of_model(model, part, question.levels)),
-            )
+            *(
+                BatchWarning(**remarks.warning_of(remark), index=index)
+                for index, remark in (
+                    *answered.told(),
+                    *((None, each) for each in remarks.of_levels(question, levels)),
+                )
+            ),
+            *(BatchWarning(**warning, index=None) for warning in of_model),
         ],
         errors=[
             ItemError(index=index, code=kind_of(fault).code, message=str(fault))

@@ -23,7 +23,7 @@ from app.routes.asked import Answer, note_choice, note_forecast, shadow
 from app.routes.rollouts import Choice
 from app.routes.state import State, state_of
 from app.scaling import Floats
-from app.schemas import CalibrationUsed, Interval, PredictRequest, PredictResponse, skill_of
+from app.schemas import CalibrationUsed, Interval, PredictRequest, PredictResponse
 
 PATH: Final = "/predict"
 
@@ -166,7 +166,8 @@ class Question(NamedTuple):
             suspicions = [*table.remarks, *map(table.located, suspicions)]
         if posted.strict:
             remarks.refuse(suspicions, "prices" if posted.bars is None else "bars")
-        of_model = remarks.of_model(self.model, self.part, posted.levels)
+        said = [*suspicions, *remarks.of_levels(posted, self.levels)]
+        skill, of_model = remarks.of_model(self.model, self.part)
         return PredictResponse(
             model=manifest.name,
             version=manifest.version,
@@ -178,9 +179,9 @@ class Question(NamedTuple):
             naive=forecast.last_price,
             intervals=_intervals(self.levels, forecast),
             calibration=_calibration(forecast.basis),
-            skill=skill_of(manifest.scores),
+            skill=skill,
             drift=forecast.drift,
-            warnings=[remarks.warning_of(each) for each in (*suspicions, *of_model)],
+            warnings=[*map(remarks.warning_of, said), *of_model],
         )
 
     def _suspicions(self, forecast: Forecast) -> list[Remark]:

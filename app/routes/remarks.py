@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator
 from datetime import date
-from typing import Final
+from typing import Final, NamedTuple
+from weakref import WeakKeyDictionary
 
 from app.errors import Suspicious
 from app.forecast import Model
 from app.guards import Remark
-from app.schemas import BatchRequest, PredictRequest, Warning_
+from app.schemas import BatchRequest, PredictRequest, Skill, Warning_, skill_of
 
 _NOT_WORSE: Final = 1.01
 """Errors up to this ratio to naive's earn no warning: a short test cannot tell them apart."""
@@ -16,10 +17,21 @@ UNLIKE_TRAINING: Final = Remark(
     "unlike_training", "these prices move as in no window that the model was fitted on"
 )
 
+_NO_INTERVALS: Final = Remark(
+    "no_intervals", "this model forecasts a point and has no intervals to give"
+)
+
 
 def levels_of(part: Model, question: PredictRequest | BatchRequest) -> tuple[float, ...]:
     """Return the intervals to give, in percent; a point model has none."""
     return question.asked_levels if part.manifest.quantiles else ()
+
+
+def of_levels(
+    question: PredictRequest | BatchRequest, given: tuple[float, ...]
+) -> tuple[Remark, ...]:
+    """Say that intervals were asked for and are not given."""
+    return (_NO_INTERVALS,) if question.levels and not given else ()
 
 
 def warning_of(remark: Remark) -> Warning_:
@@ -53,12 +65,27 @@ def of_fitted(part: Model, last: date) -> Iterator[Remark]:
         yield Remark("in_sample", message)
 
 
-def of_model(model: Model, part: Model, levels: list[float] | None) -> Iterator[Remark]:
-    """
-    Say what the caller should know of a model, whatever was posted.
+class OfModel(NamedTuple):
+    """What is said of a model beside each of its forecasts, whatever was posted."""
 
-    `part` is what answers of it, `levels` are those that were asked for.
-    """
+    skill: Skill
+    warnings: tuple[Warning_, ...]
+
+
+def of_model(model: Model, part: Model) -> OfModel:
+    """Return what is said of a model, `part` of which answers; made once for each."""
+    found = _of_parts.get(part)
+    if found is None:
+        remarks = map(warning_of, _of_model(model, part))
+        found = _of_parts[part] = OfModel(skill_of(part.manifest.scores), tuple(remarks))
+    return found
+
+
+# it must not keep a model that nobody serves any more
+_of_parts: Final[WeakKeyDictionary[Model, OfModel]] = WeakKeyDictionary()
+
+
+def _of_model(model: Model, part: Model) -> Iterator[Remark]:
     scores = part.manifest.scores
     if part is not model:
         message = "this model reads bars and was given prices; its intervals are wider for it"
@@ -69,5 +96,3 @@ def of_model(model: Model, part: Model, levels: list[float] | None) -> Iterator[
             f" {scores.mae_vs_naive:.2f} times that of the naive forecast; use `naive`"
         )
         yield Remark("worse_than_naive", message)
-    if levels and not part.manifest.quantiles:
-        yield Remark("no_intervals", "this model forecasts a point and has no intervals to give")
