@@ -119,6 +119,7 @@ lock: $(DEV)/installed
 		--no-header --no-annotate --upgrade - --output-file deploy/supply-chain/requirements.txt
 
 clean:
+	rm -rf clients/typescript/node_modules clients/typescript/openapi.json clients/typescript/schema.d.ts clients/typescript/built
 	rm -rf $(SERVE) $(DEV) $(CALENDARS) .venv-peers .venv-clients .venv-torch .coverage .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 
 python:

@@ -35,7 +35,7 @@ router = APIRouter(tags=["forecasts"])
     summary="Forecast the next session of one instrument",
     response_model=PredictResponse,
     responses=documented(400, 404, 413, 415, 422, 503),
-    openapi_extra=body.described(PredictRequest, PREDICT_EXAMPLES),
+    openapi_extra=tables.described(body.described(PredictRequest, PREDICT_EXAMPLES)),
 )
 async def predict(request: Request) -> Response:
     """
@@ -48,6 +48,10 @@ async def predict(request: Request) -> Response:
     sessions it would have held.
 
     The answer holds the naive forecast beside the model's own, and the model's measured skill.
+    With `dates` and a `calendar` it names the session that is forecast. `warnings` say what looks
+    damaged, by row.
+
+    A CSV file does as well, as vendors give it; `Accept: text/csv` answers in CSV.
     """
     state = state_of(request)
     # before the body is read and checked: to refuse must cost less than to answer

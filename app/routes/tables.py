@@ -4,7 +4,7 @@ import csv
 import io
 from collections.abc import Iterable, Iterator
 from threading import Event
-from typing import Final
+from typing import Any, Final
 
 from fastapi import APIRouter, Request, Response
 from pydantic import ValidationError
@@ -27,6 +27,22 @@ MEDIA_TYPE: Final = b"text/csv"
 
 router = APIRouter(tags=["forecasts"])
 
+_BODY: Final = {"text/csv": {"schema": {"type": "string"}, "example": EXAMPLE_CSV}}
+_DESCRIBED: Final[dict[str, tuple[str, dict[str, Any]]]] = {
+    "model": ("The model that answers.", {"type": "string", "default": DEFAULT_MODEL}),
+    "version": ("A version to pin.", {"type": "integer", "minimum": 1}),
+    "levels": (
+        "Intervals to give, in percent: 80,95.",
+        {"type": "string", "pattern": "^[0-9.,]+$"},
+    ),
+    "calendar": (
+        "An exchange by MIC or alias, 24/7 or weekdays.",
+        {"type": "string", "maxLength": 32},
+    ),
+    "strict": ("Whether what looks damaged is refused.", {"type": "boolean", "default": False}),
+}
+"""What may be asked beside a file; beside JSON it is in the body."""
+
 _TRUE: Final = {"true": True, "1": True, "false": False, "0": False}
 
 
@@ -35,12 +51,7 @@ _TRUE: Final = {"true": True, "1": True, "false": False, "0": False}
     summary="Read a CSV file of daily prices",
     response_model=TableResponse,
     responses=documented(400, 413, 415, 422, 503),
-    openapi_extra={
-        "requestBody": {
-            "required": True,
-            "content": {"text/csv": {"schema": {"type": "string"}, "example": EXAMPLE_CSV}},
-        }
-    },
+    openapi_extra={"requestBody": {"required": True, "content": _BODY}},
 )
 async def bars(request: Request) -> Response:
     """
@@ -68,6 +79,23 @@ async def bars(request: Request) -> Response:
 
     written = await state["background"].run(answer, request.receive)
     return Response(written, media_type="application/json")
+
+
+def described(predict: dict[str, Any]) -> dict[str, Any]:
+    """Add to the description of a route that files may be posted to it."""
+    predict["requestBody"]["content"] |= _BODY
+    predict["parameters"] = [
+        {
+            "name": name,
+            "in": "query",
+            "description": f"Beside a file: {what[0].lower()}{what[1:]}",
+            "schema": schema,
+        }
+        for name, (what, schema) in _DESCRIBED.items()
+    ]
+    # the answer in CSV is told in words: clients that are made of the document would get an answer
+    # of two types for every request
+    return predict
 
 
 def is_table(headers: Iterable[tuple[bytes, bytes]]) -> bool:
@@ -115,9 +143,7 @@ def _parameters(query: QueryParams) -> dict[str, object]:
             kind = "a whole number" if name == "version" else "true or false"
             raise BadInput(f"{name} must be {kind}", field=name)
         else:
-            raise BadInput(
-                "a parameter is not known here; known are model, version, levels, calendar, strict"
-            )
+            raise BadInput(f"a parameter is not known here; known are {', '.join(_DESCRIBED)}")
     return asked
 
 

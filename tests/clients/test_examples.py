@@ -1,0 +1,86 @@
+"""The examples of clients/examples, each as its first lines say, against the running service."""
+
+import csv
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = Path("clients/examples")
+R_NEEDS = "needs R: on Debian or Ubuntu, apt install r-base-core r-cran-httr2 r-cran-jsonlite"
+WITHOUT_R = os.environ.get("NEXTDAY_TEST_WITHOUT_R") == "1"  # noqa: TID251 - the tests' own
+
+
+def said(url: str, *command: str) -> str:
+    if not shutil.which(command[0]):
+        pytest.fail(R_NEEDS if command[0] == "Rscript" else f"{command[0]} is not installed")
+    environment = os.environ | {  # noqa: TID251 - handed on
+        "NEXTDAY_URL": url,
+        "PYTHONPATH": str(Path("clients/python/src").resolve()),
+    }
+    program = [*command[:-1], str(EXAMPLES / command[-1])]
+    ran = subprocess.run(
+        program, env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert ran.returncode == 0, ran.stderr
+    return ran.stdout
+
+
+def test_curl_posts_a_file_and_gets_json_and_csv(url: str) -> None:
+    as_json, *as_csv = said(url, "sh", "curl.sh").splitlines()
+    answer = json.loads(as_json)
+    [row] = csv.DictReader(as_csv)
+
+    assert answer["forecast_date"] == row["forecast_date"] == "2026-04-01"
+    assert answer["sessions_missing"] == 0
+    assert answer["prediction"] == float(row["prediction"])
+    assert answer["intervals"][0]["low"] == float(row["low_80"])
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        pytest.param([sys.executable, "forecast.py"], id="python"),
+        pytest.param(["node", "forecast.mjs"], id="javascript"),
+        pytest.param(
+            ["Rscript", "forecast.R"],
+            id="r",
+            marks=pytest.mark.skipif(WITHOUT_R, reason="NEXTDAY_TEST_WITHOUT_R=1"),
+        ),
+    ],
+)
+def test_every_language_says_the_same(url: str, command: list[str]) -> None:
+    answer = json.loads(said(url, "sh", "curl.sh").splitlines()[0])
+    [interval] = answer["intervals"]
+
+    first, *warnings = said(url, *command).splitlines()
+
+    assert first == (
+        f"2026-04-01: {answer['prediction']:.2f}, naive {answer['naive']:.2f},"
+        f" 80 % within {interval['low']:.2f} to {interval['high']:.2f}"
+    )
+    assert [line.split(":")[0] for line in warnings] == [
+        each["code"] for each in answer["warnings"]
+    ]
+
+
+def test_an_example_shows_the_services_own_words_where_it_refuses(url: str) -> None:
+    for command in (["node", "forecast.mjs"], [sys.executable, "forecast.py"]):
+        environment = os.environ | {  # noqa: TID251 - handed on
+            "NEXTDAY_URL": f"{url}/nowhere",
+            "PYTHONPATH": str(Path("clients/python/src").resolve()),
+        }
+        ran = subprocess.run(
+            [command[0], str(EXAMPLES / command[1])],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+        assert ran.returncode != 0
+        assert "Not Found" in ran.stderr
