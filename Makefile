@@ -1,6 +1,7 @@
 # make run    serve models/ on 127.0.0.1:8000; needs Python 3.11 or newer and nothing else
 # make test   the whole environment, then formatting, lint, types, contracts and every test
-# make e2e    the containers, with a Docker engine; see docker-compose.yml
+# make e2e    the page in a browser (Chromium), the documents from beginning to end, and the
+#             containers, with a Docker engine; see docker-compose.yml
 # make accuracy DATA=dir   the model of any instrument, walked forward over a folder of CSV files;
 #             FAST=1 for a trial, DOCS=docs to write docs/accuracy.md
 # make bench  the service beside its peers, which are installed first, on two cores; about twenty
@@ -34,7 +35,7 @@ CALENDARS := .venv-calendars
 .PHONY: run test lint fmt e2e calendars chaos conformance fuzz soak audit image accuracy bench bench-fitting proto lock clean python
 
 run: $(SERVE)/installed
-	@echo "nextday answers at http://$(HOST):$(PORT), its documentation is at /docs. Try:"
+	@echo "nextday answers at http://$(HOST):$(PORT): open it for the page, /docs for its routes. Or try:"
 	@echo "  curl -s http://$(HOST):$(PORT)/predict -H 'Content-Type: application/json' -d @docs/example.json"
 	@NEXTDAY_HOST=$(HOST) NEXTDAY_PORT=$(PORT) exec $(SERVE)/bin/python -m app
 
@@ -55,8 +56,9 @@ fmt: $(DEV)/installed
 	$(DEV)/bin/ruff check --fix .
 
 e2e: $(DEV)/installed
-	@docker info >/dev/null 2>&1 || { echo "make e2e needs a Docker engine, and none answers" >&2; exit 1; }
-	$(DEV)/bin/python -m pytest tests/e2e
+	$(DEV)/bin/python -m pytest tests/e2e/page tests/e2e/test_docs.py
+	@docker info >/dev/null 2>&1 || { echo "the rest of make e2e needs a Docker engine, and none answers" >&2; exit 1; }
+	$(DEV)/bin/python -m pytest tests/e2e --ignore=tests/e2e/page --ignore=tests/e2e/test_docs.py
 
 accuracy: $(DEV)/installed
 	@test -n "$(DATA)" || { echo "say where the CSV files are: make accuracy DATA=dir" >&2; exit 2; }

@@ -1,4 +1,4 @@
-"""What the deployer decides, from the environment; nothing else reads it. See README.md."""
+"""What the deployer decides, from the environment; nothing else does. See docs/operations.md."""
 
 import sys
 from pathlib import Path

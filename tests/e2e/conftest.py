@@ -10,8 +10,9 @@ import pytest
 from tests.e2e.containers import Compose
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="session")
 def images() -> None:
+    """Build both; for modules that run containers."""
     project = Compose("build", Path())
     for service in ("api", "retrain"):
         print(project.run("build", service).stdout[-2000:])

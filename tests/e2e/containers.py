@@ -13,6 +13,8 @@ from typing import Any, Final
 import pytest
 
 ROOT: Final = Path(__file__).parents[2]
+SHIPPED: Final = int((ROOT / "models" / "default" / "current").read_text())
+"""The version of `default` that a fresh checkout serves."""
 
 
 def docker(*arguments: str) -> str:

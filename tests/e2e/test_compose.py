@@ -9,7 +9,9 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from tests.builders import write_bars
-from tests.e2e.containers import Compose, docker, until
+from tests.e2e.containers import SHIPPED, Compose, docker, until
+
+pytestmark = pytest.mark.usefixtures("images")
 
 MIB = 2**20
 EXAMPLE = Path("docs/example.json")
@@ -30,7 +32,7 @@ def test_up_gives_a_healthy_service_with_the_shipped_model(compose: Compose) -> 
 
     answer = compose.ask("/predict", EXAMPLE.read_bytes())
 
-    assert (answer["model"], answer["version"]) == ("default", 2)
+    assert (answer["model"], answer["version"]) == ("default", SHIPPED)
     assert [interval["level"] for interval in answer["intervals"]] == [80, 95]
     assert answer["prediction"] == pytest.approx(answer["naive"], rel=0.01)
 
@@ -93,7 +95,7 @@ def test_fitting_without_prices_says_what_to_put_where(compose: Compose) -> None
 
     assert finished.returncode == 2
     assert "put one file for each instrument there" in finished.stdout
-    assert compose.served() == {"default": 2}
+    assert compose.served() == {"default": SHIPPED}
 
 
 def test_a_fit_is_served_without_a_restart(compose: Compose, data: Path) -> None:
@@ -106,28 +108,32 @@ def test_a_fit_is_served_without_a_restart(compose: Compose, data: Path) -> None
 
     print(finished.stdout)
     assert finished.returncode == 0, finished.stdout
-    until(lambda: compose.served() == {"default": 3}, 5, "version 3")
+    until(lambda: compose.served() == {"default": SHIPPED + 1}, 5, "the version that was fitted")
     answer = compose.ask("/predict", EXAMPLE.read_bytes())
     pinned = compose.ask(
         "/predict", json.dumps(json.loads(EXAMPLE.read_text()) | {"version": 1}).encode()
     )
     manifest = compose.ask("/models/default")["manifest"]
-    assert (answer["version"], pinned["version"]) == (3, 1)
+    assert (answer["version"], pinned["version"]) == (SHIPPED + 1, 1)
     assert manifest["trained_on"]["instruments"] == ["ONE", "TWO"]
     assert compose.described("api")["State"]["StartedAt"] == before
 
 
 def test_models_are_listed_and_rolled_back(compose: Compose) -> None:
     listed = compose.training("models").stdout
-    compose.training("rollback", "default", "2")
-    until(lambda: compose.served() == {"default": 2}, 2, "the version that was named")
+    compose.training("rollback", "default", str(SHIPPED))
+    until(lambda: compose.served() == {"default": SHIPPED}, 2, "the version that was named")
     compose.training("rollback", "default")
-    until(lambda: compose.served() == {"default": 1}, 2, "the version before it")
+    until(lambda: compose.served() == {"default": SHIPPED - 1}, 2, "the version before it")
 
     answer = compose.ask("/predict", EXAMPLE.read_bytes())
 
-    assert answer["version"] == 1
+    assert answer["version"] == SHIPPED - 1
     print(listed)
     rows = [line.split() for line in listed.splitlines()]
-    assert [row[1] for row in rows if row[:1] == ["default"]] == ["1", "2", "3"]
-    assert [row[:3] for row in rows if "current" in row] == [["default", "3", "current"]]
+    assert [row[1] for row in rows if row[:1] == ["default"]] == [
+        str(version) for version in range(1, SHIPPED + 2)
+    ]
+    assert [row[:3] for row in rows if "current" in row] == [
+        ["default", str(SHIPPED + 1), "current"]
+    ]

@@ -8,10 +8,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import pytest
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 
 from tests.e2e.containers import ROOT, docker
+
+pytestmark = pytest.mark.usefixtures("images")
 
 IMAGE = "nextday-serve"
 

@@ -12,6 +12,8 @@ from tests.deploy.manifests import PLAIN, needs_kubectl, pod
 from tests.e2e.containers import Compose, docker, until
 from tests.e2e.postgres import Database, postgresql
 
+pytestmark = pytest.mark.usefixtures("images")
+
 INSTRUMENTS, SESSIONS = 2, 360
 
 RECIPE = """

@@ -18,7 +18,9 @@ import pytest
 import yaml
 
 from tests.deploy.promql import RULES, queries, rules
-from tests.e2e.containers import Compose, docker, free_port, until
+from tests.e2e.containers import SHIPPED, Compose, docker, free_port, until
+
+pytestmark = pytest.mark.usefixtures("images")
 
 KEY = "only-for-this-test"
 GOOD = Path("docs/example.json").read_bytes()
@@ -156,15 +158,16 @@ def test_figures_add_up_over_the_workers(compose: Compose, prometheus: Prometheu
         strange = list(pool.map(lambda _: predict(compose.port, key="another"), range(10)))
     assert (set(good), set(bad), set(strange)) == ({200}, {400}, {401})
 
+    version = f'version="{SHIPPED}"'
     expected = {REQUESTS % "200": 200, REQUESTS % "400": 20, UNAUTHORIZED: 10}
     expected |= {
         'sum(nextday_refusals_total{code="not_json"})': 20,
         'sum(nextday_refusals_total{code="unauthorized"})': 10,
-        'sum(nextday_forecasts_total{model="default",version="2"})': 200,
-        'nextday_request_seconds_count{route="/predict",model="default",version="2"}': 200,
-        'nextday_wait_seconds_bucket{route="/predict",version="2",le="+Inf"}': 200,
-        'sum(nextday_run_windows_sum{model="default",version="2"})': 200,
-        'nextday_served_version{model="default"}': 2,
+        f'sum(nextday_forecasts_total{{model="default",{version}}})': 200,
+        f'nextday_request_seconds_count{{route="/predict",model="default",{version}}}': 200,
+        f'nextday_wait_seconds_bucket{{route="/predict",{version},le="+Inf"}}': 200,
+        f'sum(nextday_run_windows_sum{{model="default",{version}}})': 200,
+        'nextday_served_version{model="default"}': SHIPPED,
         "nextday_models": 1,
     }
     until(lambda: prometheus.query(UNAUTHORIZED) == [10], 10, "the last of the requests")

@@ -8,7 +8,7 @@ import pytest
 from tests.deploy.manifests import PLAIN, needs_kubectl, pod
 from tests.e2e.containers import docker
 
-pytestmark = needs_kubectl
+pytestmark = [needs_kubectl, pytest.mark.usefixtures("images")]
 
 
 @pytest.fixture

@@ -13,6 +13,8 @@ from tests.builders import random_walk
 from tests.e2e.containers import Compose, until
 from tests.e2e.traffic import Traffic, connected, exchange, posted
 
+pytestmark = pytest.mark.usefixtures("images")
+
 DRAIN_S = 3
 BATCH = json.dumps({"windows": [random_walk(60).round(2).tolist()] * 10_000}).encode()
 

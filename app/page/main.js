@@ -1,0 +1,181 @@
+/** The page: what is chosen, and who has to know when that changes. */
+
+import { byId, make } from "./elements.js";
+import { clearForecast, showForecast } from "./forecast_view.js";
+import { History } from "./history.js";
+import { onPrices } from "./input.js";
+import { showModel } from "./model_view.js";
+import { listRequests } from "./requests_view.js";
+import { Refused, getJson, hasKey, postCsv, postJson, useKey } from "./service.js";
+import { makeTabs } from "./tabs.js";
+import { cancelWalk, offerWalk, startWalk } from "./walk_view.js";
+import { many } from "./words.js";
+
+const CALENDAR = "nextday-calendar";
+const LARGEST_MB = 32;
+const UNAUTHORIZED = 401;
+const DEFAULT = "default";
+
+let models = [];
+let history = null;
+let modelShown = null;
+let underWay = null;
+let started = null;
+
+const chosenModel = () => models.find(({ name }) => name === byId("model").value);
+const isShown = (tab) => byId(tab).getAttribute("aria-selected") === "true";
+
+/** Do one thing at a time: what comes later ends what is under way. */
+async function busy(text, work) {
+  underWay?.abort();
+  const mine = new AbortController();
+  underWay = mine;
+  document.body.dataset.state = "busy";
+  byId("status").textContent = text;
+  byId("error").hidden = true;
+  try {
+    await work(mine.signal);
+  } catch (error) {
+    if (underWay === mine) wrong(error);
+    if (!(error instanceof Refused) && error.name !== "AbortError") throw error;
+  } finally {
+    if (underWay === mine) {
+      byId("status").textContent = "";
+      document.body.dataset.state = "ready";
+    }
+  }
+}
+
+function wrong(error) {
+  const text =
+    error instanceof Refused || typeof error === "string"
+      ? error
+      : "Something in this page went wrong; reload it and try again.";
+  byId("error").textContent = text.message ?? text;
+  byId("error").hidden = false;
+  if (error.status === UNAUTHORIZED) {
+    byId("key-form").hidden = false;
+    byId("key").focus();
+  }
+}
+
+/** Ask what there is to choose from; whatever needs that waits for it. */
+function start() {
+  started = offer();
+  return busy("Asking…", async (signal) => {
+    await started;
+    if (history) await forecast(signal);
+  });
+}
+
+async function offer() {
+  const [{ answer: list }, { answer: calendars }] = await Promise.all([
+    getJson("models"),
+    getJson("calendars"),
+  ]);
+  models = list.models;
+  byId("model").replaceChildren(...models.map(({ name }) => make("option", { value: name }, name)));
+  byId("model").disabled = !models.length;
+  if (models.some(({ name }) => name === DEFAULT)) byId("model").value = DEFAULT;
+  offerCalendars(calendars);
+  offerWalk(history, chosenModel());
+  if (!models.length)
+    throw new Refused("The service serves no model yet. Publish one, and reload this page.");
+  showModelTab();
+}
+
+function offerCalendars({ exchanges, aliases, others }) {
+  const option = (value, text) => make("option", { value }, text);
+  byId("calendar").replaceChildren(
+    option("", "None"),
+    ...others.map((name) =>
+      option(name, { "24/7": "24/7: every day", weekdays: "Weekdays: Monday to Friday" }[name] ?? name),
+    ),
+    make(
+      "optgroup",
+      { label: "Exchanges by name" },
+      ...Object.entries(aliases).map(([name, mic]) => option(name, `${name} (${mic})`)),
+    ),
+    make("optgroup", { label: "Exchanges by MIC" }, ...exchanges.map((name) => option(name, name))),
+  );
+  byId("calendar").value = localStorage.getItem(CALENDAR) ?? "";
+  // one that this service does not know
+  if (byId("calendar").selectedIndex < 0) byId("calendar").value = "";
+}
+
+function take({ name, content, fileName }) {
+  return busy("Reading…", async (signal) => {
+    if (content.size > LARGEST_MB * 2 ** 20) {
+      throw new Refused(
+        `This file has ${Math.round(content.size / 2 ** 20)} MB, and ${LARGEST_MB} MB are the most that the service takes: daily prices of 20 years have about half of one. Is it the right file?`,
+      );
+    }
+    // a file may be dropped before the models are known
+    const [{ answer }] = await Promise.all([
+      postCsv("bars", content, { signal, fileName, what: name }),
+      started,
+    ]);
+    history = new History(name, answer);
+    byId("source").textContent = name;
+    byId("source").dataset.sessions = history.length;
+    offerWalk(history, chosenModel());
+    await forecast(signal);
+    if (matchMedia("(max-width: 60rem)").matches) byId("result").scrollIntoView();
+  });
+}
+
+async function forecast(signal) {
+  const model = chosenModel();
+  if (!model) throw new Refused("There is no model to ask.");
+  clearForecast();
+  const calendar = byId("calendar").value;
+  const question = history.question(model, calendar);
+  byId("status").textContent = "Forecasting…";
+  const { answer, request } = await postJson("predict", question.body, {
+    signal,
+    what: `${many(history.length - question.first, "session")} of ${history.name}`,
+  }).catch((error) => {
+    // the service counts rows of what was sent; people look for a line
+    if (Number.isInteger(error.index)) {
+      error.message += ` That is ${history.place(question.first + error.index)}.`;
+    }
+    throw error;
+  });
+  showForecast(history, question, answer, request, calendar);
+}
+
+function again() {
+  offerWalk(history, chosenModel());
+  if (history) busy("Forecasting…", forecast);
+}
+
+async function showModelTab() {
+  const model = chosenModel();
+  if (!isShown("tab-model") || !model || modelShown === model.name) return;
+  modelShown = model.name;
+  // what could not be had is asked for again
+  if (!(await showModel(model.name))) modelShown = null;
+}
+
+byId("model").addEventListener("change", () => {
+  again();
+  showModelTab();
+});
+byId("calendar").addEventListener("change", () => {
+  localStorage.setItem(CALENDAR, byId("calendar").value);
+  if (history) busy("Forecasting…", forecast);
+});
+byId("key-form").addEventListener("submit", (event) => {
+  event.preventDefault();
+  useKey(byId("key").value.trim());
+  modelShown = null;
+  start();
+});
+byId("walk-start").addEventListener("click", () => startWalk(history, chosenModel()));
+byId("walk-cancel").addEventListener("click", cancelWalk);
+makeTabs(document.querySelector('[role="tablist"]'), showModelTab);
+listRequests();
+onPrices(take, wrong);
+byId("key-form").hidden = !hasKey();
+offerWalk(null, null);
+start();

@@ -1,0 +1,119 @@
+"""What the documents for users say is so: commands run, answers come as shown, links lead on."""
+
+import ast
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.examples import EXAMPLE_CSV
+from tests.builders import serving
+from tests.docs.answers import assert_like
+from tests.docs.documents import (
+    DOCUMENTS,
+    NOT_RUN,
+    ROOT,
+    RUN,
+    SHAPE,
+    SHOWN,
+    SLOW,
+    anchors_of,
+    blocks_of,
+    links_of,
+    text_of,
+)
+from tests.docs.reader import reader
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_commands_run_and_answer_as_shown(document: str, tmp_path: Path) -> None:
+    with reader(tmp_path) as someone:
+        someone.serve()
+        someone.read(blocks_of(document), slow=False)
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_every_block_is_run_or_held_against_an_answer_or_says_that_it_is_neither(
+    document: str,
+) -> None:
+    before = ""
+    for block in blocks_of(document):
+        assert block.language in RUN | SHOWN | NOT_RUN, f"{block.place}: say its language"
+        assert block.words <= {SLOW, SHAPE}, f"{block.place}: {set(block.words)}"
+        if block.language in SHOWN:
+            assert before in RUN, f"{block.place}: no command before it answers this"
+        before = block.language
+
+
+@pytest.mark.parametrize("document", [*DOCUMENTS, "docs/architecture.md"])
+def test_links_lead_somewhere(document: str) -> None:
+    for link in links_of(document):
+        path, _, anchor = link.partition("#")
+        target = (ROOT / document).parent / path if path else ROOT / document
+        assert target.exists(), f"{document}: {link}"
+        assert not anchor or anchor in anchors_of(target), f"{document}: {link}"
+
+
+def test_the_readme_is_short() -> None:
+    assert len(text_of("README.md").splitlines()) <= 130
+
+
+def warning_codes() -> Iterator[str]:
+    """Find the codes in the source: of remarks, and of what `guards` yields to make one of."""
+    for path in sorted((ROOT / "app").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            match node:
+                case ast.Call(func=ast.Name(id="Remark"), args=[ast.Constant(value=str(code)), *_]):
+                    yield code
+                case ast.Yield(value=ast.Tuple(elts=[_, ast.Constant(value=str(code)), _])):
+                    yield code
+
+
+@pytest.mark.parametrize("code", sorted(set(warning_codes())))
+def test_every_warning_is_documented(code: str) -> None:
+    assert f"| `{code}` |" in text_of("docs/api.md")
+
+
+def test_no_warning_is_documented_that_there_is_not() -> None:
+    section = text_of("docs/api.md").partition("\n## Warnings\n")[2].partition("\n## ")[0]
+    documented = {row.split("`")[1] for row in section.splitlines() if row.startswith("| `")}
+
+    assert documented == set(warning_codes())
+
+
+def test_every_route_is_documented() -> None:
+    with serving(ROOT / "models") as client:
+        paths = client.get("/openapi.json").json()["paths"]
+
+    for path in paths:
+        assert f"`{path}`" in text_of("docs/api.md") or f" {path}`" in text_of("docs/api.md"), path
+
+
+@pytest.mark.parametrize("package", ["app", "app/routes", "training"])
+def test_every_module_is_in_the_tree(package: str) -> None:
+    text = text_of("docs/architecture.md")
+
+    for path in sorted((ROOT / package).glob("[a-z]*.py")):
+        assert f"  {path.name} " in text, f"{package}/{path.name}"
+
+
+def test_the_example_file_is_the_one_of_the_openapi_document() -> None:
+    assert (ROOT / "docs/example.csv").read_text() == EXAMPLE_CSV
+
+
+@pytest.mark.parametrize(
+    ("shown", "came"),
+    [
+        pytest.param({"a": 1}, {"a": 2}, id="another value"),
+        pytest.param({"a": Decimal("187.26")}, {"a": 187.28}, id="another figure"),
+        pytest.param({"a": 1}, {"a": 1, "b": 2}, id="a member that is not shown"),
+        pytest.param({"a": 1, "b": 2}, {"a": 1}, id="a member that does not come"),
+        pytest.param([1, 2], [1], id="a shorter list"),
+        pytest.param({"a": None}, {"a": 0}, id="null and zero"),
+    ],
+)
+def test_another_answer_is_told(shown: Any, came: Any) -> None:
+    with pytest.raises(AssertionError):
+        assert_like(shown, came)
