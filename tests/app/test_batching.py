@@ -45,9 +45,10 @@ class Watching:
 
     def __init__(self, runs: list[int]) -> None:
         self.runs, self.waited = runs, list[int]()
+        self.models = set[tuple[str, int]]()
 
     def ran(self, model: str, version: int, windows: int) -> None:
-        assert (model, version) == ("default", 2)
+        self.models.add((model, version))
         self.runs.append(windows)
 
     def waiting(self, requests: int) -> None:
@@ -71,9 +72,12 @@ def test_what_waits_together_runs_together_and_answers_as_alone() -> None:
     own: list[tuple[float, ...]] = [(80.0,), (), (50.0, 90.0)] * 6
     runs: list[int] = []
 
-    found = asyncio.run(together(Batches(100, Watching(runs)), model, several, own))
+    watching = Watching(runs)
+
+    found = asyncio.run(together(Batches(100, watching), model, several, own))
 
     assert runs == [16, 2]
+    assert watching.models == {("default", model.manifest.version)}
     for window, levels_, answer in zip(several, own, found, strict=True):
         [alone] = forecast_each(model, window[None], [levels_])
         assert answer is not None
