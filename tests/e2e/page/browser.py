@@ -66,6 +66,9 @@ class Visit:
         self.page.on("request", lambda request: self.asked.append(request.url))
         self.page.on("console", self._listen)
         self.page.on("pageerror", lambda error: self.said.append(str(error)))
+        # from now on: the browser is told to hand its dialog over in a message of its own, which
+        # a key that is pressed right afterwards can overtake
+        self.page.on("filechooser", lambda _: None)
         self.page.add_init_script(REFUSED_BY_POLICY)
         self.page.goto(self.root)
         self.settle()
