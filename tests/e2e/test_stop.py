@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.builders import random_walk
-from tests.e2e.containers import Compose, until
+from tests.e2e.containers import SHIPPED, Compose, until
 from tests.e2e.traffic import Traffic, connected, exchange, posted
 
 pytestmark = pytest.mark.usefixtures("images")
@@ -77,4 +77,4 @@ def test_it_starts_again_where_it_was(compose: Compose) -> None:
     compose.run("start", "api")
     compose.wait_until_healthy("api")
 
-    assert compose.served() == {"default": 2}
+    assert compose.served() == {"default": SHIPPED}
