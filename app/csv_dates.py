@@ -1,8 +1,9 @@
 """Dates as vendors write them: one form in a file, found from all of it, never guessed."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import date
+from itertools import pairwise
 from typing import Final, NamedTuple
 
 from app.errors import BadTable
@@ -108,5 +109,4 @@ def _looks_like(form: _Form, cell: str) -> bool:
 
 def _disorder(days: Sequence[date]) -> int:
     """Return how far apart neighbours lie, in days, altogether: little where they are sessions."""
-    steps: Callable[[date, date], int] = lambda one, two: abs((two - one).days)  # noqa: E731
-    return sum(map(steps, days, days[1:]))
+    return sum(abs((two - one).days) for one, two in pairwise(days))

@@ -178,7 +178,7 @@ def _layout(rows: Sequence[tuple[int, list[str]]]) -> _Layout:
         if at is not None:
             places[name] = at
     begins = 1
-    if simple[0] == "price" and len(rows) > 2 and "".join(rows[1][1][:1]).lower() == "ticker":  # noqa: PLR2004
+    if simple[0] == "price" and [row[1][0].lower() for row in rows[1:2]] == ["ticker"]:
         # what pandas writes of yfinance's columns of two levels
         return _Layout({**{name: at for name, at in places.items() if at}, "date": 0}, 3)
     if not places.keys() & {*BARS, "adjusted"}:

@@ -197,8 +197,7 @@ def _singly(
 ) -> list[Forecast | None]:
     """Take forecasts apart, by way of lists: reading an array number by number is slow."""
     basis = basis or _own_basis(model.manifest)
-    # not strict: what is not known has no end
-    columns = zip(  # noqa: B905
+    columns = zip(
         forecasts.last_prices.tolist(),
         forecasts.predictions.tolist(),
         forecasts.intervals.tolist(),
@@ -206,6 +205,8 @@ def _singly(
         forecasts.suspects.tolist(),
         repeat(None) if forecasts.drifts is None else forecasts.drifts.tolist(),
         forecasts.usable.tolist(),
+        # where drifts are not known, None has no end
+        strict=False,
     )
     return [
         Forecast(last_price, prediction, intervals, outside, is_suspect, drift, basis)
