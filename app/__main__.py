@@ -42,6 +42,7 @@ def main() -> None:
             workers=workers,
             log_level=settings.log_level,
             access_log=False,
+            timeout_keep_alive=settings.keep_alive_seconds,
             timeout_graceful_shutdown=_LONGEST_S,
             proxy_headers=False,
             server_header=False,

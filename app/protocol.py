@@ -27,8 +27,10 @@ from app.seen import Seen
 
 _MAX_HEAD: Final = 64 * 1024
 """Bytes of a request before its body: the parser itself has no bound."""
-_LOOK_S: Final = 1.0
-"""Between two looks at a connection that has waited long, and is still of use."""
+_SELDOM_S: Final = 5.0
+"""Between two looks at a connection at most: a request may begin, or end, right after one."""
+_AGAIN_S: Final = 1.0
+"""Between two looks at one that has waited long, and is still of use."""
 _CLOSE: Final = (b"connection", b"close")
 _HEAD_END: Final = b"\r\n\r\n"
 
@@ -221,23 +223,28 @@ class ForecastProtocol(HttpToolsProtocol):
             return [*headers, _CLOSE]
         return headers
 
-    def _look_again(self, after_s: float) -> None:
+    def _look_again(self, left_s: float) -> None:
+        after_s = _AGAIN_S
+        if left_s > 0:
+            after_s = min(left_s, self.timeout_keep_alive, _SELDOM_S)
         self._timer = self.loop.call_later(after_s, self._look)
 
     def _look(self) -> None:
         """End a connection on which nothing has come for too long, or look again later."""
-        waited, longest = self.loop.time() - self._waits_since, self.timeout_keep_alive
         if self.transport.is_closing():
             # told to close, and still there: nobody reads what we have written
             self.transport.abort()
             return
-        if self._is_idle() and waited >= longest:
+        is_partial = self._is_partial()
+        longest = self._state["settings"].receive_seconds if is_partial else self.timeout_keep_alive
+        left = longest - (self.loop.time() - self._waits_since)
+        if is_partial and left <= 0:
+            self._end(BodyTooSlow())
+        elif self._is_idle() and left <= 0:
             # a loop that was busy looks at its timers before its sockets: what has come by now
             # is read before the second of these calls
             self.loop.call_soon(self.loop.call_soon, self._close_if_idle)
-        elif self._is_partial() and waited >= self._state["settings"].receive_seconds:
-            self._end(BodyTooSlow())
-        self._look_again(longest - waited if waited < longest else _LOOK_S)
+        self._look_again(left)
 
     def _close_if_idle(self) -> None:
         if self._is_idle() and self.loop.time() - self._waits_since >= self.timeout_keep_alive:

@@ -80,6 +80,12 @@ class Settings(BaseSettings):
     receive_seconds: Annotated[float, Field(gt=0)] = 20.0
     """The longest that a request may take to arrive, its body included."""
 
+    keep_alive_seconds: Annotated[int, Field(ge=1)] = 75
+    """
+    How long a connection stays on which nothing is asked: longer than whoever stands before us
+    keeps it, usually a minute, or it may send on one that we have just closed.
+    """
+
     api_keys: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_separated)] = Field(
         (), repr=False
     )

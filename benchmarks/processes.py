@@ -49,6 +49,17 @@ def require_core(root: int, core: int) -> None:
                     raise RuntimeError(f"a thread of process {process} left core {core}")
 
 
+@contextlib.contextmanager
+def paused(root: int) -> Iterator[None]:
+    """Hold a tree still for a while: what idles takes its share of the core too."""
+    held = tree(root)
+    _signal(held, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        _signal(held, signal.SIGCONT)
+
+
 def cpu_s(root: int) -> float:
     """Return the seconds of processor time that the tree has used."""
     used = (_stat(process) for process in tree(root))
@@ -91,13 +102,15 @@ def stop(process: subprocess.Popen[bytes]) -> None:
     while time.monotonic() < deadline and any(_stat(each) for each in members):
         time.sleep(0.05)
         # whoever outlives the first of them would not be told
-        for member in members:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(member, signal.SIGTERM)
+        _signal(members, signal.SIGTERM)
+    _signal(members, signal.SIGKILL)
+    process.wait()
+
+
+def _signal(members: Sequence[int], number: signal.Signals) -> None:
     for member in members:
         with contextlib.suppress(ProcessLookupError):
-            os.kill(member, signal.SIGKILL)
-    process.wait()
+            os.kill(member, number)
 
 
 def _stat(process: int) -> list[str] | None:

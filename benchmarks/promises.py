@@ -18,12 +18,11 @@ from benchmarks.results import (
     USUAL,
     Mixed,
     Ours,
-    Round,
     Run,
 )
 from benchmarks.servers import DECLARED, OURS, SERVERS
 
-_TIMES_PEERS: Final = {
+TIMES_PEERS: Final = {
     "mlserver": 3.0,
     "litserve": 5.0,
     "bentoml": 7.0,
@@ -86,12 +85,8 @@ def left_out(run: Run) -> list[str]:
 
 
 def _beside_peers(run: Run) -> Iterator[Promise]:
-    def both(other: str, each: Round) -> float:
-        ours, theirs = each.servers[OURS].closed[USUAL], each.servers[other].closed[USUAL]
-        return ours.a_second / theirs.a_second
-
-    for name, times in _TIMES_PEERS.items():
-        found = [both(name, each) for each in run.rounds if {OURS, name} <= each.servers.keys()]
+    for name, times in TIMES_PEERS.items():
+        found = [turn.ratio for each in run.of(name) for turn in each.turns]
         if found:
             yield _at_least(f"{USUAL} connections, beside {_TITLES[name]}", found, times)
 
@@ -114,10 +109,12 @@ def _alone(run: Run) -> Iterator[Promise]:
     )
     yield _at_least(
         f"{MANY} connections, throughput over that at {USUAL}",
-        [a.a_second / b.a_second for a, b in zip(many, usual, strict=True)],
+        [turn.ratio for each in ours for turn in each.many],
         1.0,
     )
-    failures = sum(each.errors + each.rejected for each in [*usual, *many])
+    turns = [turn for each in ours for turn in each.many]
+    loads = [*usual, *many, *(load for turn in turns for load in (turn.ours, turn.other))]
+    failures = sum(each.errors + each.rejected for each in loads)
     yield Promise(f"{USUAL} and {MANY} connections, errors", "0", str(failures), not failures)
     yield _at_least(
         f"batches of {BATCH} windows, beside onnxruntime alone",

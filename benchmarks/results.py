@@ -1,5 +1,6 @@
 """What a run of `benchmarks.serving` found, and how much of what it measured."""
 
+import math
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -28,14 +29,17 @@ class Plan:
     connections: tuple[int, ...]
     warm_up: int
     closed: int
+    turns: int
+    """How often two are measured that are held against each other, one after the other."""
+    turn: int
     limit: float
     open: float
     overload: float
     starts: int
 
 
-QUICK: Final = Plan(1, (1, USUAL, MANY), 1, 2, 0.5, 2, 5, 1)
-FULL: Final = Plan(3, (1, USUAL, 64, MANY), 3, 5, 2, 6, 15, 5)
+QUICK: Final = Plan(1, (1, USUAL, MANY), 1, 2, 1, 1, 0.5, 2, 5, 1)
+FULL: Final = Plan(3, (1, USUAL, 64, MANY), 3, 5, 4, 2, 2, 6, 15, 5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +48,19 @@ class Limit:
 
     windows_a_second: float
     p50_ms: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Turn:
+    """Two loads, one right after the other, so that the machine was as busy for both."""
+
+    ours: Answered
+    other: Answered
+
+    @property
+    def ratio(self) -> float:
+        """How many times as many requests a second ours is."""
+        return self.ours.a_second / self.other.a_second if self.other.a_second else math.inf
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,6 +76,8 @@ class Measured:
     """After all that load."""
     others: float
     """How much of a core the rest of the machine used meanwhile."""
+    turns: list[Turn]
+    """With 16 connections, our service and this one; none for our own."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -76,6 +95,8 @@ class Ours:
 
     batch: Answered
     """Batches of 256 windows."""
+    many: list[Turn]
+    """256 connections, and 16."""
     mixed_open: Mixed
     mixed_closed: Mixed
     open: dict[int, Answered]

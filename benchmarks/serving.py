@@ -5,11 +5,11 @@ What the service does with one core, beside its peers, in one run.
         [--docs docs]
 
 Each server in turn is started on one core and put under load from another, with the same network
-and the same prices; so are all of them again in the next round, so that a machine that slows
-down slows everyone. Every figure is the median of the rounds, every ratio that of the ratios
-within a round. Peers are installed into `.venv-peers` on first use. Prints what the service is
-held to, and ends with 1 where it misses any of it; with `--docs`, writes the serving part of
-performance.md.
+and the same prices; so are all of them again in the next round. Every figure is the median of
+the rounds. For a ratio our service and the other take turns of a few seconds, so that a machine
+that slows down slows both, and it is the median of the turns. Peers are installed into
+`.venv-peers` on first use. Prints what the service is held to, and ends with 1 where it misses
+any of it; with `--docs`, writes the serving part of performance.md.
 """
 
 import argparse
@@ -36,6 +36,7 @@ from benchmarks.results import (
     BATCH_CONNECTIONS,
     BIG_BATCH,
     FULL,
+    MANY,
     MODELS,
     OPEN_CONNECTIONS,
     OVERLOAD,
@@ -50,6 +51,7 @@ from benchmarks.results import (
     Plan,
     Round,
     Run,
+    Turn,
 )
 from benchmarks.servers import OURS, ROOT, SERVERS, Failed, Running, Server
 
@@ -91,13 +93,33 @@ class Bench:
                 continue
             try:
                 with self._running(server) as up:
-                    measured[server.name] = self._measure(up)
+                    found = self._measure(up)
                     if server.name == OURS:
-                        ours = self._measure_ours(up, measured[server.name])
+                        ours = self._measure_ours(up, found)
+                    elif server.name in promises.TIMES_PEERS and OURS in measured:
+                        found = replace(found, turns=self._turn_about(up))
+                    measured[server.name] = found
             except Failed as failed:
                 _say(f"{server.title} is left out: {failed}")
                 self.run.left_out[server.name] = str(failed)
         self.run.rounds.append(Round(limit, measured, ours))
+
+    def _turn_about(self, up: Running) -> list[Turn]:
+        """Hold our service against another: each stands still while the other is measured."""
+        plan, turns = self._plan, []
+        [server] = (each for each in SERVERS if each.name == OURS)
+        with self._running(server) as own:
+            ours, other = self._post(own), self._post(up)
+            self._clients.closed(ours, USUAL, plan.warm_up)
+            for _ in range(plan.turns):
+                with processes.paused(up.process):
+                    first = self._clients.closed(ours, USUAL, plan.turn)
+                with processes.paused(own.process):
+                    second = self._clients.closed(other, USUAL, plan.turn)
+                turns.append(Turn(first, second))
+        ratios = ", ".join(f"{turn.ratio:.2f}" for turn in turns)
+        _say(f"{server.title} beside {up.server.title}, turn about: {ratios} times")
+        return turns
 
     def start(self) -> None:
         """Time how long our service takes until it is ready, with one model and with many."""
@@ -129,7 +151,7 @@ class Bench:
 
     def _measure(self, up: Running) -> Measured:
         servers.check(up, self._questions)
-        post = Post(up.url, self._folder / f"{up.server.name}.json")
+        post = self._post(up)
         post.body.write_bytes(up.server.body(self._questions[0]["prices"]))
         self._clients.closed(post, USUAL, self._plan.warm_up)
         processes.require_core(up.process, self._core)
@@ -146,7 +168,10 @@ class Bench:
             closed[connections] = answered
             _tell(f"{up.server.title}, {connections} connections", answered)
         others = (self._others_s(up) - others) / (time.monotonic() - began)
-        return Measured(up.ready_s, closed, cpu_ms, processes.memory_mib(up.process), others)
+        return Measured(up.ready_s, closed, cpu_ms, processes.memory_mib(up.process), others, [])
+
+    def _post(self, up: Running) -> Post:
+        return Post(up.url, self._folder / f"{up.server.name}.json")
 
     def _others_s(self, up: Running) -> float:
         """Return the seconds that our cores have worked for neither the server nor its load."""
@@ -155,7 +180,11 @@ class Bench:
 
     def _measure_ours(self, up: Running, measured: Measured) -> Ours:
         plan, clients = self._plan, self._clients
-        single = Post(up.url, self._folder / f"{OURS}.json")
+        single = self._post(up)
+        many = [
+            Turn(*(clients.closed(single, connections, plan.turn) for connections in (MANY, USUAL)))
+            for _ in range(plan.turns)
+        ]
         batches = f"{up.url}/batch"
         batch = clients.ours(
             Post(batches, self._folder / f"batch-{BATCH}.json"), BATCH_CONNECTIONS, plan.open
@@ -174,7 +203,9 @@ class Bench:
         overload = clients.ours(single, OPEN_CONNECTIONS, plan.overload, OVERLOAD * capacity)
         _tell(f"{OVERLOAD} times capacity", overload)
         after = processes.memory_mib(up.process)
-        return Ours(batch, mixed_open, mixed_closed, opened, capacity, overload, before, after)
+        return Ours(
+            batch, many, mixed_open, mixed_closed, opened, capacity, overload, before, after
+        )
 
     def _mixed(self, single: Post, big: Post, connections: int, rate: float | None) -> Mixed:
         seconds = self._plan.open

@@ -81,7 +81,9 @@ def _rounds(run: Run) -> str:
         return "One round."
     return (
         f"{len(run.rounds)} rounds, in each of which every server was started anew: figures are"
-        " medians, ratios the median of those within a round."
+        f" medians. Our service and each peer that it is held against then took {run.plan.turns}"
+        f" turns a round, of {run.plan.turn} s with {USUAL} connections, in which the other stood"
+        " still: ratios are the median of the turns."
     )
 
 

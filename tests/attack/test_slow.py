@@ -14,8 +14,8 @@ from tests.attack.models import seeds
 from tests.attack.service import Answer, Connection, Service, request, serving
 
 RECEIVE_S = 1.0
-KEEP_ALIVE_S = 5.0
-"""uvicorn's own, after which a connection without a request is looked at."""
+KEEP_ALIVE_S = 5
+"""After which a connection is closed on which nothing is asked."""
 SLACK_S = 2.5
 MOST_HEAD = 64 * 1024
 
@@ -36,7 +36,12 @@ class Ended(NamedTuple):
 
 @pytest.fixture(scope="module")
 def patient(models: Path) -> Iterator[Service]:
-    with serving(models, receive_seconds=RECEIVE_S, deadline_seconds=20) as service:
+    with serving(
+        models,
+        receive_seconds=RECEIVE_S,
+        keep_alive_seconds=KEEP_ALIVE_S,
+        deadline_seconds=20,
+    ) as service:
         yield service
 
 
