@@ -32,7 +32,7 @@ SERVE := .venv-serve
 DEV := .venv
 CALENDARS := .venv-calendars
 
-.PHONY: run test lint fmt e2e calendars chaos conformance fuzz soak audit image accuracy bench bench-fitting proto lock clean python
+.PHONY: run test test-fitting test-training lint fmt e2e calendars chaos conformance fuzz soak audit image accuracy bench bench-fitting proto lock clean python
 
 run: $(SERVE)/installed
 	@echo "nextday answers at http://$(HOST):$(PORT): open it for the page, /docs for its routes. Or try:"
@@ -41,8 +41,21 @@ run: $(SERVE)/installed
 
 test: lint $(CALENDARS)/installed
 	$(CALENDARS)/bin/python -m pytest tests/calendars
-	$(DEV)/bin/python -m coverage run -m pytest
+	$(DEV)/bin/python -m coverage erase
+	$(MAKE) --jobs=2 --output-sync=target test-fitting test-training
+	$(DEV)/bin/python -m coverage run -m pytest --ignore=tests/training
+	$(DEV)/bin/python -m coverage combine --quiet
 	$(DEV)/bin/python -m coverage report
+
+# beside each other: a test that fits a small network keeps one core busy; the others come
+# after them, since some of them time the service
+FITTING = $(wildcard tests/training/test_[a-l]*.py)
+
+test-fitting: $(DEV)/installed
+	$(DEV)/bin/python -m coverage run -m pytest --quiet $(FITTING)
+
+test-training: $(DEV)/installed
+	$(DEV)/bin/python -m coverage run -m pytest --quiet tests/training $(FITTING:%=--ignore=%)
 
 lint: $(DEV)/installed
 	$(DEV)/bin/ruff format --check .

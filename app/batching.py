@@ -232,7 +232,9 @@ class _Future(NamedTuple):
 def _answer(model: Model, batch: Sequence[_Waiting]) -> None:
     began = time.perf_counter()
     try:
-        windows = np.stack([each.window for each in batch])
+        # all are of the model's window and fields; `np.stack` would look at each
+        first = batch[0].window
+        windows = np.concatenate([each.window for each in batch]).reshape(-1, *first.shape)
         forecasts = forecast_each(model, windows, [each.levels for each in batch])
     except Exception as error:  # noqa: BLE001 - passed on, to whom it belongs
         if len(batch) == 1:

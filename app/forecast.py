@@ -146,8 +146,10 @@ def forecast_each(
 
 def adapts_by(model: Model, sessions: int) -> int:
     """Return how many forecasts a history of so many sessions is calibrated by, 0 for none."""
-    known = min(sessions - model.manifest.window, calibration.MOST)
-    return known if known >= calibration.FEWEST and _gain(model) else 0
+    known = sessions - model.manifest.window
+    if known < calibration.FEWEST or not _gain(model):
+        return 0
+    return min(known, calibration.MOST)
 
 
 def forecast_adapted(

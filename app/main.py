@@ -151,6 +151,7 @@ async def _life(settings: Settings) -> AsyncIterator[State]:
             access=Access(settings.key_digests, settings.rate_limit),
             tellers=Tellers(_tellers(settings, ending)),
         )
+        ending.callback(telemetry.add_up)
         if settings.grpc_port is not None:
             from app.grpc import server  # noqa: PLC0415 - an extra, which may not be installed
 

@@ -38,11 +38,14 @@ _HEAD_END: Final = b"\r\n\r\n"
 class ForecastProtocol(HttpToolsProtocol):
     """uvicorn's HTTP protocol, of one connection, with a shorter way for forecasts."""
 
+    _state: State
     _last_headers: ClassVar[tuple[Headers, bytes, bool]] = ([], b"", False)
     """The headers of the last answer that all have, the same written, and whether it closes."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - as they are handed on
         super().__init__(*args, **kwargs)
+        # a plain dictionary to uvicorn; it is what the app's lifespan gave
+        self._state = self.app_state  # type: ignore[assignment]
         self._exchange = Exchange(self)
         self._between = True
         """The parser has read whole requests so far, and nothing of another one."""
@@ -209,12 +212,6 @@ class ForecastProtocol(HttpToolsProtocol):
     def batches(self) -> Batches:
         """What waits for a forecast."""
         return self._state["batches"]
-
-    @property
-    def _state(self) -> State:
-        # a plain dictionary to uvicorn; it is what the app's lifespan gave
-        state: State = self.app_state  # type: ignore[assignment]
-        return state
 
     def _headers_of_all(self) -> Headers:
         """Return the headers that every answer has, with a goodbye where we are about to stop."""

@@ -5,7 +5,7 @@ import os
 import sys
 import time
 from collections.abc import Iterable
-from functools import lru_cache
+from functools import cache, lru_cache
 from logging.config import dictConfig
 from pathlib import Path
 from typing import Final, Literal, NamedTuple
@@ -22,6 +22,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
 from app.seen import UNKNOWN, Seen
+from app.tallies import Tally
 
 _SECONDS: Final = (
     *(0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05),
@@ -149,6 +150,7 @@ def loaded(model: str, version: int | None, outcome: Literal["served", "trial", 
 
 def watched(models: int) -> None:
     """Note how many models answer, and what the process takes of the machine."""
+    add_up()
     _forget_the_dead()
     _MODELS.set(models)
     times = os.times()
@@ -193,6 +195,7 @@ def metrics() -> bytes:
 
 def registry() -> CollectorRegistry:
     """Return what collects the metrics of all workers."""
+    add_up()
     together = CollectorRegistry()
     try:
         # reads the folder that the workers share, see __main__.py
@@ -270,15 +273,31 @@ def _answers(route: str, status: int) -> Counter:
     return _REQUESTS.labels(route, status)
 
 
-@lru_cache(1024)
-def _whole(route: str, model: str, version: int) -> Histogram:
-    return _WHOLE.labels(route, model, version)
+# not one of these is forgotten: it may hold what has not been added
+@cache
+def _whole(route: str, model: str, version: int) -> Tally:
+    return _tally(_WHOLE, route, model, version)
 
 
-@lru_cache(1024)
-def _parts(route: str, model: str, version: int) -> tuple[Histogram, Histogram]:
+@cache
+def _parts(route: str, model: str, version: int) -> tuple[Tally, Tally]:
     labels = (route, model, version)
-    return _WAITS.labels(*labels), _RUNS.labels(*labels)
+    return _tally(_WAITS, *labels), _tally(_RUNS, *labels)
+
+
+def _tally(histogram: Histogram, route: str, model: str, version: int) -> Tally:
+    tally = Tally(histogram.labels(route, model, version), _SECONDS)
+    _tallies.append(tally)
+    return tally
+
+
+_tallies: Final[list[Tally]] = []
+
+
+def add_up() -> None:
+    """Add what has been told since the last time to what Prometheus reads."""
+    for tally in [*_tallies]:
+        tally.add()
 
 
 @lru_cache(1024)
