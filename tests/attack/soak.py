@@ -7,7 +7,8 @@ First the capacity is measured: the same mix in a closed loop. Then requests are
 share of it, evenly spaced, and latency counts from the moment at which a request was due, so
 that a service that stops for a while cannot hide it. Memory must stay within 5 % of what it was
 after the first tenth of the time, nothing may fail, and the p99 of the last minute must be within
-1.2 times that of the first (after the warm-up). Prints a line of JSON; exits 1 on a violation.
+1.2 times that of the first (after the warm-up). Prints a line of JSON, with both for every minute:
+a step tells of something that happened then, a slope of a leak. Exits 1 on a violation.
 """
 
 import argparse
@@ -18,7 +19,7 @@ import random
 import sys
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -152,6 +153,16 @@ def p99_ms(latencies: Sequence[float]) -> float:
     return 1000 * sorted(latencies)[math.ceil(0.99 * len(latencies)) - 1]
 
 
+def _by_minute(
+    found: Sequence[tuple[float, float]], of: Callable[[Sequence[float]], float]
+) -> list[float]:
+    """Return what `of` makes of each minute's values, which stand beside their seconds."""
+    minutes: dict[int, list[float]] = {}
+    for at, value in found:
+        minutes.setdefault(int(at // MINUTE_S), []).append(value)
+    return [round(of(values), 1) for _, values in sorted(minutes.items())]
+
+
 def soak(minutes: float, share: float) -> dict[str, Any]:
     """Load a service; return what was seen."""
     seconds = MINUTE_S * minutes
@@ -186,6 +197,8 @@ def soak(minutes: float, share: float) -> dict[str, Any]:
         "p99 ms of the first minute": round(early, 2),
         "p99 ms of the last minute": round(late, 2),
         "p99 ratio": round(late / early, 3),
+        "MiB by minute": _by_minute(under.memory, max),
+        "p99 ms by minute": _by_minute(under.latencies, p99_ms),
         "statuses": dict(sorted(under.statuses.items())),
         "violations": violations,
     }
