@@ -14,7 +14,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from app import document, heap, problems, telemetry
+from app import document, problems, telemetry
 from app.access import Access
 from app.background import SWITCH_S, Aside, Background
 from app.batching import Batches
@@ -77,7 +77,6 @@ def serve() -> ASGIApp:
     settings = of_environment()
     telemetry.configure_logging(settings.log_level)
     sys.setswitchinterval(SWITCH_S)
-    heap.settle()
     return create_app(settings)
 
 
