@@ -43,12 +43,13 @@ test: lint $(CALENDARS)/installed
 	$(CALENDARS)/bin/python -m pytest tests/calendars
 	$(DEV)/bin/python -m coverage erase
 	$(MAKE) --jobs=2 --output-sync=target test-fitting test-training
-	$(DEV)/bin/python -m coverage run -m pytest --ignore=tests/training
+	$(DEV)/bin/python -m coverage run -m pytest $(SERVING)
 	$(DEV)/bin/python -m coverage combine --quiet
 	$(DEV)/bin/python -m coverage report
 
 # beside each other: a test that fits a small network keeps one core busy; the others come
 # after them, since some of them time the service
+SERVING = $(addprefix tests/,app attack chaos clients conformance deploy docs)
 FITTING = $(wildcard tests/training/test_[a-l]*.py)
 
 test-fitting: $(DEV)/installed
