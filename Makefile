@@ -32,7 +32,7 @@ SERVE := .venv-serve
 DEV := .venv
 CALENDARS := .venv-calendars
 
-.PHONY: run test test-fitting test-training lint fmt e2e calendars chaos conformance fuzz soak audit image accuracy bench bench-fitting proto lock clean python
+.PHONY: run test test-first-half test-second-half lint fmt e2e calendars chaos conformance fuzz soak audit image accuracy bench bench-fitting proto lock clean python
 
 run: $(SERVE)/installed
 	@echo "nextday answers at http://$(HOST):$(PORT): open it for the page, /docs for its routes. Or try:"
@@ -42,21 +42,21 @@ run: $(SERVE)/installed
 test: lint $(CALENDARS)/installed
 	$(CALENDARS)/bin/python -m pytest tests/calendars
 	$(DEV)/bin/python -m coverage erase
-	$(MAKE) --jobs=2 --output-sync=target test-fitting test-training
-	$(DEV)/bin/python -m coverage run -m pytest $(SERVING)
+	$(MAKE) --jobs=2 --output-sync=target test-first-half test-second-half
+	$(DEV)/bin/python -m coverage run -m pytest $(OTHERS)
 	$(DEV)/bin/python -m coverage combine --quiet
 	$(DEV)/bin/python -m coverage report
 
-# beside each other: a test that fits a small network keeps one core busy; the others come
-# after them, since some of them time the service
-SERVING = $(addprefix tests/,app attack chaos clients conformance deploy docs)
-FITTING = $(wildcard tests/training/test_[a-l]*.py)
+# those of training in two halves beside each other, since a small network that is fitted keeps
+# one core busy; the others by themselves, since some of them time the service
+OTHERS = $(addprefix tests/,app attack chaos clients conformance deploy docs)
+HALF = $(wildcard tests/training/test_[a-l]*.py)
 
-test-fitting: $(DEV)/installed
-	$(DEV)/bin/python -m coverage run -m pytest --quiet $(FITTING)
+test-first-half: $(DEV)/installed
+	$(DEV)/bin/python -m coverage run -m pytest --quiet $(HALF)
 
-test-training: $(DEV)/installed
-	$(DEV)/bin/python -m coverage run -m pytest --quiet tests/training $(FITTING:%=--ignore=%)
+test-second-half: $(DEV)/installed
+	$(DEV)/bin/python -m coverage run -m pytest --quiet tests/training $(HALF:%=--ignore=%)
 
 lint: $(DEV)/installed
 	$(DEV)/bin/ruff format --check .

@@ -44,8 +44,8 @@ class ForecastProtocol(HttpToolsProtocol):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - as they are handed on
         super().__init__(*args, **kwargs)
-        # a plain dictionary to uvicorn; it is what the app's lifespan gave
-        self._state = self.app_state  # type: ignore[assignment]
+        # what the app's lifespan gave
+        self._state = self.app_state  # type: ignore[assignment]  # any dictionary, to uvicorn
         self._exchange = Exchange(self)
         self._between = True
         """The parser has read whole requests so far, and nothing of another one."""

@@ -1,7 +1,7 @@
 """
 Histograms that are counted in here, and added to prometheus_client's now and then.
 
-Its own `observe` takes two locks and a dozen calls, three times for every request, which was a
+Its own `observe` takes two locks and nine calls, three times for every request, which was a
 fifth of all calls that a forecast took.
 """
 
@@ -39,8 +39,8 @@ class Tally:
         with self._lock:
             counts, total = self._counts, self._sum
             self._begin()
-        # its own, which it offers nothing to add many to
-        for bucket, count in zip(self._histogram._buckets, counts, strict=True):  # noqa: SLF001
+        buckets = self._histogram._buckets  # noqa: SLF001 - `observe` adds one at a time, no more
+        for bucket, count in zip(buckets, counts, strict=True):
             if count:
                 bucket.inc(count)
-        self._histogram._sum.inc(total)  # noqa: SLF001
+        self._histogram._sum.inc(total)  # noqa: SLF001 - the same

@@ -217,6 +217,19 @@ def test_a_request_that_does_not_come_whole_ends_its_connection(models: Path, se
     run(test, models, keep_alive_s=1, receive_seconds=1.0)
 
 
+def test_a_request_that_does_not_come_whole_is_not_kept_as_long_as_an_idle_connection(
+    models: Path,
+) -> None:
+    async def test(service: Service) -> None:
+        connection = await service.connect()
+        await connection.send(request()[:-9])
+        answer = await asyncio.wait_for(connection.reader.read(), 8)
+        assert b"body_too_slow" in answer
+        await connection.close()
+
+    run(test, models, keep_alive_s=75, receive_seconds=1.0)
+
+
 def test_endless_headers_are_cut_off(models: Path) -> None:
     async def test(service: Service) -> None:
         connection = await service.connect()

@@ -170,14 +170,9 @@ def test_figures_add_up_over_the_workers(compose: Compose, prometheus: Prometheu
         'nextday_served_version{model="default"}': SHIPPED,
         "nextday_models": 1,
     }
-    found: dict[str, list[float]] = {}
-
-    def all_are_there() -> bool:
-        found.update({each: prometheus.query(each) for each in expected})
-        return found == {each: [figure] for each, figure in expected.items()}
-
-    # each worker adds up its times once a second, and Prometheus asks as often
-    until(all_are_there, 10, "figures that add up")
+    for each, figure in expected.items():
+        # each worker adds up its times once a second
+        until(lambda: prometheus.query(each) == [figure], 10, f"{each} = {figure}")  # noqa: B023 - at once
     of_each = compose.run("exec", "-T", "api", "python", "-c", OF_EACH_WORKER).stdout.split()
     print(f"of the workers: {of_each}")
     assert len(of_each) == 2
