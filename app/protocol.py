@@ -77,10 +77,14 @@ class ForecastProtocol(HttpToolsProtocol):
         self._look_again(self.timeout_keep_alive)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Look no more."""
+        """Look no more, and hold nothing that holds us: garbage in cycles waits to be collected."""
         super().connection_lost(exc)
         if self._timer is not None:
             self._timer.cancel()
+        # whoever still works on an answer has these without us
+        del self._timer, self._exchange
+        self.pipeline.clear()
+        self.cycle = self.scope = None  # type: ignore[assignment]  # as uvicorn has them at first
 
     def data_received(self, data: bytes) -> None:
         """Take a request with a known head as it is, and parse any other."""

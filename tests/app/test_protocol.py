@@ -1,8 +1,10 @@
 """The service by its bytes: whatever way a request arrives, it is answered as any other is."""
 
 import asyncio
+import gc
 import json
 import logging
+import weakref
 from pathlib import Path
 
 import pytest
@@ -62,6 +64,40 @@ def test_requests_that_do_not_wait_for_answers_get_them_in_order(models: Path) -
         await connection.close()
 
     run(test, models)
+
+
+@pytest.mark.parametrize("is_rude", [False, True])
+@pytest.mark.parametrize(
+    "sent",
+    [
+        pytest.param(b"", id="nothing"),
+        pytest.param(request(), id="a forecast"),
+        pytest.param(request()[:-3], id="less than a forecast"),
+        pytest.param(request(path="/elsewhere"), id="a refusal, by the framework"),
+        pytest.param(request() + request(path="/predict?") + request(), id="one after the other"),
+        pytest.param(2 * request(path="/predict?") + request()[:-3], id="too much for now"),
+    ],
+)
+def test_what_is_left_of_a_connection_needs_no_collector(
+    models: Path, sent: bytes, *, is_rude: bool
+) -> None:
+    async def test(service: Service) -> None:
+        connections = service.server.server_state.connections
+        connection = await service.connect()
+        await connection.send(sent)
+        [left] = [weakref.ref(each) for each in connections]
+        connection.writer.transport.abort() if is_rude else connection.writer.close()
+        while connections:  # noqa: ASYNC110 - uvicorn's own, and no event
+            await asyncio.sleep(0.01)
+        # what was under way ends
+        await asyncio.sleep(0.1)
+        assert left() is None
+
+    gc.disable()
+    try:
+        run(test, models)
+    finally:
+        gc.enable()
 
 
 @pytest.mark.parametrize(
