@@ -65,7 +65,9 @@ class Forecasts:
     @property
     def usable(self) -> Bools:
         """Tell which forecasts are prices throughout."""
-        usable: Bools = np.isfinite(self.predictions) & np.isfinite(self.intervals).all((1, 2))
+        usable: Bools = np.isfinite(self.predictions)
+        if self.intervals.size:
+            usable &= np.isfinite(self.intervals).all((1, 2))
         return usable
 
 

@@ -64,6 +64,9 @@ _ROUTERS: Final = (
 _THREADS: Final = 4
 """Of the framework, for what reads the disk."""
 
+_ADD_UP_S: Final = 1.0
+"""Between two sums of what requests tell: it is kept until then, some 50 bytes a request."""
+
 _COLLECT_AFTER: Final = (20_000, 2, 2)
 """
 Objects, and collections of younger ones, between two collections of garbage. Python's own 700
@@ -131,6 +134,8 @@ async def _life(settings: Settings) -> AsyncIterator[State]:
         ending.callback(loader.close)
         watching = asyncio.create_task(_watch(store, loader, settings.poll_seconds))
         ending.callback(watching.cancel)
+        counting = asyncio.create_task(_count())
+        ending.callback(counting.cancel)
         background = Background(settings.background_threads, settings.max_batches)
         ending.callback(background.close)
         draining = Draining(settings.drain_seconds)
@@ -177,6 +182,13 @@ def _tellers(settings: Settings, ending: contextlib.AsyncExitStack) -> Iterator[
         traces = Traces(settings.otlp_endpoint)
         ending.callback(traces.close)
         yield traces.tell
+
+
+async def _count() -> None:
+    """Add up what requests tell for as long as the app lives."""
+    while True:
+        await asyncio.sleep(_ADD_UP_S)
+        telemetry.add_up()
 
 
 async def _watch(store: Store, loader: Aside, every_s: float) -> None:

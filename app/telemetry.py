@@ -150,7 +150,6 @@ def loaded(model: str, version: int | None, outcome: Literal["served", "trial", 
 
 def watched(models: int) -> None:
     """Note how many models answer, and what the process takes of the machine."""
-    add_up()
     _forget_the_dead()
     _MODELS.set(models)
     times = os.times()

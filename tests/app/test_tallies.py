@@ -1,6 +1,7 @@
 """A tally says what prometheus_client's own histogram would."""
 
 import random
+from threading import Event, Thread
 
 from prometheus_client import CollectorRegistry, Histogram
 from prometheus_client.samples import Sample
@@ -25,6 +26,32 @@ def test_a_tally_adds_up_to_what_the_histogram_observes() -> None:
     tally.add()
 
     assert [*map(plain, samples(tallied))] == [*map(plain, samples(own))]
+
+
+def test_nothing_is_lost_or_counted_twice_while_others_observe() -> None:
+    tallied = Histogram("h", "", buckets=BOUNDS, registry=None)
+    tally = Tally(tallied, BOUNDS)
+    each, done = 50_000, Event()
+
+    def observe() -> None:
+        for _ in range(each):
+            tally.observe(0.5)
+
+    def add() -> None:
+        while not done.is_set():
+            tally.add()
+
+    observers, adders = ([Thread(target=work) for _ in range(2)] for work in (observe, add))
+    for thread in (*observers, *adders):
+        thread.start()
+    for thread in observers:
+        thread.join()
+    done.set()
+    for thread in adders:
+        thread.join()
+    tally.add()
+
+    assert [s.value for s in samples(tallied) if s.name == "h_count"] == [2 * each]
 
 
 def samples(histogram: Histogram) -> list[Sample]:
