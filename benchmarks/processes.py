@@ -12,6 +12,10 @@ from typing import Final
 
 _TICKS: Final = os.sysconf("SC_CLK_TCK")
 _GRACE_S: Final = 10
+_LONGEST_S: Final = 60
+_LOOK_S: Final = 0.25
+_IDLE: Final = 0.5
+"""Of a core: some of those that idle do so by looking about."""
 
 
 @contextlib.contextmanager
@@ -64,6 +68,17 @@ def cpu_s(root: int) -> float:
     """Return the seconds of processor time that the tree has used."""
     used = (_stat(process) for process in tree(root))
     return sum(int(fields[11]) + int(fields[12]) for fields in used if fields) / _TICKS
+
+
+def settle(root: int) -> None:
+    """Wait until the tree has ended what clients left behind that have gone, a minute at most."""
+    deadline, before = time.monotonic() + _LONGEST_S, cpu_s(root)
+    while time.monotonic() < deadline:
+        time.sleep(_LOOK_S)
+        now = cpu_s(root)
+        if now - before < _IDLE * _LOOK_S:
+            return
+        before = now
 
 
 def children_s() -> float:

@@ -14,6 +14,7 @@ any of it; with `--docs`, writes the serving part of performance.md.
 
 import argparse
 import json
+import math
 import os
 import random
 import resource
@@ -54,6 +55,9 @@ from benchmarks.results import (
     Turn,
 )
 from benchmarks.servers import OURS, ROOT, SERVERS, Failed, Running, Server
+
+_ANSWERS: Final = 8
+"""On each connection, in a turn at least."""
 
 _LIMIT: Final = 0.9
 """A client that is busy for more than this share of the time may be what was measured."""
@@ -97,16 +101,18 @@ class Bench:
                     if server.name == OURS:
                         ours = self._measure_ours(up, found)
                     elif server.name in promises.TIMES_PEERS and OURS in measured:
-                        found = replace(found, turns=self._turn_about(up))
+                        found = replace(found, turns=self._turn_about(up, found.closed[USUAL]))
                     measured[server.name] = found
             except Failed as failed:
                 _say(f"{server.title} is left out: {failed}")
                 self.run.left_out[server.name] = str(failed)
         self.run.rounds.append(Round(limit, measured, ours))
 
-    def _turn_about(self, up: Running) -> list[Turn]:
+    def _turn_about(self, up: Running, usual: Answered) -> list[Turn]:
         """Hold our service against another: each stands still while the other is measured."""
         plan, turns = self._plan, []
+        # or a slow one has answered nobody yet
+        longer = max(plan.turn, math.ceil(_ANSWERS * USUAL / usual.a_second))
         [server] = (each for each in SERVERS if each.name == OURS)
         with self._running(server) as own:
             ours, other = self._post(own), self._post(up)
@@ -115,7 +121,8 @@ class Bench:
                 with processes.paused(up.process):
                     first = self._clients.closed(ours, USUAL, plan.turn)
                 with processes.paused(own.process):
-                    second = self._clients.closed(other, USUAL, plan.turn)
+                    processes.settle(up.process)
+                    second = self._clients.closed(other, USUAL, longer)
                 turns.append(Turn(first, second))
         ratios = ", ".join(f"{turn.ratio:.2f}" for turn in turns)
         _say(f"{server.title} beside {up.server.title}, turn about: {ratios} times")

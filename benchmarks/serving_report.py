@@ -82,8 +82,8 @@ def _rounds(run: Run) -> str:
     return (
         f"{len(run.rounds)} rounds, in each of which every server was started anew: figures are"
         f" medians. Our service and each peer that it is held against then took {run.plan.turns}"
-        f" turns a round, of {run.plan.turn} s with {USUAL} connections, in which the other stood"
-        " still: ratios are the median of the turns."
+        f" turns a round, of {run.plan.turn} s (or what a slow one needs for a few answers) with"
+        f" {USUAL} connections, in which the other stood still: ratios are the median of the turns."
     )
 
 
