@@ -1,8 +1,12 @@
 """
-Long work in a thread of its own, while the event loop answers others.
+Long work in a thread of its own, while the event loop answers others; short work between them.
 
 onnxruntime lets go of Python's lock while it runs; parsing does not, so long work is written in
 slices of well under a millisecond between which the loop can have it (`SWITCH_S`).
+
+A thread has the core only where the loop leaves it, and loses it again and again: under load,
+work of a millisecond takes a hundred there. So what is as short as one run of those who wait
+for single forecasts is done on the loop, as one run more.
 """
 
 import asyncio
@@ -12,11 +16,20 @@ import threading
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeAlias, TypeVar
 
 from app.errors import TooBusy
 
 _T = TypeVar("_T")
+
+Receive: TypeAlias = Callable[[], Awaitable[Mapping[str, Any]]]
+"""ASGI's: tells of a client."""
+
+FEW: Final = 16
+"""Windows of short work: as many as run together where few wait, see batching.py."""
+
+SHORT: Final = 2**16
+"""Bytes of a body that may be read on the event loop, in some tenths of a millisecond."""
 
 SWITCH_S: Final = 0.0005
 """After so long a thread that wants Python's lock gets it: a tenth of Python's own choice."""
@@ -36,6 +49,7 @@ class Background:
         self._threads = _threads(threads, "background", _NICE)
         self._most = most
         self._count = 0
+        self._turn = asyncio.Lock()
 
     def close(self) -> None:
         """Begin nothing more."""
@@ -49,16 +63,36 @@ class Background:
     async def run(
         self,
         work: Callable[[Event], _T],
-        receive: Callable[[], Awaitable[Mapping[str, Any]]],
+        receive: Receive,
+        *,
+        is_short: bool = False,
     ) -> _T:
         """
-        Return what `work` makes, in a thread.
+        Return what `work` makes, in a thread, or on the event loop where it is short.
 
         It is given an event that is set when the client, of whom `receive` (ASGI) tells, has
         gone: work looks at it between its slices, and ends in Abandoned. Raises TooBusy.
         """
         self.admit()
         self._count += 1
+        try:
+            return await (self._in_turn(work) if is_short else self._in_thread(work, receive))
+        finally:
+            self._count -= 1
+
+    async def _in_turn(self, work: Callable[[Event], _T]) -> _T:
+        """Work in each turn of the loop once: who waits for one forecast waits no longer."""
+        await self._turn.acquire()
+        try:
+            return work(Event())
+        finally:
+            asyncio.get_running_loop().call_soon(self._turn.release)
+
+    async def _in_thread(
+        self,
+        work: Callable[[Event], _T],
+        receive: Receive,
+    ) -> _T:
         gone = Event()
         watching = asyncio.create_task(_watch(receive, gone))
         try:
@@ -67,7 +101,6 @@ class Background:
             # set by a cancelled request too, which no longer waits for the thread
             gone.set()
             watching.cancel()
-            self._count -= 1
 
 
 class Aside:
@@ -109,7 +142,7 @@ def _give_way(nice: int) -> None:
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), nice)
 
 
-async def _watch(receive: Callable[[], Awaitable[Mapping[str, Any]]], gone: Event) -> None:
+async def _watch(receive: Receive, gone: Event) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
     gone.set()

@@ -7,6 +7,7 @@ from typing import Final, Never, ParamSpec, TypeVar
 
 from google.protobuf.json_format import ParseDict
 
+from app.background import SHORT
 from app.errors import BadInput, NotFound, Unavailable
 from app.grpc import inference_pb2 as pb
 from app.grpc import messages
@@ -24,9 +25,6 @@ _Asked = ParamSpec("_Asked")
 
 OPEN: Final = {"ServerLive", "ServerReady"}
 """Methods that need no key, as their paths over HTTP."""
-
-_AT_ONCE: Final = 64 * 1024
-"""Bytes of a message that is read on the event loop; a larger one is in a thread."""
 
 _version = re.compile(r"[1-9][0-9]{0,8}")
 
@@ -106,7 +104,7 @@ class Service:
     async def _infer(self, call: Call, message: bytes) -> pb.ModelInferResponse:
         background, batches = self._state["background"], self._state["batches"]
         # to refuse must cost less than to answer
-        (batches if len(message) <= _AT_ONCE else background).admit()
+        (batches if len(message) <= SHORT else background).admit()
         most = self._state["settings"].max_body_bytes
         request = await _where_it_fits(len(message), messages.parse_request, message, most)
         choice = await self._choice(
@@ -119,8 +117,7 @@ class Service:
             await asyncio.to_thread(network.open)
         with rollouts.counted(choice):
             if len(asked.posted.windows) > 1:
-                answer = await background.run(lambda gone: asked.all(call.seen, gone), _stays)
-                return messages.response(answer)
+                return messages.response(await asked.together(call.seen, background, _stays))
             if call.is_one_of_many:
                 await self._gathering.others()
             forecast, run = await batches.forecast(asked.part, asked.window, asked.levels)
@@ -177,7 +174,7 @@ async def _where_it_fits(
     **kwargs: _Asked.kwargs,
 ) -> _T:
     """Do work on a message of so many bytes: at once, or in a thread."""
-    if size <= _AT_ONCE:
+    if size <= SHORT:
         return work(*args, **kwargs)
     return await asyncio.to_thread(work, *args, **kwargs)
 

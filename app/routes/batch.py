@@ -1,7 +1,8 @@
-"""POST /predict/batch: the forecasts of many instruments, in slices, off the event loop."""
+"""POST /predict/batch: the forecasts of many instruments, in slices; those of few, at once."""
 
 import time
 from collections.abc import Iterator
+from functools import partial
 from threading import Event
 from typing import Annotated, Any, Final, NamedTuple, TypeAlias
 
@@ -13,6 +14,7 @@ from pydantic_core import from_json, to_json
 
 from app import guards, history, telemetry
 from app.artifact import PriceField
+from app.background import FEW, SHORT
 from app.errors import Abandoned, BadInput, NotJson, Suspicious, Unforecastable
 from app.examples import BATCH_EXAMPLES
 from app.forecast import Forecasts, Model, answering, forecast
@@ -76,34 +78,56 @@ async def predict_batch(request: Request) -> Response:
     store, background = state["store"], state["background"]
     background.admit()
     content = await body.read(request, state["settings"].max_batch_body_bytes)
+    asked = _Asked(store, request.scope["headers"], content, seen_of(request))
+    posted = asked.at_once() if len(content) <= SHORT else None
+    work = asked.read_and_answer if posted is None else partial(asked.answer, posted)
+    written = await background.run(work, request.receive, is_short=posted is not None)
+    return Response(written, media_type="application/json")
 
-    def answer(gone: Event) -> bytes:
-        return _answer(store, content, request.scope["headers"], seen_of(request), gone)
 
-    return Response(await background.run(answer, request.receive), media_type="application/json")
+class _Asked(NamedTuple):
+    """A request."""
 
+    store: Store
+    headers: Headers
+    content: bytes
+    seen: Seen
 
-def _answer(store: Store, content: bytes, headers: Headers, seen: Seen, gone: Event) -> bytes:
-    began = time.perf_counter()
-    posted = _parse(content)
-    question = posted.question
-    if question.version is None:
-        choice = rollouts.choose(store, question.model, headers, content)
-    else:
-        choice = Choice(store.pinned(question.model, question.version))
-    manifest = choice.model.manifest
-    seen.model, seen.version = manifest.name, manifest.version
-    with rollouts.counted(choice):
-        try:
-            written = _written(posted, choice.model, seen, gone)
-        except ValueError:
-            # said of the body as it was posted, which is none either
-            body.parse(BatchRequest, content)
-            raise
-    telemetry.ran(manifest.name, manifest.version, posted.windows)
-    seen.windows = posted.windows
-    seen.wait_s, seen.run_s = began - seen.arrived, time.perf_counter() - began
-    return written
+    def at_once(self) -> "_Posted | None":
+        """Read what needs nothing to be waited for; None where it does."""
+        posted = _parse(self.content)
+        if posted.windows > FEW or posted.question.version is not None:
+            return None
+        model = self._choose(posted.question).model
+        parts = (part for part in (model, model.close_only) if part is not None)
+        return posted if all(part.network.ready for part in parts) else None
+
+    def read_and_answer(self, gone: Event) -> bytes:
+        """Read what was posted, and answer it."""
+        return self.answer(_parse(self.content), gone)
+
+    def answer(self, posted: "_Posted", gone: Event) -> bytes:
+        """Answer what was posted, unless the client has gone; then raise Abandoned."""
+        seen, began = self.seen, time.perf_counter()
+        choice = self._choose(posted.question)
+        manifest = choice.model.manifest
+        seen.model, seen.version = manifest.name, manifest.version
+        with rollouts.counted(choice):
+            try:
+                written = _written(posted, choice.model, seen, gone)
+            except ValueError:
+                # said of the body as it was posted, which is none either
+                body.parse(BatchRequest, self.content)
+                raise
+        telemetry.ran(manifest.name, manifest.version, posted.windows)
+        seen.windows = posted.windows
+        seen.wait_s, seen.run_s = began - seen.arrived, time.perf_counter() - began
+        return written
+
+    def _choose(self, question: BatchRequest) -> Choice:
+        if question.version is None:
+            return rollouts.choose(self.store, question.model, self.headers, self.content)
+        return Choice(self.store.pinned(question.model, question.version))
 
 
 class _Posted(NamedTuple):

@@ -1,7 +1,7 @@
 """POST /v2/models/{name}/infer: forecasts by the Open Inference Protocol."""
 
 import time
-from functools import lru_cache
+from functools import lru_cache, partial
 from threading import Event
 from typing import Annotated, Final, NamedTuple
 
@@ -11,6 +11,7 @@ from fastapi.concurrency import run_in_threadpool
 
 from app import history, telemetry, tensors
 from app.artifact import BARS
+from app.background import FEW, SHORT, Background, Receive
 from app.errors import Abandoned, BadInput, BodyTooLarge, Unforecastable
 from app.examples import INFER_EXAMPLES
 from app.forecast import Forecast, Model, answering, forecast
@@ -102,8 +103,13 @@ class Inference(NamedTuple):
         ]
         return self._written(np.array([forecast.prediction]), np.array([quantiles]))
 
-    def all(self, seen: Seen, gone: Event) -> Answer:
-        """Forecast from all windows, in a thread."""
+    async def together(self, seen: Seen, background: Background, receive: Receive) -> Answer:
+        """Forecast from all windows; raises TooBusy."""
+        is_short = len(self.posted.windows) <= FEW
+        return await background.run(partial(self._all, seen), receive, is_short=is_short)
+
+    def _all(self, seen: Seen, gone: Event) -> Answer:
+        """Forecast from all windows, unless the client has gone; then raise Abandoned."""
         began = time.perf_counter()
         windows, levels = self.posted.windows, self.levels
         predictions, ends = [], []
@@ -199,18 +205,17 @@ async def _infer(request: Request, name: str, version: int | None) -> Response:
     else:
         choice = Choice(await run_in_threadpool(state["store"].pinned, name, version))
     most_json = state["settings"].max_body_bytes
-    asked = await run_in_threadpool(understand, headers, content, choice, most_json)
+    if len(content) <= SHORT:
+        asked = understand(headers, content, choice, most_json)
+    else:
+        asked = await run_in_threadpool(understand, headers, content, choice, most_json)
     note_choice(seen, asked)
     network = asked.part.network
     if not network.ready:
         await run_in_threadpool(network.open)
     with rollouts.counted(choice):
         if len(asked.posted.windows) > 1:
-
-            def answer(gone: Event) -> Answer:
-                return asked.all(seen, gone)
-
-            return (await background.run(answer, request.receive)).response
+            return (await asked.together(seen, background, request.receive)).response
         forecast, run = await batches.forecast(asked.part, asked.window, asked.levels)
         note_forecast(seen, forecast, run)
         written = asked.written(forecast)

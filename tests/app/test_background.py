@@ -1,4 +1,4 @@
-"""Long work in threads: bounded, and ended when nobody waits for it."""
+"""Work beside single forecasts: bounded; long work ended when nobody waits for it."""
 
 import asyncio
 import os
@@ -28,6 +28,49 @@ def test_work_is_done_in_another_thread() -> None:
 
     assert asyncio.run(background.run(work, stays)) != threading.get_ident()
     background.close()
+
+
+def test_short_work_is_done_on_the_loop_once_in_each_of_its_turns() -> None:
+    background, turn = Background(1, 8), 0
+    done: list[tuple[int, int]] = []
+
+    def work(_: Event) -> None:
+        done.append((threading.get_ident(), turn))
+
+    async def asking() -> None:
+        nonlocal turn
+        several = [
+            asyncio.ensure_future(background.run(work, stays, is_short=True)) for _ in range(6)
+        ]
+        # whoever has left costs nothing
+        several[2].cancel()
+        while not all(task.done() for task in several):
+            turn += 1
+            await asyncio.sleep(0)
+
+    asyncio.run(asking())
+
+    assert {thread for thread, _ in done} == {threading.get_ident()}
+    assert len({turn for _, turn in done}) == len(done) == 5
+
+
+def test_short_work_that_fails_leaves_its_turn_to_the_next() -> None:
+    background = Background(1, 1)
+
+    def fails(_: Event) -> None:
+        raise ValueError
+
+    async def asking() -> list[object]:
+        several = [background.run(fails, stays, is_short=True) for _ in range(3)]
+        found = await asyncio.gather(*several, return_exceptions=True)
+        return [*found, await background.run(lambda _: 1, stays, is_short=True)]
+
+    first, waited, refused, later = asyncio.run(asking())
+
+    assert isinstance(first, ValueError)
+    assert isinstance(waited, ValueError)
+    assert isinstance(refused, TooBusy)
+    assert later == 1
 
 
 def test_beyond_the_bound_it_is_too_busy_and_free_again_afterwards() -> None:

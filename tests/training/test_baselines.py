@@ -348,8 +348,8 @@ def test_where_no_fit_converges_garch_is_ewma(capsys: pytest.CaptureFixture[str]
 
 def test_a_fit_that_fails_leaves_the_parameters_before_it() -> None:
     # when the second is due all that it would be fitted on is a price that stands still
-    returns = np.concatenate([simulated(600)[0], np.zeros(1300)])
-    series = garch.Series(returns, np.array([599, 1800, 1899]), np.array([600, 1800, 1800]))
+    returns = np.concatenate([simulated(600)[0], np.zeros(1400)])
+    series = garch.Series(returns, np.array([599, 1900, 1999]), np.array([600, 1900, 1900]))
 
     forecast = garch.walk(series, LEVELS, gjr=False)
 
