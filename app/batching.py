@@ -23,12 +23,13 @@ from app.scaling import Floats
 _log = logging.getLogger(__name__)
 
 _FEWEST: Final = 16
-_MOST: Final = 64
+_MOST: Final = 32
 """
 Windows in one run: a quarter of those that wait, within these bounds.
 
 More at once are hardly faster each, and whoever comes meanwhile waits for all of them. But where
-many wait, that is no matter, and code that stays in the processor's cache is.
+many wait, that is no matter, and code that stays in the processor's cache is: until what they
+wait with no longer does.
 """
 
 _SHORT: Final = 16

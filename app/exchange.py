@@ -49,6 +49,18 @@ class Exchange:
     is complete, and says whether the connection is to stay.
     """
 
+    __slots__ = (
+        "_answer",
+        "_asked",
+        "_forecast",
+        "_request",
+        "_wire",
+        "disconnected",
+        "keep_alive",
+        "message_event",
+        "response_complete",
+    )
+
     def __init__(self, wire: Wire) -> None:
         """Answer on a connection."""
         self._wire = wire

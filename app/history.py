@@ -24,7 +24,7 @@ def of_prices(prices: Sequence[float], *, least: int) -> Floats:
     Raises BadPrice where any of them is not finite or not above zero, also where it is old:
     such a list has been damaged on its way. Raises WindowTooShort where there are too few.
     """
-    return _long_enough(_column(prices, "prices")[:, None], least, "prices")
+    return at_least(least, _column(prices, "prices")[:, None], "prices")
 
 
 def of_bars(bars: Columns, fields: Sequence[PriceField], *, least: int) -> Floats:
@@ -46,7 +46,14 @@ def of_bars(bars: Columns, fields: Sequence[PriceField], *, least: int) -> Float
             )
     _possible(columns)
     wanted = np.stack([columns[field] for field in fields], axis=1)
-    return _long_enough(wanted, least, f"bars.{fields[-1]}")
+    return at_least(least, wanted, f"bars.{fields[-1]}")
+
+
+def at_least(least: int, history: Floats, field: str) -> Floats:
+    """Return a history (sessions, fields); raise WindowTooShort where it holds fewer sessions."""
+    if len(history) < least:
+        raise WindowTooShort(least, len(history), field=field)
+    return history
 
 
 def newest_of_prices(many: Sequence[Sequence[float]], *, sessions: int) -> Floats:
@@ -135,9 +142,3 @@ def _bad_price(bad: Bools, field: str, fault: str) -> BadPrice:
     """Name the first bad row."""
     row = int(bad.argmax())
     return BadPrice(f"{field}[{row}] {fault}; rows count from 0", field=field, index=row)
-
-
-def _long_enough(history: Floats, least: int, field: str) -> Floats:
-    if len(history) < least:
-        raise WindowTooShort(least, len(history), field=field)
-    return history

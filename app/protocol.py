@@ -38,6 +38,23 @@ _HEAD_END: Final = b"\r\n\r\n"
 class ForecastProtocol(HttpToolsProtocol):
     """uvicorn's HTTP protocol, of one connection, with a shorter way for forecasts."""
 
+    # uvicorn's own attributes are few enough for Python to keep them together, ours are not
+    __slots__ = (
+        "_arrived",
+        "_between",
+        "_collected",
+        "_endpoint",
+        "_exchange",
+        "_head",
+        "_head_left",
+        "_held",
+        "_is_handed_on",
+        "_is_last",
+        "_state",
+        "_timer",
+        "_waits_since",
+    )
+
     _state: State
     _last_headers: ClassVar[tuple[Headers, bytes, bool]] = ([], b"", False)
     """The headers of the last answer that all have, the same written, and whether it closes."""

@@ -116,6 +116,7 @@ class Question(NamedTuple):
     """A request that has been checked, and what is to answer it."""
 
     posted: PredictRequest
+    """But its list of prices, which is `history`."""
     model: Model
     part: Model
     """The model, or its part for closes alone."""
@@ -127,7 +128,8 @@ class Question(NamedTuple):
     @property
     def window(self) -> Floats:
         """The newest sessions, as many as the model looks back on."""
-        return self.history[-self.part.manifest.window :]
+        sessions = self.part.manifest.window
+        return self.history if len(self.history) == sessions else self.history[-sessions:]
 
     @property
     def is_long(self) -> bool:
@@ -142,7 +144,7 @@ class Question(NamedTuple):
 
     def of(self, model: Model) -> "Question":
         """Ask another model the same; raise BadInput where it cannot forecast from it."""
-        return understand(self.posted, Choice(model))
+        return understand(self.posted, Choice(model), self.history)
 
     def finite(self, forecast: Forecast | None) -> Forecast:
         """Return the forecast; raise Unforecastable where there is no finite one."""
@@ -206,15 +208,24 @@ class Question(NamedTuple):
         return found
 
 
-def understand(question: PredictRequest, choice: Choice) -> Question:
-    """Check what was posted; raise BadInput where the model cannot forecast from it."""
+def understand(question: PredictRequest, choice: Choice, prices: Floats | None = None) -> Question:
+    """
+    Check what was posted, and empty its list of prices; raise BadInput where it cannot be used.
+
+    `prices` (sessions, 1) stand for that list where it has been emptied already.
+    """
     model = choice.model
     part = answering(model, bars=question.bars is not None)
     manifest = part.manifest
-    if question.bars is None:
-        posted = history.of_prices(question.prices or [], least=manifest.window)
-    else:
+    if question.bars is not None:
         posted = history.of_bars(question.bars.columns, manifest.fields, least=manifest.window)
+    elif prices is not None:
+        posted = history.at_least(manifest.window, prices, "prices")
+    else:
+        listed = question.prices or []
+        posted = history.of_prices(listed, least=manifest.window)
+        # what waits is to stay in the core's cache, and the array has a third of their size
+        listed.clear()
     found = dated.look(question.dates, question.calendar, len(posted))
     return Question(question, model, part, posted, found, remarks.levels_of(part, question), choice)
 
