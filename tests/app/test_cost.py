@@ -20,7 +20,11 @@ from uvicorn.server import ServerState
 from app.examples import EXAMPLE_BARS, EXAMPLE_PRICES
 from app.main import create_app
 from app.protocol import ForecastProtocol
+from app.routes import predict
+from app.routes.rollouts import Choice
+from app.schemas import PredictRequest
 from app.settings import Settings
+from app.store import Store
 from tests.asgi import running
 from tests.builders import publish
 
@@ -135,3 +139,16 @@ async def _calls_by_protocol(models: Path, body: bytes) -> int:
         protocol.connection_lost(None)
     assert answer.startswith(b"HTTP/1.1 200 OK")
     return count
+
+
+def test_what_waits_holds_its_prices_once(closes: Path) -> None:
+    store = Store(closes)
+    store.refresh()
+    choice = Choice(store.current("default"))
+
+    asked = predict.understand(PredictRequest(prices=list(EXAMPLE_PRICES)), choice)
+
+    assert asked.posted.prices == []
+    assert asked.history[:, 0].tolist() == list(EXAMPLE_PRICES)
+    # as a candidate that is run unseen is asked
+    assert asked.of(choice.model).window.tolist() == asked.window.tolist()
