@@ -28,8 +28,8 @@ _MOST: Final = 32
 Windows in one run: a quarter of those that wait, within these bounds.
 
 More at once are hardly faster each, and whoever comes meanwhile waits for all of them. But where
-many wait, that is no matter, and code that stays in the processor's cache is: until what they
-wait with no longer does.
+many wait, that is no matter, and code that stays in the processor's cache is. It is what
+onnxruntime is given in one call, see runtime.py.
 """
 
 _SHORT: Final = 16
