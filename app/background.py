@@ -5,7 +5,7 @@ onnxruntime lets go of Python's lock while it runs; parsing does not, so long wo
 slices of well under a millisecond between which the loop can have it (`SWITCH_S`).
 
 A thread has the core only where the loop leaves it, and loses it again and again: under load,
-work of a millisecond takes a hundred there. So what is as short as one run of those who wait
+work of a millisecond takes five or ten there. So what is as short as one run of those who wait
 for single forecasts is done on the loop, as one run more.
 """
 

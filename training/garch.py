@@ -127,9 +127,6 @@ class _Fitted:
 
 def _fit(returns: Floats, before: _Fitted | None, *, gjr: bool) -> _Fitted | None:
     """Fit on these returns, beginning where the fit before ended; None where it fails."""
-    if not np.ptp(returns):
-        # a price that stands still: whether the search for its variance ends is up to the processor
-        return None
     try:
         with warnings.catch_warnings():
             # arch replaces a beginning that is out of bounds; what comes out is checked below

@@ -79,9 +79,12 @@ async def predict_batch(request: Request) -> Response:
     background.admit()
     content = await body.read(request, state["settings"].max_batch_body_bytes)
     asked = _Asked(store, request.scope["headers"], content, seen_of(request))
-    posted = asked.at_once() if len(content) <= SHORT else None
-    work = asked.read_and_answer if posted is None else partial(asked.answer, posted)
-    written = await background.run(work, request.receive, is_short=posted is not None)
+    if len(content) > SHORT:
+        written = await background.run(asked.read_and_answer, request.receive)
+    else:
+        posted = _parse(content)
+        work, is_short = partial(asked.answer, posted), asked.is_short(posted)
+        written = await background.run(work, request.receive, is_short=is_short)
     return Response(written, media_type="application/json")
 
 
@@ -93,14 +96,13 @@ class _Asked(NamedTuple):
     content: bytes
     seen: Seen
 
-    def at_once(self) -> "_Posted | None":
-        """Read what needs nothing to be waited for; None where it does."""
-        posted = _parse(self.content)
+    def is_short(self, posted: "_Posted") -> bool:
+        """Tell whether there are few forecasts to make, and nothing to be opened for them."""
         if posted.windows > FEW or posted.question.version is not None:
-            return None
+            return False
         model = self._choose(posted.question).model
         parts = (part for part in (model, model.close_only) if part is not None)
-        return posted if all(part.network.ready for part in parts) else None
+        return all(part.network.ready for part in parts)
 
     def read_and_answer(self, gone: Event) -> bytes:
         """Read what was posted, and answer it."""
