@@ -1,6 +1,7 @@
 """Tiny real things: ONNX graphs made by hand, models published with them, prices made up."""
 
 import contextlib
+import itertools
 import json
 from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime
@@ -58,6 +59,14 @@ def fails_above_graph(*, steps: int) -> bytes:
     return model_bytes(
         nodes, [helper.make_tensor("two", TensorProto.FLOAT, [2], [0.0, 0.5])], steps=steps
     )
+
+
+def slow_graph(*, steps: int) -> bytes:
+    """Return a network whose output is about 0, and takes long over it."""
+    names = ["window", *(f"sine {place}" for place in range(200))]
+    nodes = [helper.make_node("Sin", [one], [then]) for one, then in itertools.pairwise(names)]
+    nodes.append(helper.make_node("ReduceMin", names[-1:], ["forecast"], axes=[1], keepdims=0))
+    return model_bytes(nodes, [], steps=steps)
 
 
 def spread_graph(

@@ -33,6 +33,7 @@ from tests.builders import (
     point,
     publish,
     publish_quantiles,
+    slow_graph,
 )
 
 if TYPE_CHECKING:
@@ -229,18 +230,20 @@ def test_on_sigterm_it_is_not_ready_and_answers_still(root: Path) -> None:
         signal.signal(signal.SIGTERM, before)
 
 
-def test_what_is_under_way_at_the_end_is_finished(root: Path) -> None:
+def test_what_is_under_way_at_the_end_is_finished(tmp_path: Path) -> None:
+    publish(tmp_path, window=WINDOW, graph=slow_graph(steps=WINDOW))
+    posted = windows(20, fields=1).repeat(5000, axis=0)
+
     async def whole() -> None:
-        async with serving(root) as service:
+        async with serving(tmp_path) as service:
             before = background()
-            asked = request(MANY, outputs=["prediction"])
-            many = asyncio.ensure_future(service.infer(asked))
+            many = asyncio.ensure_future(service.infer(request(posted)))
             await until(lambda: not background() <= before)
             ending = asyncio.ensure_future(service.end())
             await asyncio.sleep(0.01)
             assert not many.done()
-            await refusal(service.infer(request(windows())), StatusCode.UNAVAILABLE)
-            assert list((await many).outputs[0].shape) == [len(MANY)]
+            await refusal(service.infer(request(windows(fields=1))), StatusCode.UNAVAILABLE)
+            assert list((await many).outputs[0].shape) == [len(posted)]
             await ending
 
     uvloop.run(whole())

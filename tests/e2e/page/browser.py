@@ -99,6 +99,11 @@ class Visit:
         self.page.click("#walk-start")
         self.page.wait_for_selector("#walk:not([hidden])")
 
+    def requests(self) -> None:
+        """Open the list of what was asked; it is written after it opens."""
+        self.page.click("#requests summary")
+        self.page.wait_for_selector("#request-list li")
+
     def text(self, selector: str) -> str:
         """Return what is read there."""
         return self.page.inner_text(selector)

@@ -39,6 +39,7 @@ def test_all_of_it_works_from_the_keyboard(visit: Visit) -> None:
     visit.page.wait_for_selector("#panel-model .card")
     reach("#requests summary")
     keys.press("Enter")
+    visit.page.wait_for_selector("#request-list .copy")
     reach("#request-list .copy")
     keys.press("Enter")
     visit.page.wait_for_selector("#request-list .copy:has-text('Copied')")
@@ -52,7 +53,7 @@ def test_everybody_can_read_it(
     with visiting(browser, service, size=size, dark=dark) as here:
         name = f"{size[0]}-{'dark' if dark else 'light'}"
         assert here.serious() == []
-        here.page.click("#requests summary")
+        here.requests()
         here.page.click("#paste summary")
         here.example("wild")
         assert here.serious() == []
