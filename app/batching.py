@@ -23,13 +23,11 @@ from app.scaling import Floats
 _log = logging.getLogger(__name__)
 
 _FEWEST: Final = 16
-_MOST: Final = 32
+_MOST: Final = 64
 """
 Windows in one run: a quarter of those that wait, within these bounds.
 
-More at once are hardly faster each, and whoever comes meanwhile waits for all of them. But where
-many wait, that is no matter, and code that stays in the processor's cache is. It is what
-onnxruntime is given in one call, see runtime.py.
+More at once are hardly faster each, and whoever comes meanwhile waits for all of them.
 """
 
 _SHORT: Final = 16
@@ -183,10 +181,12 @@ class Batches:
         model = next(iter(self._waiting))
         waiting = self._waiting.pop(model)
         size = min(_MOST, max(_FEWEST, self._count // 4))
-        batch, rest = waiting[:size], waiting[size:]
-        if rest:
+        batch = waiting[:size]
+        # and not a copy of the rest, which would touch all who wait, again and again
+        del waiting[:size]
+        if waiting:
             # behind the other models
-            self._waiting[model] = rest
+            self._waiting[model] = waiting
         waited, self._count = self._count, self._count - len(batch)
         self._seen = self._count
         if self._count:

@@ -24,7 +24,10 @@ def of_prices(prices: Sequence[float], *, least: int) -> Floats:
     Raises BadPrice where any of them is not finite or not above zero, also where it is old:
     such a list has been damaged on its way. Raises WindowTooShort where there are too few.
     """
-    return at_least(least, _column(prices, "prices")[:, None], "prices")
+    column = _column(prices, "prices")
+    # in place: a view of it would be a second array, which waits with the first
+    column.resize((len(column), 1), refcheck=False)
+    return at_least(least, column, "prices")
 
 
 def of_bars(bars: Columns, fields: Sequence[PriceField], *, least: int) -> Floats:

@@ -57,11 +57,6 @@ class _Question(BaseModel):
     strict: bool = False
     """Whether what looks damaged is refused, and not only told of in `warnings`."""
 
-    @property
-    def asked_levels(self) -> tuple[float, ...]:
-        """The levels to give."""
-        return DEFAULT_LEVELS if self.levels is None else tuple(self.levels)
-
 
 def _not_exactly_one(names: str) -> PydanticCustomError:
     return PydanticCustomError("exactly_one", "give exactly one of {names}", {"names": names})

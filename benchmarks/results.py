@@ -32,14 +32,16 @@ class Plan:
     turns: int
     """How often two are measured that are held against each other, one after the other."""
     turn: int
+    many: int
+    """A turn with 256 connections, and one with 16: long, since a client first makes them."""
     limit: float
     open: float
     overload: float
     starts: int
 
 
-QUICK: Final = Plan(1, (1, USUAL, MANY), 1, 2, 1, 1, 0.5, 2, 5, 1)
-FULL: Final = Plan(3, (1, USUAL, 64, MANY), 3, 5, 4, 2, 2, 6, 15, 5)
+QUICK: Final = Plan(1, (1, USUAL, MANY), 1, 2, 1, 1, 2, 0.5, 2, 5, 1)
+FULL: Final = Plan(3, (1, USUAL, 64, MANY), 3, 5, 4, 2, 8, 2, 6, 15, 5)
 
 
 @dataclass(frozen=True, slots=True)

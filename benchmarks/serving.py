@@ -189,9 +189,11 @@ class Bench:
         plan, clients = self._plan, self._clients
         single = self._post(up)
         many = [
-            Turn(*(clients.closed(single, connections, plan.turn) for connections in (MANY, USUAL)))
+            Turn(*(clients.closed(single, connections, plan.many) for connections in (MANY, USUAL)))
             for _ in range(plan.turns)
         ]
+        ratios = ", ".join(f"{turn.ratio:.3f}" for turn in many)
+        _say(f"{MANY} connections beside {USUAL}, turn about: {ratios} times")
         batches = f"{up.url}/batch"
         batch = clients.ours(
             Post(batches, self._folder / f"batch-{BATCH}.json"), BATCH_CONNECTIONS, plan.open

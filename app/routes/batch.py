@@ -145,7 +145,7 @@ def _written(posted: _Posted, model: Model, seen: Seen, gone: Event) -> bytes:
     question = posted.question
     bars = question.bars is not None
     part = answering(model, bars=bars)
-    levels = remarks.levels_of(part, question)
+    levels = remarks.levels_of(part, question.levels)
     target = part.manifest.target
     answered = _Answered(posted.windows, levels, target, is_strict=question.strict)
     for number, text in enumerate(posted.parts):
@@ -175,7 +175,7 @@ def _written(posted: _Posted, model: Model, seen: Seen, gone: Event) -> bytes:
                 BatchWarning(**remarks.warning_of(remark), index=index)
                 for index, remark in (
                     *answered.told(),
-                    *((None, each) for each in remarks.of_levels(question, levels)),
+                    *((None, each) for each in remarks.of_levels(question.levels, levels)),
                 )
             ),
             *(BatchWarning(**warning, index=None) for warning in of_model),

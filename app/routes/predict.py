@@ -1,6 +1,7 @@
 """POST /predict: the forecast of one instrument."""
 
 import time
+from datetime import date
 from threading import Event
 from typing import Final, NamedTuple
 
@@ -23,7 +24,7 @@ from app.routes.asked import Answer, note_choice, note_forecast, shadow
 from app.routes.rollouts import Choice
 from app.routes.state import State, state_of
 from app.scaling import Floats
-from app.schemas import CalibrationUsed, Interval, PredictRequest, PredictResponse
+from app.schemas import Bars, CalibrationUsed, Interval, PredictRequest, PredictResponse
 
 PATH: Final = "/predict"
 
@@ -113,17 +114,30 @@ def at_once(state: State, headers: Headers, content: bytes) -> "Question | None"
 
 
 class Question(NamedTuple):
-    """A request that has been checked, and what is to answer it."""
+    """
+    A request that has been checked, and what is to answer it.
 
-    posted: PredictRequest
-    """But its list of prices, which is `history`."""
-    model: Model
+    It holds as little as it can of what was posted: what waits is to stay in the core's cache.
+    """
+
     part: Model
     """The model, or its part for closes alone."""
     history: Floats
+    bars: Bars | None
+    """What was posted, unless that was prices."""
     dated: Dated
+    newest: date | None
+    """The day of the newest session."""
     levels: tuple[float, ...]
+    wanted: tuple[float, ...] | None
+    """The levels that were asked for, if any were."""
+    strict: bool
     choice: Choice
+
+    @property
+    def model(self) -> Model:
+        """The version that answers."""
+        return self.choice.model
 
     @property
     def window(self) -> Floats:
@@ -144,14 +158,20 @@ class Question(NamedTuple):
 
     def of(self, model: Model) -> "Question":
         """Ask another model the same; raise BadInput where it cannot forecast from it."""
-        return understand(self.posted, Choice(model), self.history)
+        part = answering(model, bars=self.bars is not None)
+        if self.bars is None:
+            posted = history.at_least(part.manifest.window, self.history, "prices")
+        else:
+            posted = _of_bars(self.bars, part)
+        levels = remarks.levels_of(part, self.wanted)
+        return self._replace(part=part, history=posted, levels=levels, choice=Choice(model))
 
     def finite(self, forecast: Forecast | None) -> Forecast:
         """Return the forecast; raise Unforecastable where there is no finite one."""
         if forecast is None:
             raise Unforecastable(
                 "the moves in this window are too large for a finite forecast",
-                field="prices" if self.posted.bars is None else "bars",
+                field=self._field,
             )
         return forecast
 
@@ -166,13 +186,13 @@ class Question(NamedTuple):
         Raises Unforecastable where there is no finite forecast, and Suspicious where what was
         posted looks damaged and the caller is strict.
         """
-        posted, manifest, forecast = self.posted, self.part.manifest, self.finite(made)
+        manifest, forecast = self.part.manifest, self.finite(made)
         suspicions = self._suspicions(forecast)
         if table is not None:
             suspicions = [*table.remarks, *map(table.located, suspicions)]
-        if posted.strict:
-            remarks.refuse(suspicions, "prices" if posted.bars is None else "bars")
-        said = [*suspicions, *remarks.of_levels(posted, self.levels)]
+        if self.strict:
+            remarks.refuse(suspicions, self._field)
+        said = [*suspicions, *remarks.of_levels(self.wanted, self.levels)]
         skill, of_model = remarks.of_model(self.model, self.part)
         return PredictResponse(
             model=manifest.name,
@@ -203,31 +223,40 @@ class Question(NamedTuple):
             found.append(remarks.UNLIKE_TRAINING)
         if forecast.outside:
             found.append(remarks.outside(1))
-        if self.posted.dates:
-            found += remarks.of_fitted(self.part, self.posted.dates[-1])
+        if self.newest is not None:
+            found += remarks.of_fitted(self.part, self.newest)
         return found
 
+    @property
+    def _field(self) -> str:
+        return "prices" if self.bars is None else "bars"
 
-def understand(question: PredictRequest, choice: Choice, prices: Floats | None = None) -> Question:
-    """
-    Check what was posted, and empty its list of prices; raise BadInput where it cannot be used.
 
-    `prices` (sessions, 1) stand for that list where it has been emptied already.
-    """
-    model = choice.model
-    part = answering(model, bars=question.bars is not None)
-    manifest = part.manifest
-    if question.bars is not None:
-        posted = history.of_bars(question.bars.columns, manifest.fields, least=manifest.window)
-    elif prices is not None:
-        posted = history.at_least(manifest.window, prices, "prices")
+def understand(question: PredictRequest, choice: Choice) -> Question:
+    """Check what was posted; raise BadInput where it cannot be used."""
+    bars, levels = question.bars, question.levels
+    part = answering(choice.model, bars=bars is not None)
+    if bars is None:
+        posted = history.of_prices(question.prices or [], least=part.manifest.window)
     else:
-        listed = question.prices or []
-        posted = history.of_prices(listed, least=manifest.window)
-        # what waits is to stay in the core's cache, and the array has a third of their size
-        listed.clear()
-    found = dated.look(question.dates, question.calendar, len(posted))
-    return Question(question, model, part, posted, found, remarks.levels_of(part, question), choice)
+        posted = _of_bars(bars, part)
+    wanted = None if levels is None else tuple(levels)
+    return Question(
+        part=part,
+        history=posted,
+        bars=bars,
+        dated=dated.look(question.dates, question.calendar, len(posted)),
+        newest=question.dates[-1] if question.dates else None,
+        levels=remarks.levels_of(part, wanted),
+        wanted=wanted,
+        strict=question.strict,
+        choice=choice,
+    )
+
+
+def _of_bars(bars: Bars, part: Model) -> Floats:
+    manifest = part.manifest
+    return history.of_bars(bars.columns, manifest.fields, least=manifest.window)
 
 
 def _calibration(basis: Basis | None) -> CalibrationUsed | None:

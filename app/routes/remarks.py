@@ -1,6 +1,6 @@
 """What is said beside a forecast: which levels it has, and what the caller should know of it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date
 from typing import Final, NamedTuple
 from weakref import WeakKeyDictionary
@@ -8,7 +8,7 @@ from weakref import WeakKeyDictionary
 from app.errors import Suspicious
 from app.forecast import Model
 from app.guards import Remark
-from app.schemas import BatchRequest, PredictRequest, Skill, Warning_, skill_of
+from app.schemas import DEFAULT_LEVELS, Skill, Warning_, skill_of
 
 _NOT_WORSE: Final = 1.01
 """Errors up to this ratio to naive's earn no warning: a short test cannot tell them apart."""
@@ -22,16 +22,16 @@ _NO_INTERVALS: Final = Remark(
 )
 
 
-def levels_of(part: Model, question: PredictRequest | BatchRequest) -> tuple[float, ...]:
+def levels_of(part: Model, wanted: Sequence[float] | None) -> tuple[float, ...]:
     """Return the intervals to give, in percent; a point model has none."""
-    return question.asked_levels if part.manifest.quantiles else ()
+    if not part.manifest.quantiles:
+        return ()
+    return DEFAULT_LEVELS if wanted is None else tuple(wanted)
 
 
-def of_levels(
-    question: PredictRequest | BatchRequest, given: tuple[float, ...]
-) -> tuple[Remark, ...]:
+def of_levels(wanted: Sequence[float] | None, given: tuple[float, ...]) -> tuple[Remark, ...]:
     """Say that intervals were asked for and are not given."""
-    return (_NO_INTERVALS,) if question.levels and not given else ()
+    return (_NO_INTERVALS,) if wanted and not given else ()
 
 
 def warning_of(remark: Remark) -> Warning_:

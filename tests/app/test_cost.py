@@ -8,6 +8,7 @@ count is the same each time, however busy the machine is.
 import asyncio
 import json
 import sys
+import tracemalloc
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -20,7 +21,7 @@ from uvicorn.server import ServerState
 from app.examples import EXAMPLE_BARS, EXAMPLE_PRICES
 from app.main import create_app
 from app.protocol import ForecastProtocol
-from app.routes import predict
+from app.routes import body, predict
 from app.routes.rollouts import Choice
 from app.schemas import PredictRequest
 from app.settings import Settings
@@ -141,14 +142,23 @@ async def _calls_by_protocol(models: Path, body: bytes) -> int:
     return count
 
 
-def test_what_waits_holds_its_prices_once(closes: Path) -> None:
+def test_what_waits_holds_little_but_its_prices(closes: Path) -> None:
     store = Store(closes)
     store.refresh()
     choice = Choice(store.current("default"))
 
-    asked = predict.understand(PredictRequest(prices=list(EXAMPLE_PRICES)), choice)
+    def waiting() -> predict.Question:
+        return predict.understand(body.parse(PredictRequest, PRICES), choice)
 
-    assert asked.posted.prices == []
-    assert asked.history[:, 0].tolist() == list(EXAMPLE_PRICES)
+    first = waiting()
+    tracemalloc.start()
+    try:
+        many = [waiting() for _ in range(100)]
+        held, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert held / len(many) < len(EXAMPLE_PRICES) * 8 + 400
+    assert first.history[:, 0].tolist() == list(EXAMPLE_PRICES)
     # as a candidate that is run unseen is asked
-    assert asked.of(choice.model).window.tolist() == asked.window.tolist()
+    assert first.of(choice.model).window.tolist() == first.window.tolist()
