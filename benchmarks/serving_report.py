@@ -13,6 +13,7 @@ from benchmarks.results import (
     BATCH,
     BATCH_CONNECTIONS,
     BIG_BATCH,
+    MANY,
     MODELS,
     OPEN_CONNECTIONS,
     OVERLOAD,
@@ -84,6 +85,7 @@ def _rounds(run: Run) -> str:
         f" medians. Our service and each peer that it is held against then took {run.plan.turns}"
         f" turns a round, of {run.plan.turn} s (or what a slow one needs for a few answers) with"
         f" {USUAL} connections, in which the other stood still: ratios are the median of the turns."
+        f" Our {MANY} connections and {USUAL} took as many, of {run.plan.many} s."
     )
 
 
