@@ -160,5 +160,3 @@ def test_what_waits_holds_little_but_its_prices(closes: Path) -> None:
 
     assert held / len(many) < len(EXAMPLE_PRICES) * 8 + 400
     assert first.history[:, 0].tolist() == list(EXAMPLE_PRICES)
-    # as a candidate that is run unseen is asked
-    assert first.of(choice.model).window.tolist() == first.window.tolist()

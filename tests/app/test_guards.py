@@ -158,6 +158,10 @@ def test_a_request_is_told_of_it_and_refused_where_it_is_strict(tmp_path: Path) 
     assert (problem["code"], problem["index"], problem["field"]) == ("suspicious", 30, "prices")
     assert problem["detail"].startswith("possible_split: ")
     assert fine.status_code == 200
+    in_bars = {name: split(column, 30) for name, column in EXAMPLE_BARS.items()}
+    with serving(tmp_path) as client:
+        refused = client.post("/predict", json={"bars": in_bars, "strict": True})
+    assert (refused.status_code, refused.json()["field"]) == (422, "bars")
     # beyond 200, the highest that this model was fitted on
     assert outside.json()["detail"].startswith("outside_training_range: ")
 
