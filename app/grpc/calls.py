@@ -41,6 +41,7 @@ _CODE: Final = "nextday-code"
 """What was wrong, in one word, beside the message for people."""
 _MOST_DETAILS: Final = 400
 _LEAVES_S: Final = 0.05
+_READS_S: Final = 0.5
 _UNEXPECTED: Final = "the request could not be answered; the server's log says why"
 
 
@@ -59,7 +60,7 @@ Method: TypeAlias = Callable[[Call, bytes], Awaitable[Message]]
 
 Context: TypeAlias = ServicerContext[bytes, bytes]
 
-Answering: TypeAlias = Callable[[AsyncIterator[bytes], Context], Awaitable[bytes]]
+Answering: TypeAlias = Callable[[AsyncIterator[bytes], Context], Awaitable[None]]
 """Answers a call, as gRPC has it."""
 
 
@@ -67,8 +68,9 @@ class Observed:
     """
     Lets calls of one method in, gives each so long, and tells of it.
 
-    To gRPC it is a method whose caller streams, which to the caller is the same: so the key is
-    looked at before the message is read, and a message is not waited for without end.
+    To gRPC it is a method whose caller streams and who is streamed to, which to the caller is the
+    same: so the key is looked at before the message is read, a message is not waited for without
+    end, and a server that ends can give an answer before it ends the call.
     """
 
     def __init__(
@@ -81,16 +83,21 @@ class Observed:
         self._method = method
         self._is_open = is_open
 
-    async def answer(self, _: AsyncIterator[bytes], context: Context) -> bytes:
+    async def answer(self, _: AsyncIterator[bytes], context: Context) -> None:
         """Answer a call."""
         headers = _headers(context)
         request = seen.begin(self._route, headers)
         context.set_trailing_metadata(((_REQUEST_ID, request.id),))
-        with self._gathering.call() as is_one_of_many:
-            try:
-                return await self._told(Call(request, headers, is_one_of_many), context)
-            except Exception as error:  # noqa: BLE001 - the caller gets a status, the log the reason
-                await _abort(context, request, error)
+        try:
+            with self._gathering.call() as is_one_of_many:
+                answer = await self._told(Call(request, headers, is_one_of_many), context)
+        except Exception as error:  # noqa: BLE001 - the caller gets a status, the log the reason
+            await _abort(context, request, error)
+        await context.write(answer)
+        if self._gathering.is_last:
+            # gRPC closes a connection with its last call, and what the caller has not read by then
+            # is lost
+            await asyncio.sleep(_READS_S)
 
     async def _told(self, call: Call, context: Context) -> bytes:
         status = _GONE
@@ -127,7 +134,7 @@ class Unknown:
         """Tell those of `state`."""
         self._state = state
 
-    async def answer(self, _: AsyncIterator[bytes], context: Context) -> bytes:
+    async def answer(self, _: AsyncIterator[bytes], context: Context) -> None:
         """Refuse a call; its message is not read."""
         call = seen.begin(UNKNOWN, _headers(context))
         call.code = "not_found"

@@ -22,6 +22,8 @@ class Gathering:
 
     def __init__(self) -> None:
         """Begin with nobody."""
+        self.is_last = False
+        """Whether no more calls will come; the server says so."""
         self._under_way = 0
         self._here: list[asyncio.Future[None]] = []
         self._turn, self._were_here = 0, 0

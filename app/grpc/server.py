@@ -40,21 +40,22 @@ async def serving(state: State, settings: Settings, *, version: str) -> AsyncIte
             ("grpc.so_reuseport", int(settings.workers != 1)),
         ],
     )
-    server.add_generic_rpc_handlers((_Methods(state, version),))
+    gathering = Gathering()
+    server.add_generic_rpc_handlers((_Methods(state, version, gathering),))
     port = _listen(server, settings)
     await server.start()
     _log.info("the Open Inference Protocol is spoken by gRPC on port %d", port)
     try:
         yield port
     finally:
+        gathering.is_last = True
         await server.stop(settings.deadline_seconds)
 
 
 class _Methods(grpc.GenericRpcHandler):
     """Finds who answers a call."""
 
-    def __init__(self, state: State, version: str) -> None:
-        gathering = Gathering()
+    def __init__(self, state: State, version: str, gathering: Gathering) -> None:
         known = {
             name: Observed(state, name, method, gathering, is_open=name in OPEN)
             for name, method in Service(state, version, gathering).methods.items()
@@ -69,7 +70,7 @@ class _Methods(grpc.GenericRpcHandler):
 
 
 def _handler(answer: Answering) -> _Handler:
-    handler: _Handler = grpc.stream_unary_rpc_method_handler(answer)
+    handler: _Handler = grpc.stream_stream_rpc_method_handler(answer)
     return handler
 
 

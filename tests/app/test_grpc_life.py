@@ -249,6 +249,29 @@ def test_what_is_under_way_at_the_end_is_finished(tmp_path: Path) -> None:
     uvloop.run(whole())
 
 
+def test_the_last_call_of_a_connection_leaves_time_to_read_its_answer(tmp_path: Path) -> None:
+    publish(tmp_path, window=WINDOW, graph=slow_graph(steps=WINDOW))
+    posted = windows(20, fields=1).repeat(2000, axis=0)
+
+    async def whole() -> None:
+        async with serving(tmp_path) as service:
+            before = background()
+            asking: Any = service.channel.unary_stream(f"/{server.SERVICE}/ModelInfer")
+            call = asking(request(posted).SerializeToString(), timeout=20)
+            await until(lambda: not background() <= before)
+            ending = asyncio.ensure_future(service.end())
+            answer = pb.ModelInferResponse.FromString(await call.read())
+            assert list(answer.outputs[0].shape) == [len(posted)]
+            # where it ended with its answer, the connection would be closed while it is read
+            await asyncio.sleep(0.1)
+            assert not call.done()
+            assert not ending.done()
+            assert await call.code() == StatusCode.OK
+            await ending
+
+    uvloop.run(whole())
+
+
 @pytest.mark.parametrize("run_loop", [asyncio.run, uvloop.run], ids=["asyncio", "uvloop"])
 def test_it_runs_on_either_event_loop(
     root: Path, run_loop: Callable[[Coroutine[Any, Any, None]], None]
