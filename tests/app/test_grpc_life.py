@@ -230,43 +230,27 @@ def test_on_sigterm_it_is_not_ready_and_answers_still(root: Path) -> None:
         signal.signal(signal.SIGTERM, before)
 
 
-def test_what_is_under_way_at_the_end_is_finished(tmp_path: Path) -> None:
+def test_what_is_under_way_at_the_end_is_finished_and_read(tmp_path: Path) -> None:
     publish(tmp_path, window=WINDOW, graph=slow_graph(steps=WINDOW))
     posted = windows(20, fields=1).repeat(5000, axis=0)
 
     async def whole() -> None:
         async with serving(tmp_path) as service:
             before = background()
-            many = asyncio.ensure_future(service.infer(request(posted)))
+            # streamed, so that the answer is seen before the end of the call
+            asking: Any = service.channel.unary_stream(f"/{server.SERVICE}/ModelInfer")
+            many = asking(request(posted).SerializeToString(), timeout=20)
             await until(lambda: not background() <= before)
             ending = asyncio.ensure_future(service.end())
             await asyncio.sleep(0.01)
             assert not many.done()
             await refusal(service.infer(request(windows(fields=1))), StatusCode.UNAVAILABLE)
-            assert list((await many).outputs[0].shape) == [len(posted)]
-            await ending
-
-    uvloop.run(whole())
-
-
-def test_the_last_call_of_a_connection_leaves_time_to_read_its_answer(tmp_path: Path) -> None:
-    publish(tmp_path, window=WINDOW, graph=slow_graph(steps=WINDOW))
-    posted = windows(20, fields=1).repeat(2000, axis=0)
-
-    async def whole() -> None:
-        async with serving(tmp_path) as service:
-            before = background()
-            asking: Any = service.channel.unary_stream(f"/{server.SERVICE}/ModelInfer")
-            call = asking(request(posted).SerializeToString(), timeout=20)
-            await until(lambda: not background() <= before)
-            ending = asyncio.ensure_future(service.end())
-            answer = pb.ModelInferResponse.FromString(await call.read())
+            answer = pb.ModelInferResponse.FromString(await many.read())
             assert list(answer.outputs[0].shape) == [len(posted)]
-            # where it ended with its answer, the connection would be closed while it is read
-            await asyncio.sleep(0.1)
-            assert not call.done()
-            assert not ending.done()
-            assert await call.code() == StatusCode.OK
+            # the connection is closed with its last call: not while an answer is on its way
+            await asyncio.sleep(0.05)
+            assert not many.done()
+            assert await many.code() == StatusCode.OK
             await ending
 
     uvloop.run(whole())
