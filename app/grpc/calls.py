@@ -41,7 +41,8 @@ _CODE: Final = "nextday-code"
 """What was wrong, in one word, beside the message for people."""
 _MOST_DETAILS: Final = 400
 _LEAVES_S: Final = 0.05
-_READS_S: Final = 0.5
+READS_S: Final = 0.5
+"""That a call stays after its answer, where the server ends: longer than an answer takes."""
 _UNEXPECTED: Final = "the request could not be answered; the server's log says why"
 
 
@@ -97,7 +98,7 @@ class Observed:
         if self._gathering.is_last:
             # gRPC closes a connection with its last call, and what the caller has not read by then
             # is lost
-            await asyncio.sleep(_READS_S)
+            await asyncio.sleep(READS_S)
 
     async def _told(self, call: Call, context: Context) -> bytes:
         status = _GONE

@@ -8,7 +8,7 @@ from typing import Final, TypeAlias
 import grpc
 from grpc import aio
 
-from app.grpc.calls import Answering, Observed, Unknown
+from app.grpc.calls import READS_S, Answering, Observed, Unknown
 from app.grpc.gathering import Gathering
 from app.grpc.service import OPEN, Service
 from app.routes.state import State
@@ -49,7 +49,7 @@ async def serving(state: State, settings: Settings, *, version: str) -> AsyncIte
         yield port
     finally:
         gathering.is_last = True
-        await server.stop(settings.deadline_seconds)
+        await server.stop(settings.deadline_seconds + READS_S)
 
 
 class _Methods(grpc.GenericRpcHandler):

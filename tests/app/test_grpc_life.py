@@ -256,6 +256,22 @@ def test_what_is_under_way_at_the_end_is_finished_and_read(tmp_path: Path) -> No
     uvloop.run(whole())
 
 
+def test_a_call_that_needs_nearly_all_its_time_is_finished_too(root: Path) -> None:
+    async def late() -> AsyncIterator[bytes]:
+        await asyncio.sleep(0.6)
+        yield pb.ServerLiveRequest().SerializeToString()
+
+    async def test(service: Service) -> None:
+        asking: Any = service.channel.stream_unary(f"/{server.SERVICE}/ServerLive")
+        call = asking(late(), timeout=20)
+        await asyncio.sleep(0.05)
+        ending = asyncio.ensure_future(service.end())
+        assert pb.ServerLiveResponse.FromString(await call).live
+        await ending
+
+    run(test, root, deadline_seconds=1, receive_seconds=1)
+
+
 @pytest.mark.parametrize("run_loop", [asyncio.run, uvloop.run], ids=["asyncio", "uvloop"])
 def test_it_runs_on_either_event_loop(
     root: Path, run_loop: Callable[[Coroutine[Any, Any, None]], None]
