@@ -36,7 +36,7 @@ def main() -> None:
         uvicorn.run(
             "app.main:serve",
             factory=True,
-            http="app.protocol:ForecastProtocol",
+            http="app.fastpath.protocol:ForecastProtocol",
             host=settings.host,
             port=settings.port,
             workers=workers,

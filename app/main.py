@@ -14,34 +14,25 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from app import document, problems, telemetry
-from app.access import Access
-from app.background import SWITCH_S, Aside, Background
-from app.batching import Batches
-from app.draining import Draining
-from app.heads import Heads
-from app.request_log import RequestLog
-from app.routes import (
-    batch,
-    calendars,
-    health,
-    infer,
-    metrics,
-    models,
-    openinference,
-    page,
-    predict,
-    tables,
-    timeseries,
-)
-from app.routes.endpoints import Endpoints
-from app.routes.observed import Observed
-from app.routes.shortcut import ShortCut
-from app.routes.state import State
-from app.runtime import Sessions
-from app.seen import Tell, Tellers
+from app.api import calendars, csv_upload, health, models, predict, predict_batch, web_page
+from app.api import metrics as metrics_api
+from app.fastpath.endpoints import Endpoints
+from app.fastpath.header_cache import Heads
+from app.fastpath.shortcut import ShortCut
+from app.inference.microbatching import Batches
+from app.inference.model_store import Store
+from app.inference.onnx_session import Sessions
+from app.inference.worker_threads import SWITCH_S, Aside, Background
+from app.observability import log_config, metrics
+from app.observability.access_log import RequestLog
+from app.observability.request_record import Tell, Tellers
+from app.open_inference import infer, metadata, timeseries
+from app.serving.app_state import State
+from app.serving.auth import Access
+from app.serving.graceful_shutdown import Draining
 from app.settings import Settings, of_environment
-from app.store import Store
+from app.transport import openapi, problem_details
+from app.transport.middleware import Observed
 
 _log = logging.getLogger(__name__)
 
@@ -49,16 +40,16 @@ VERSION: Final = "0.1.0"
 
 _ROUTERS: Final = (
     predict.router,
-    batch.router,
-    tables.router,
+    predict_batch.router,
+    csv_upload.router,
     calendars.router,
     models.router,
     health.router,
-    metrics.router,
-    openinference.router,
+    metrics_api.router,
+    metadata.router,
     infer.router,
     timeseries.router,
-    page.router,
+    web_page.router,
 )
 
 _THREADS: Final = 4
@@ -78,7 +69,7 @@ would wait until it is 100,000 objects, which scatter memory for good.
 def serve() -> ASGIApp:
     """Return the app that production runs, as the environment says."""
     settings = of_environment()
-    telemetry.configure_logging(settings.log_level)
+    log_config.configure_logging(settings.log_level)
     sys.setswitchinterval(SWITCH_S)
     return create_app(settings)
 
@@ -101,9 +92,11 @@ def create_app(settings: Settings) -> ASGIApp:
     )
     for router in _ROUTERS:
         app.include_router(router)
-    problems.install(app)
-    document.install(app)
-    short = ShortCut(app, {predict.PATH: predict.predict, batch.PATH: batch.predict_batch})
+    problem_details.install(app)
+    openapi.install(app)
+    short = ShortCut(
+        app, {predict.PATH: predict.predict, predict_batch.PATH: predict_batch.predict_batch}
+    )
     paths = {route.path for route in app.routes if isinstance(route, Route)}
     observed = Observed(short, paths, settings.deadline_seconds)
     if not settings.cors_origins:
@@ -120,12 +113,12 @@ async def _life(settings: Settings) -> AsyncIterator[State]:
     store = Store(
         settings.models,
         Sessions(settings.sessions, threads=settings.threads),
-        noticed=telemetry.loaded,
+        noticed=metrics.loaded,
     )
     loader = Aside("loader")
     # before the first request is taken: whoever can connect gets an answer
     await loader.run(store.refresh)
-    telemetry.watched(len(store.served))
+    metrics.watched(len(store.served))
     if not store.served:
         _log.warning("no model to serve in %s yet", settings.models)
     # each of the framework's own forty would keep memory of its own
@@ -144,7 +137,7 @@ async def _life(settings: Settings) -> AsyncIterator[State]:
             store=store,
             batches=Batches(
                 settings.max_waiting,
-                telemetry,
+                metrics,
                 deadline_s=settings.deadline_seconds,
                 gives_way=lambda: loader.is_busy,
             ),
@@ -155,7 +148,7 @@ async def _life(settings: Settings) -> AsyncIterator[State]:
             access=Access(settings.key_digests, settings.rate_limit),
             tellers=Tellers(_tellers(settings, ending)),
         )
-        ending.callback(telemetry.add_up)
+        ending.callback(metrics.add_up)
         if settings.grpc_port is not None:
             from app.grpc import server  # noqa: PLC0415 - an extra, which may not be installed
 
@@ -171,13 +164,13 @@ async def _life(settings: Settings) -> AsyncIterator[State]:
 
 def _tellers(settings: Settings, ending: contextlib.AsyncExitStack) -> Iterator[Tell]:
     """Yield all that want to be told of requests; they are closed at the end."""
-    yield telemetry.told
+    yield metrics.told
     if settings.request_log:
         request_log = RequestLog(sys.stdout.buffer)
         ending.callback(request_log.flush)
         yield request_log.tell
     if settings.otlp_endpoint is not None:
-        from app.traces import Traces  # noqa: PLC0415 - an extra, which may not be installed
+        from app.observability.tracing import Traces  # noqa: PLC0415 - an extra, which may not be installed
 
         traces = Traces(settings.otlp_endpoint)
         ending.callback(traces.close)
@@ -188,7 +181,7 @@ async def _count() -> None:
     """Add up what requests tell for as long as the app lives."""
     while True:
         await asyncio.sleep(_ADD_UP_S)
-        telemetry.add_up()
+        metrics.add_up()
 
 
 async def _watch(store: Store, loader: Aside, every_s: float) -> None:
@@ -197,7 +190,7 @@ async def _watch(store: Store, loader: Aside, every_s: float) -> None:
         await asyncio.sleep(every_s)
         try:
             await loader.run(store.refresh)
-            telemetry.watched(len(store.served))
+            metrics.watched(len(store.served))
         except Exception:  # noqa: BLE001 - a watch that ended would go unnoticed
             # the models that are loaded go on serving; the next round tries again
             _log.exception("could not look for new versions")

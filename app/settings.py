@@ -1,15 +1,45 @@
 """What the deployer decides, from the environment; nothing else does. See docs/operations.md."""
 
+import hashlib
+import re
 import sys
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
 import limits
 from limits import RateLimitItem
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from app.access import digests
+_DIGEST: Final = "sha256:"
+
+
+_SHORTEST_KEY: Final = 16
+"""Characters of a key: fewer can be guessed."""
+
+
+_digest_form = re.compile(r"sha256:[0-9a-f]{64}")
+
+
+def digests(keys: Iterable[str]) -> frozenset[bytes]:
+    """
+    Return the SHA-256 of keys, each given as itself or as `sha256:` and its digest.
+
+    Raises ValueError where one is neither, without repeating it.
+    """
+    found = set()
+    for number, key in enumerate(keys, 1):
+        if _digest_form.fullmatch(key):
+            found.add(bytes.fromhex(key.removeprefix(_DIGEST)))
+        elif key.startswith(_DIGEST) or len(key) < _SHORTEST_KEY or not key.isascii():
+            raise ValueError(
+                f"key {number} is neither {_SHORTEST_KEY} or more ASCII characters,"
+                f" nor {_DIGEST} and the 64 hexadecimal digits of one's digest"
+            )
+        else:
+            found.add(hashlib.sha256(key.encode()).digest())
+    return frozenset(found)
 
 
 def _separated(value: object) -> object:

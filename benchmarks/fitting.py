@@ -83,8 +83,8 @@ def _pairs() -> tuple[Any, Any]:
 
 
 def _ours(inputs: Any, targets: Any, epochs: int) -> dict[str, float]:  # noqa: ANN401 - arrays
-    from training import recipe  # noqa: PLC0415 - each side imports its own
-    from training.fit import Pairs, fit  # noqa: PLC0415
+    from training.networks.fit import Pairs, fit  # noqa: PLC0415
+    from training.recipes import recipe  # noqa: PLC0415 - each side imports its own
 
     chosen = recipe.load("goog-lstm50").with_epochs(epochs)
     began = time.perf_counter()

@@ -7,7 +7,7 @@ DIR holds a file of daily bars for each instrument. Faults are planted into wind
 one each, at a random row: splits that were not adjusted for, changes of unit, sessions left out,
 closes that repeat, bars that cannot be. A fault is named where the service's own answer to that
 window has its code and its row. Every window of every file is looked at for false alarms; a file's
-own faults, which `training.quality` finds, are not clean.
+own faults, which `training.sources.quality` finds, are not clean.
 """
 
 import argparse
@@ -23,10 +23,11 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from app import csv_file, dated, drift, guards, history
-from app.artifact import BARS
+from app.artifact.manifest import BARS
 from app.errors import BadPrice
-from app.scaling import Floats
+from app.forecasting import novelty, screening
+from app.forecasting.arrays import Floats
+from app.market_data import anomalies, csv_reader, date_checks, price_validation
 
 SESSIONS: Final = 60
 CALENDAR: Final = "XNYS"
@@ -59,7 +60,7 @@ _Plant = Callable[[Bars, np.random.Generator], Planted]
 def split(bars: Bars, chance: np.random.Generator) -> Planted:
     """Leave a split of the sessions to come unadjusted."""
     row = int(chance.integers(1, SESSIONS))
-    factor = float(chance.choice(guards.SPLITS)) ** chance.choice([-1, 1])
+    factor = float(chance.choice(screening.SPLITS)) ** chance.choice([-1, 1])
     prices = bars.prices.copy()
     prices[row:] *= factor
     return Planted(bars._replace(prices=prices), frozenset({"possible_split"}), row)
@@ -69,13 +70,13 @@ def unit_jump(bars: Bars, chance: np.random.Generator) -> Planted:
     """Give the sessions to come in pence."""
     row = int(chance.integers(1, SESSIONS))
     prices = bars.prices.copy()
-    prices[row:] *= float(guards.UNIT) ** chance.choice([-1, 1])
+    prices[row:] *= float(anomalies.UNIT) ** chance.choice([-1, 1])
     return Planted(bars._replace(prices=prices), frozenset({"unit_jump"}), row)
 
 
 def stale_run(bars: Bars, chance: np.random.Generator) -> Planted:
     """Repeat a bar, as a feed does that has died and come back."""
-    length = int(chance.integers(guards.STALE_SESSIONS, 3 * guards.STALE_SESSIONS))
+    length = int(chance.integers(screening.STALE_SESSIONS, 3 * screening.STALE_SESSIONS))
     row = int(chance.integers(1, SESSIONS - length + 1))
     prices = bars.prices.copy()
     prices[row : row + length] = prices[row - 1]
@@ -108,12 +109,12 @@ def named(bars: Bars) -> set[tuple[str, int | None]]:
     """Return what the service says of a window: the codes and rows of it."""
     columns = dict(zip(BARS, bars.prices.T.tolist(), strict=True))
     try:
-        checked = history.of_bars(columns, BARS, least=SESSIONS)
+        checked = price_validation.of_bars(columns, BARS, least=SESSIONS)
     except BadPrice as error:
         return {("bad_price", error.index)}
-    found = list(dated.look(bars.dates, CALENDAR, SESSIONS).remarks)
-    if guards.glance(checked[None]).suspects[0]:
-        found += guards.look(checked)
+    found = list(date_checks.look(bars.dates, CALENDAR, SESSIONS).remarks)
+    if screening.glance(checked[None]).suspects[0]:
+        found += anomalies.look(checked)
     return {(remark.code, remark.row) for remark in found}
 
 
@@ -133,7 +134,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _series(path: Path) -> Bars:
-    table = csv_file.read(path.read_bytes())
+    table = csv_reader.read(path.read_bytes())
     prices = np.stack([table.columns[field] for field in BARS], axis=1)
     return Bars(prices, table.dates or [])
 
@@ -182,8 +183,8 @@ def _blamed(series: Sequence[Bars]) -> dict[str, Any]:
         closes = whole.prices[:, 3]
         views = sliding_window_view(closes, SESSIONS)[:, :, None]
         windows += len(views)
-        for at in np.flatnonzero(guards.glance(views).suspects):
-            found = {remark.code for remark in guards.look(views[at])}
+        for at in np.flatnonzero(screening.glance(views).suspects):
+            found = {remark.code for remark in anomalies.look(views[at])}
             codes.update(found)
             blamed += bool(found)
     return {"windows": windows, "blamed": blamed, "share": blamed / windows, "codes": dict(codes)}
@@ -192,12 +193,12 @@ def _blamed(series: Sequence[Bars]) -> dict[str, Any]:
 def _cost(series: Sequence[Bars]) -> dict[str, Any]:
     """Time what every request pays, and what those pay that look damaged; medians."""
     window = series[0].prices[None, :SESSIONS]
-    fitted_on = drift.distribution_of(
-        guards.glance(sliding_window_view(series[0].prices, SESSIONS, 0).swapaxes(1, 2))
+    fitted_on = novelty.distribution_of(
+        screening.glance(sliding_window_view(series[0].prices, SESSIONS, 0).swapaxes(1, 2))
     )
     ways: dict[str, Callable[[], object]] = {
-        "every request, us": lambda: drift.scores(guards.glance(window), fitted_on),
-        "a suspect besides, us": lambda: guards.look(window[0]),
+        "every request, us": lambda: novelty.scores(screening.glance(window), fitted_on),
+        "a suspect besides, us": lambda: anomalies.look(window[0]),
     }
     took: dict[str, list[float]] = {name: [] for name in ways}
     for _ in range(_TIMED):

@@ -21,12 +21,19 @@ import keras
 import numpy as np
 import pandas as pd
 
-from app import artifact
-from app.artifact import Draft, TrainingRange
-from app.scaling import Levels
-from app.store import CURRENT
-from training import dataset, experiment, export, networks, provenance, publish, recipe, sources
-from training.recipe import Network, Recipe
+from app.artifact import layout
+from app.artifact.layout import CURRENT
+from app.artifact.manifest import Draft, Scores, TrainingRange
+from app.forecasting.scalers import Levels
+from training import provenance
+from training.datasets import windows
+from training.evaluation import holdout
+from training.export import keras_to_onnx
+from training.networks import keras_networks
+from training.publishing import publish
+from training.recipes import recipe
+from training.recipes.recipe import Network, Recipe
+from training.sources import csv_files
 
 NAME: Final = "default"
 
@@ -52,16 +59,16 @@ def write(folder: Path) -> None:
     if not isinstance(chosen.network, Network):
         raise TypeError("the recipe is of a network in Keras")
     prices = made_up()
-    examples = dataset.cut(prices, chosen.window)
+    examples = windows.cut(prices, chosen.window)
     cutoff = np.datetime64(prices["date"].iloc[-_HELD_OUT], "D")
     training, test = examples.before(cutoff), examples.since(cutoff)
     scaler = Levels.fit("minmax", training.windows)
     keras.utils.set_random_seed(_SEED)
-    fitted = networks.build(chosen.network, steps=chosen.window, features=1)
+    fitted = keras_networks.build(chosen.network, steps=chosen.window, features=1)
     fitted.compile(optimizer="adam", loss=chosen.fit.loss)
     targets = scaler.targets(training.windows, training.nexts)
     fitted.fit(scaler.inputs(training.windows), targets, batch_size=32, verbose=0)
-    network = networks.in_keras_own_layers(fitted, chosen.network)
+    network = keras_networks.in_keras_own_layers(fitted, chosen.network)
     if network is None:
         raise TypeError("the recipe's layers are not Keras's own")
     outputs = network.predict(scaler.inputs(test.windows), verbose=0)
@@ -69,14 +76,14 @@ def write(folder: Path) -> None:
     model = publish.publish(
         folder / "models",
         NAME,
-        draft=_draft(chosen, prices, cutoff, experiment.judge(test, expected)),
-        graph=export.to_bytes(export.convert(network)),
+        draft=_draft(chosen, prices, cutoff, holdout.judge(test, expected)),
+        graph=keras_to_onnx.to_bytes(keras_to_onnx.convert(network)),
         scaler=scaler,
-        reports={artifact.CARD: b"Fitted for one epoch on prices that are made up.\n"},
-        prove=export.Parity(test.windows, expected).prove,
+        reports={layout.CARD: b"Fitted for one epoch on prices that are made up.\n"},
+        prove=keras_to_onnx.Parity(test.windows, expected).prove,
     )
     published = folder / "models" / NAME / str(model.manifest.version)
-    for file in (artifact.GRAPH, artifact.SCALER):
+    for file in (layout.GRAPH, layout.SCALER):
         shutil.copy(published / file, folder / file)
     network.save(folder / "model.keras")
     shown = np.linspace(0, len(test) - 1, _QUESTIONS).astype(int)
@@ -106,16 +113,14 @@ def copy_under_names(models: Path, folder: Path, copies: int) -> None:
         home = folder / f"{NAME}-{number}"
         shutil.copytree(models / NAME, home)
         version = (home / CURRENT).read_text().strip()
-        manifest = home / version / artifact.MANIFEST
+        manifest = home / version / layout.MANIFEST
         document = json.loads(manifest.read_text(encoding="utf-8"))
         manifest.write_text(json.dumps(document | {"name": home.name}), encoding="utf-8")
         # it is another manifest now
-        (manifest.parent / artifact.SEAL).unlink()
+        (manifest.parent / layout.SEAL).unlink()
 
 
-def _draft(
-    chosen: Recipe, prices: pd.DataFrame, cutoff: np.datetime64, scores: artifact.Scores
-) -> Draft:
+def _draft(chosen: Recipe, prices: pd.DataFrame, cutoff: np.datetime64, scores: Scores) -> Draft:
     rows = prices.loc[prices["date"] < pd.Timestamp(cutoff)]
     return Draft(
         window=chosen.window,
@@ -127,11 +132,11 @@ def _draft(
         trained_on=TrainingRange(
             first=rows["date"].min().date(),
             last=rows["date"].max().date(),
-            cutoff=dataset.as_date(cutoff),
+            cutoff=windows.as_date(cutoff),
             instruments=("made-up",),
             windows=len(rows) - chosen.window,
         ),
-        data_digest=sources.digest(prices),
+        data_digest=csv_files.digest(prices),
         scores=scores,
         created_at=datetime.now(UTC).replace(microsecond=0),
         libraries=provenance.libraries(),

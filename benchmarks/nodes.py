@@ -10,9 +10,11 @@ from typing import Final
 
 import numpy as np
 
-from app.runtime import OnnxNetwork
-from training import export, graph, networks, recipe
-from training.recipe import Network
+from app.inference.onnx_session import OnnxNetwork
+from training.export import keras_to_onnx, onnx_nodes
+from training.networks import keras_networks
+from training.recipes import recipe
+from training.recipes.recipe import Network
 
 _RECIPES: Final = (
     "goog-lstm50",
@@ -47,10 +49,10 @@ def main() -> None:
 
 
 def _session(network: Network) -> OnnxNetwork:
-    unfitted = networks.build(network, steps=60, features=1)
-    own = networks.in_keras_own_layers(unfitted, network)
-    model = graph.of_keras(unfitted) if own is None else export.convert(own)
-    return OnnxNetwork(export.to_bytes(model), steps=60, features=1)
+    unfitted = keras_networks.build(network, steps=60, features=1)
+    own = keras_networks.in_keras_own_layers(unfitted, network)
+    model = onnx_nodes.of_keras(unfitted) if own is None else keras_to_onnx.convert(own)
+    return OnnxNetwork(keras_to_onnx.to_bytes(model), steps=60, features=1)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from matplotlib.ticker import NullLocator
 
-from training.plots import FONT, new_figure, to_png
+from training.reports.plots import FONT, new_figure, to_png
 
 _DOTS: Final = 100
 _OURS: Final = "#0b4f9e"

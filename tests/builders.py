@@ -12,8 +12,8 @@ import numpy as np
 from onnx import NodeProto, TensorProto, helper
 from starlette.testclient import TestClient
 
-from app import artifact
-from app.artifact import (
+from app.artifact import archive, layout
+from app.artifact.manifest import (
     BARS,
     Calibration,
     CloseOnly,
@@ -23,8 +23,9 @@ from app.artifact import (
     Scores,
     TrainingRange,
 )
+from app.forecasting.arrays import Floats
+from app.forecasting.scalers import Levels, Returns
 from app.main import create_app
-from app.scaling import Floats, Levels, Returns
 from app.settings import Settings
 
 PRICES = [101.0, 102.0, 103.0, 104.0]
@@ -185,12 +186,12 @@ def publish_quantiles(
     scaler = scaler or Returns(unit="percent")
     steps = scaler.steps(window)
     contents = {
-        artifact.GRAPH: graph or spread_graph(steps=steps, features=len(fields)),
-        artifact.SCALER: scaler.model_dump_json().encode(),
-        artifact.CARD: b"# a card\n",
+        layout.GRAPH: graph or spread_graph(steps=steps, features=len(fields)),
+        layout.SCALER: scaler.model_dump_json().encode(),
+        layout.CARD: b"# a card\n",
     }
     if close_graph is not None:
-        contents[artifact.CLOSE_GRAPH] = close_graph
+        contents[layout.CLOSE_GRAPH] = close_graph
     described = draft(
         window=window, fields=fields, quantiles=QUANTILES, calibration=own, close_only=close_only
     )
@@ -214,9 +215,9 @@ def publish(
     if graph is None:
         graph = last_value_graph(steps=scaler.steps(window), scale=scale)
     contents = {
-        artifact.GRAPH: graph,
-        artifact.SCALER: scaler_file or scaler.model_dump_json().encode(),
-        artifact.CARD: b"# a card\n",
+        layout.GRAPH: graph,
+        layout.SCALER: scaler_file or scaler.model_dump_json().encode(),
+        layout.CARD: b"# a card\n",
     }
     described = draft(window=window, mae_vs_naive=mae_vs_naive)
     return publish_files(root, name, version, described, contents)
@@ -227,7 +228,7 @@ def publish_files(
 ) -> Path:
     folder = root / name / str(version)
     folder.mkdir(parents=True)
-    artifact.write(folder, name, version, described, contents)
+    archive.write(folder, name, version, described, contents)
     point(root, name, version)
     return folder
 
@@ -237,7 +238,7 @@ def point(root: Path, name: str, version: int) -> None:
 
 
 def manifest_of(folder: Path) -> Manifest:
-    return Manifest.model_validate_json((folder / artifact.MANIFEST).read_bytes())
+    return Manifest.model_validate_json((folder / layout.MANIFEST).read_bytes())
 
 
 @contextlib.contextmanager

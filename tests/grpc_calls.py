@@ -13,13 +13,13 @@ import uvloop
 from google.protobuf.message import Message
 from grpc import StatusCode, aio
 
-from app import telemetry
-from app.artifact import BARS
+from app.artifact.manifest import BARS
+from app.forecasting.arrays import Floats
 from app.grpc import inference_pb2 as pb
 from app.grpc import server
 from app.main import create_app
-from app.scaling import Floats
-from app.seen import Seen, Tellers
+from app.observability import metrics
+from app.observability.request_record import Seen, Tellers
 from app.settings import Settings
 from tests import asgi
 from tests.builders import (
@@ -28,7 +28,7 @@ from tests.builders import (
 )
 
 if TYPE_CHECKING:
-    from app.routes.state import State
+    from app.serving.app_state import State
 
 _Answer = TypeVar("_Answer", bound=Message)
 
@@ -181,7 +181,7 @@ async def refusal(asking: Any, code: StatusCode, word: str | None = None) -> str
 
 def counted(line: str) -> float:
     """Return a metric; they add up over the tests of this process."""
-    lines = telemetry.metrics().decode().splitlines()
+    lines = metrics.metrics().decode().splitlines()
     return sum(float(each.rsplit(" ", 1)[1]) for each in lines if each.startswith(line))
 
 

@@ -57,7 +57,7 @@ async def listening(models: Path, keep_alive_s: int, **settings: Any) -> AsyncIt
         bound.bind(("127.0.0.1", 0))
         config = Config(
             create_app(Settings(models=models, **settings)),
-            http="app.protocol:ForecastProtocol",
+            http="app.fastpath.protocol:ForecastProtocol",
             access_log=False,
             log_config=None,
             timeout_keep_alive=keep_alive_s,

@@ -30,10 +30,10 @@ def libraries() -> dict[str, str]:
 
 
 def code(*modules: str) -> str:
-    """Return the SHA-256 of modules of this package: what was computed by others may differ."""
+    """Return the SHA-256 of modules of this package, each as in `networks/lstm`."""
     sha = hashlib.sha256()
     for module in modules:
-        sha.update(Path(__file__).with_name(f"{module}.py").read_bytes())
+        sha.update((Path(__file__).parent / f"{module}.py").read_bytes())
     return sha.hexdigest()
 
 

@@ -8,10 +8,10 @@ from typing import Final, TypeAlias
 import grpc
 from grpc import aio
 
-from app.grpc.calls import READS_S, Answering, Observed, Unknown
-from app.grpc.gathering import Gathering
-from app.grpc.service import OPEN, Service
-from app.routes.state import State
+from app.grpc.coalescing import Gathering
+from app.grpc.interceptor import READS_S, Answering, Observed, Unknown
+from app.grpc.servicer import OPEN, Service
+from app.serving.app_state import State
 from app.settings import Settings
 
 _log = logging.getLogger(__name__)

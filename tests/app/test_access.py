@@ -9,10 +9,9 @@ import limits
 import pytest
 from pydantic import ValidationError
 
-from app import access
-from app.access import Access
 from app.errors import RateLimited, Unauthorized
-from app.settings import Settings
+from app.serving.auth import Access
+from app.settings import Settings, digests
 from tests.builders import PRICES, assert_problem, publish, serving
 from tests.wire import BODY, Service, request, run
 
@@ -117,7 +116,7 @@ def test_no_keys_let_everybody_in() -> None:
 
 
 def test_a_caller_is_told_by_the_beginning_of_the_digest() -> None:
-    of_keys = Access(access.digests([KEY]), limits.parse("1/hour"))
+    of_keys = Access(digests([KEY]), limits.parse("1/hour"))
 
     caller = of_keys.caller([(b"host", b"x"), (b"x-api-key", KEY.encode())])
 
@@ -145,11 +144,11 @@ def test_keys_come_from_the_environment_or_a_file(
     file = tmp_path / "keys"
     file.write_text(f"# whose\n{OTHER}\n\nsha256:{DIGEST}\n")
     monkeypatch.setenv("NEXTDAY_API_KEYS", f" {KEY}, ,{OTHER}")
-    assert Settings().key_digests == access.digests([KEY, OTHER])
+    assert Settings().key_digests == digests([KEY, OTHER])
     monkeypatch.setenv("NEXTDAY_API_KEYS", "")
     assert Settings().key_digests == frozenset()
     monkeypatch.setenv("NEXTDAY_API_KEYS_FILE", str(file))
-    assert Settings().key_digests == access.digests([KEY, OTHER])
+    assert Settings().key_digests == digests([KEY, OTHER])
     assert KEY not in repr(Settings(api_keys=(KEY,)))
 
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from app.background import Aside, Background
 from app.errors import Abandoned, TooBusy
+from app.inference.worker_threads import Aside, Background
 
 
 async def stays() -> Mapping[str, Any]:

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from app.forecasting.scalers import Returns
 from app.main import create_app
-from app.scaling import Returns
 from app.settings import Settings
 from tests.asgi import Answer, running
 from tests.builders import PRICES, assert_problem, levels, publish, serving

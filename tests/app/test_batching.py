@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from app.batching import Batches
 from app.errors import TooBusy
-from app.forecast import Forecast, Model, forecast_each
+from app.forecasting.arrays import Floats
+from app.forecasting.forecaster import Forecast, Model, forecast_each
+from app.inference.microbatching import Batches
+from app.inference.model_store import Store
 from app.main import create_app
-from app.scaling import Floats
 from app.settings import Settings
-from app.store import Store
 from tests.asgi import Answer, running
 from tests.builders import fails_above_graph, levels, publish, random_walk
 
@@ -165,7 +165,7 @@ def test_no_run_is_larger_than_it_may_be() -> None:
 
 def test_a_queue_that_was_full_is_a_short_one_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 100.0
-    monkeypatch.setattr("app.batching.time.monotonic", lambda: now)
+    monkeypatch.setattr("app.inference.microbatching.time.monotonic", lambda: now)
     model, several = shipped(), windows(40)
 
     async def ask(batches: Batches, count: int) -> int:

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from app import calibration, quantiles
-from app.scaling import Floats
+from app.forecasting import conformal, quantiles
+from app.forecasting.arrays import Floats
 from tests.builders import NORMAL, QUANTILES
 
 MISSES = np.array([0.05, 0.2])
@@ -16,7 +16,7 @@ excesses = arrays(np.float64, st.tuples(st.integers(0, 40), st.just(2)), element
 
 @given(excesses, st.floats(0, 1))
 def test_tracking_is_a_plain_loop(excess: Floats, gain: float) -> None:
-    widths = calibration.track(excess, MISSES, gain)
+    widths = conformal.track(excess, MISSES, gain)
 
     assert widths.shape == (len(excess) + 1, 2)
     for pair, share in enumerate(MISSES.tolist()):
@@ -36,7 +36,7 @@ def test_in_the_long_run_it_misses_as_often_as_it_should(
     sessions, reach = 2_000, 4.0
     excess = np.random.default_rng(seed).uniform(-reach, reach, (sessions, 2)) + wrong_by
 
-    widths = calibration.track(excess, MISSES, gain)
+    widths = conformal.track(excess, MISSES, gain)
 
     missed = (excess > widths[:-1]).mean(axis=0)
     assert np.abs(missed - MISSES).max() <= (reach + abs(wrong_by) + gain) / (gain * sessions)
@@ -52,7 +52,7 @@ def forecasts(sessions: int, *, seed: int = 3, factor: float = 1.0) -> tuple[Flo
 
 def adapted(own: Floats, outcomes: Floats, gain: float = 0.1) -> Floats:
     spreads = quantiles.spread(own, QUANTILES)
-    return calibration.adapt(own, spreads, outcomes, QUANTILES, gain)
+    return conformal.adapt(own, spreads, outcomes, QUANTILES, gain)
 
 
 def test_adapting_is_a_plain_loop() -> None:

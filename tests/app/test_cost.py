@@ -18,14 +18,15 @@ from starlette.types import ASGIApp
 from uvicorn import Config
 from uvicorn.server import ServerState
 
-from app.examples import EXAMPLE_BARS, EXAMPLE_PRICES
+from app.api import predict
+from app.api.examples import EXAMPLE_BARS, EXAMPLE_PRICES
+from app.api.schemas import PredictRequest
+from app.fastpath.protocol import ForecastProtocol
+from app.inference.model_store import Store
 from app.main import create_app
-from app.protocol import ForecastProtocol
-from app.routes import body, predict
-from app.routes.rollouts import Choice
-from app.schemas import PredictRequest
+from app.serving.canary import Choice
 from app.settings import Settings
-from app.store import Store
+from app.transport import request_body
 from tests.asgi import running
 from tests.builders import publish
 
@@ -148,7 +149,7 @@ def test_what_waits_holds_little_but_its_prices(closes: Path) -> None:
     choice = Choice(store.current("default"))
 
     def waiting() -> predict.Question:
-        return predict.understand(body.parse(PredictRequest, PRICES), choice)
+        return predict.understand(request_body.parse(PredictRequest, PRICES), choice)
 
     first = waiting()
     tracemalloc.start()

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from app.draining import Draining
+from app.serving.graceful_shutdown import Draining
 from tests.app.test_process import connected, process
 
 BODY = Path("docs/example.json").read_bytes()
@@ -125,7 +125,7 @@ def test_without_seconds_to_drain_it_goes_at_once() -> None:
 def test_where_nobody_handles_the_signal_it_stays_so() -> None:
     script = (
         "import asyncio, os, signal\n"
-        "from app.draining import Draining\n"
+        "from app.serving.graceful_shutdown import Draining\n"
         "async def main():\n"
         "    with Draining(9).on_sigterm():\n"
         "        os.kill(os.getpid(), signal.SIGTERM)\n"

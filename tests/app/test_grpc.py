@@ -10,12 +10,13 @@ import pytest
 import uvloop
 from grpc import StatusCode
 
-from app import rollout, telemetry
+from app.artifact import rollout
+from app.artifact.rollout import Rollout
 from app.grpc import inference_pb2 as pb
 from app.grpc import server
-from app.grpc.gathering import Gathering
-from app.rollout import Rollout
-from app.seen import Tellers
+from app.grpc.coalescing import Gathering
+from app.observability import metrics
+from app.observability.request_record import Tellers
 from tests.builders import (
     point,
     publish,
@@ -131,7 +132,7 @@ def test_what_was_answered_is_counted(root: Path, asked: dict[str, str]) -> None
 
     async def test(service: Service) -> None:
         # as production counts, which is over all tests of this process
-        service.state["tellers"] = Tellers([telemetry.told])
+        service.state["tellers"] = Tellers([metrics.told])
         before = await statistics(service)
         await service.infer(request(windows(3)))
         assert await statistics(service) == before + 3

@@ -19,13 +19,14 @@ import uvloop
 from grpc import StatusCode, aio
 
 import app.grpc
-from app import errors, rollout
+from app import errors
+from app.artifact import rollout
+from app.artifact.rollout import Rollout
 from app.errors import NextdayError
 from app.grpc import inference_pb2 as pb
 from app.grpc import server
-from app.grpc.calls import CODES
+from app.grpc.interceptor import CODES
 from app.main import create_app
-from app.rollout import Rollout
 from app.settings import Settings
 from tests import asgi
 from tests.builders import (
@@ -37,7 +38,7 @@ from tests.builders import (
 )
 
 if TYPE_CHECKING:
-    from app.routes.state import State
+    from app.serving.app_state import State
 
 from tests.grpc_calls import (
     MANY,

@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from app import drift, guards
-from app.artifact import Distribution
-from app.examples import EXAMPLE_BARS, EXAMPLE_PRICES
-from app.scaling import Floats
+from app.api.examples import EXAMPLE_BARS, EXAMPLE_PRICES
+from app.artifact.manifest import Distribution
+from app.forecasting import novelty, screening
+from app.forecasting.arrays import Floats
+from app.market_data import anomalies
 from tests.builders import publish, serving
 
 SEEDS = range(20)
@@ -25,8 +26,8 @@ def walk(seed: int, volatility: float = 0.015, sessions: int = 60) -> Floats:
 
 def said(closes: Floats) -> list[tuple[str, int | None]]:
     """Return codes and rows, as a request has them: `look` is asked where `glance` says so."""
-    found = guards.look(closes)
-    assert bool(guards.glance(closes[None]).suspects[0]) >= bool(found)
+    found = anomalies.look(closes)
+    assert bool(screening.glance(closes[None]).suspects[0]) >= bool(found)
     return [(remark.code, remark.row) for remark in found]
 
 
@@ -49,7 +50,7 @@ def test_a_split_says_which() -> None:
     closes = walk(1)
     closes[30:] /= 4
 
-    [remark] = guards.look(closes, first=100)
+    [remark] = anomalies.look(closes, first=100)
 
     assert remark.row == 130
     assert "like a split 4 for 1 that was not adjusted for" in remark.message
@@ -100,7 +101,7 @@ def test_a_glance_takes_few_microseconds() -> None:
     took = []
     for _ in range(500):
         began = time.perf_counter()
-        guards.glance(window)
+        screening.glance(window)
         took.append(time.perf_counter() - began)
 
     # 13 us where it was measured (benchmarks/guards.py); the rest is room for slow machines
@@ -111,15 +112,15 @@ def test_absurd_prices_are_looked_at_all_the_same() -> None:
     with np.errstate(all="raise"):
         closes = np.array([1e-300, 1e300] * 30)[:, None]
 
-        assert guards.look(closes) == []
+        assert anomalies.look(closes) == []
 
 
 def test_drift_is_the_share_of_windows_that_were_less_unusual() -> None:
     fitted = np.stack([walk(seed, volatility=0.01 + 0.0001 * seed) for seed in range(200)])
-    distribution = drift.distribution_of(guards.glance(fitted))
+    distribution = novelty.distribution_of(screening.glance(fitted))
 
-    usual = drift.scores(guards.glance(fitted), distribution)
-    wild = drift.scores(guards.glance(walk(1, volatility=0.2)[None]), distribution)
+    usual = novelty.scores(screening.glance(fitted), distribution)
+    wild = novelty.scores(screening.glance(walk(1, volatility=0.2)[None]), distribution)
 
     # of two measures the larger: above a half more often than not
     assert 0.5 < usual.mean() < 0.8

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from app.heads import Heads
+from app.fastpath.header_cache import Heads
 from tests.builders import publish
 from tests.wire import BODY, Connection, Service, request, run
 

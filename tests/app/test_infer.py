@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from starlette.testclient import TestClient
 
-from app.artifact import CloseOnly
+from app.artifact.manifest import CloseOnly
 from tests.builders import (
     PRICES,
     QUANTILES,

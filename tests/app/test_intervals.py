@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
-from app.artifact import Calibration, CloseOnly
-from app.scaling import Returns
+from app.artifact.manifest import Calibration, CloseOnly
+from app.forecasting.scalers import Returns
 from tests.builders import (
     NORMAL,
     QUANTILES,

@@ -111,7 +111,10 @@ def test_a_model_that_cannot_be_read_is_refused(
     file.unlink()
     file.mkdir()
 
-    with caplog.at_level(logging.ERROR, logger="app.store"), serving(tmp_path) as client:
+    with (
+        caplog.at_level(logging.ERROR, logger="app.inference.model_store"),
+        serving(tmp_path) as client,
+    ):
         response = client.get("/readyz")
 
     detail = assert_problem(response, 503, "not_ready")["detail"]

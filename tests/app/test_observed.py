@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from app import seen, telemetry
-from app.request_log import RequestLog
-from app.seen import Tellers
+from app.observability import metrics, request_record
+from app.observability.access_log import RequestLog
+from app.observability.request_record import Tellers
 from tests.builders import PRICES, assert_problem, publish, serving
 from tests.wire import BODY, Service, request, run
 
@@ -106,11 +106,11 @@ def test_a_log_that_nobody_reads_any_more_stops_nothing() -> None:
         stream = io.BytesIO()
         log = RequestLog(stream)
         tellers = Tellers([log.tell])
-        tellers.tell(seen.begin("/predict", ()), 200)
+        tellers.tell(request_record.begin("/predict", ()), 200)
         await asyncio.sleep(0.15)
         assert json.loads(stream.getvalue())["status"] == 200
         stream.close()
-        tellers.tell(seen.begin("/predict", ()), 200)
+        tellers.tell(request_record.begin("/predict", ()), 200)
         await asyncio.sleep(0.15)
         log.flush()
 
@@ -260,11 +260,11 @@ def test_what_is_not_http_is_told_so(models: Path) -> None:
 def test_the_metrics_of_the_process_are_there_without_linux(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("app.telemetry.sys.platform", "other")
+    monkeypatch.setattr("app.observability.metrics.sys.platform", "other")
 
-    telemetry.watched(3)
+    metrics.watched(3)
 
-    assert value(telemetry.metrics().decode(), "nextday_models") == 3
+    assert value(metrics.metrics().decode(), "nextday_models") == 3
 
 
 def test_a_worker_that_was_killed_as_it_began_does_not_hide_the_others(tmp_path: Path) -> None:

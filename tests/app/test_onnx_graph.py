@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from onnx import TensorProto, helper
 
-from app import onnx_graph
+from app.artifact import graph_policy
 from app.errors import ArtifactRejected
 from tests.builders import last_value_graph, spread_graph
 
@@ -23,7 +23,7 @@ GRAPHS = [
 
 @pytest.mark.parametrize("content", GRAPHS)
 def test_the_graphs_of_networks_are_let_through(content: bytes) -> None:
-    onnx_graph.check(content, "model.onnx")
+    graph_policy.check(content, "model.onnx")
 
 
 def elsewhere() -> TensorProto:
@@ -93,7 +93,7 @@ def test_what_leads_elsewhere_is_refused(
     change(model)
 
     with pytest.raises(ArtifactRejected, match=f"model.onnx holds {reason}"):
-        onnx_graph.check(model.SerializeToString(), "model.onnx")
+        graph_policy.check(model.SerializeToString(), "model.onnx")
 
 
 @pytest.mark.parametrize(
@@ -110,7 +110,7 @@ def test_what_leads_elsewhere_is_refused(
 )
 def test_what_is_no_graph_is_refused(content: bytes) -> None:
     with pytest.raises(ArtifactRejected, match="is no ONNX graph"):
-        onnx_graph.check(content, "model.onnx")
+        graph_policy.check(content, "model.onnx")
 
 
 @given(st.binary(max_size=200), st.integers(0, 2**16))
@@ -119,6 +119,6 @@ def test_any_bytes_are_refused_or_let_through(noise: bytes, place: int) -> None:
     at = place % len(whole)
     for content in (noise, whole[:at] + noise + whole[at:], whole[:at] + noise):
         try:
-            onnx_graph.check(content, "model.onnx")
+            graph_policy.check(content, "model.onnx")
         except ArtifactRejected:
             continue

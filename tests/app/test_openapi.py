@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from app import errors
-from app.examples import EXAMPLE_BARS
-from app.problems import KINDS, kind_of
+from app.api.examples import EXAMPLE_BARS
 from app.settings import Settings
+from app.transport.problem_details import KINDS, kind_of
 from tests.builders import assert_problem, serving
 from tests.docs.answers import assert_shown
 

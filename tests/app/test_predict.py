@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from app.scaling import Returns
+from app.forecasting.scalers import Returns
 from tests.builders import (
     PRICES,
     assert_problem,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from app.protocol import ForecastProtocol
+from app.fastpath.protocol import ForecastProtocol
 from tests.builders import PRICES, fails_above_graph, levels, publish
 from tests.wire import BODY, Service, request, run
 

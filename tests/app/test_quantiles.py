@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from app import quantiles
-from app.scaling import Floats
+from app.forecasting import quantiles
+from app.forecasting.arrays import Floats
 from tests.builders import NORMAL, QUANTILES
 
 levels = st.floats(1e-6, 99.9999).map(lambda level: round(level, 7))

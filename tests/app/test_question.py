@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
+from app.api import predict
+from app.api.examples import EXAMPLE_BARS
+from app.api.schemas import PredictRequest
 from app.errors import BadInput
-from app.examples import EXAMPLE_BARS
-from app.forecast import Model
-from app.routes import predict
-from app.routes.rollouts import Choice
-from app.schemas import PredictRequest
-from app.store import Store
+from app.forecasting.forecaster import Model
+from app.inference.model_store import Store
+from app.serving.canary import Choice
 from tests.builders import publish, publish_quantiles
 
 SESSIONS = 10

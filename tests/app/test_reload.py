@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from app import artifact, rollout
-from app.artifact import GRAPH, Artifact
+from app.artifact import archive, rollout
+from app.artifact.archive import Artifact
+from app.artifact.layout import GRAPH
 from app.errors import ArtifactRejected
-from app.runtime import Sessions
-from app.store import Store
+from app.inference.model_store import Store
+from app.inference.onnx_session import Sessions
 from tests.builders import point, publish
 
 Event = tuple[str, int | None, str]
@@ -56,13 +57,13 @@ def test_a_refused_version_is_not_read_again_until_it_changes(
     folder = publish(tmp_path, version=2)
     graph = damage(folder)
     reads: list[Path] = []
-    read = artifact.read
+    read = archive.read
 
     def counting(home: Path) -> Artifact:
         reads.append(home)
         return read(home)
 
-    monkeypatch.setattr(artifact, "read", counting)
+    monkeypatch.setattr(archive, "read", counting)
     for _ in range(5):
         found.refresh()
     assert reads == [folder]
@@ -88,11 +89,11 @@ def test_a_refused_version_is_read_again_after_a_minute(
 
     # a disk that fails for a moment is nothing that a test can have
     with monkeypatch.context() as failed:
-        failed.setattr(artifact, "read", failing)
+        failed.setattr(archive, "read", failing)
         found.refresh()
     found.refresh()
     assert found.current("default").manifest.version == 1
-    monkeypatch.setattr("app.store.time.monotonic", lambda: now + 61)
+    monkeypatch.setattr("app.inference.model_store.time.monotonic", lambda: now + 61)
     found.refresh()
 
     assert events[1:] == [("default", 2, "refused"), ("default", 2, "served")]

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app import rollout
+from app.artifact import rollout
+from app.artifact.rollout import Rollout
 from app.errors import ArtifactRejected
-from app.rollout import Rollout
 from tests.builders import PRICES, fails_above_graph, levels, point, publish, serving
 from tests.wire import Service, request, run
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from app.forecast import forecast
-from app.runtime import Sessions
-from app.store import Store
+from app.forecasting.forecaster import forecast
+from app.inference.model_store import Store
+from app.inference.onnx_session import Sessions
 from tests.builders import publish
 
 

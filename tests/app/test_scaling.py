@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from pydantic import ValidationError
 
-from app import scaling
-from app.scaling import Floats, Levels, Returns
+from app.forecasting import scalers
+from app.forecasting.arrays import Floats
+from app.forecasting.scalers import Levels, Returns
 from tests.builders import random_walk
 
 PERCENT = Returns(unit="percent")
@@ -78,7 +79,7 @@ def test_returns_are_those_of_a_plain_loop(batch: Floats) -> None:
 
 @given(bars)
 def test_moves_of_bars_are_those_of_a_plain_loop(batch: Floats) -> None:
-    found = scaling.moves(batch)
+    found = scalers.moves(batch)
 
     assert found.shape == (4, 11, 4)
     assert found.dtype == np.float64
@@ -97,7 +98,7 @@ def test_moves_of_bars_are_those_of_a_plain_loop(batch: Floats) -> None:
 
 @given(windows)
 def test_moves_of_a_single_field_are_its_log_returns_in_percent(batch: Floats) -> None:
-    found = scaling.moves(batch)
+    found = scalers.moves(batch)
 
     assert found.shape == (4, 11, 1)
     for window, moves in zip(batch[:, :, 0].tolist(), found[:, :, 0], strict=True):
@@ -111,7 +112,7 @@ def test_in_percent_the_inputs_are_the_moves_as_they_are(batch: Floats) -> None:
 
     assert inputs.dtype == np.float32
     assert inputs.shape == (4, PERCENT.steps(12), batch.shape[2])
-    assert np.array_equal(inputs, scaling.moves(batch).astype(np.float32))
+    assert np.array_equal(inputs, scalers.moves(batch).astype(np.float32))
 
 
 @given(st.one_of(bars, windows))
@@ -129,7 +130,7 @@ def test_the_scaler_of_the_first_published_model_still_gives_its_numbers() -> No
     file = b'{"kind": "returns", "decay": 0.94, "floor": 0.0001, "clip": 10.0}'
     window = random_walk(12)
 
-    scaler = scaling.parse(file)
+    scaler = scalers.parse(file)
 
     assert scaler == Returns()
     expected, volatility = returns_by_hand(window.tolist(), Returns())
@@ -190,7 +191,7 @@ def test_a_window_that_does_not_move_is_no_division_by_zero() -> None:
 
 @pytest.mark.parametrize("scaler", [Levels.fit("minmax", random_walk(90)), Returns(decay=0.97)])
 def test_scalers_survive_their_file(scaler: Levels | Returns) -> None:
-    assert scaling.parse(scaler.model_dump_json().encode()) == scaler
+    assert scalers.parse(scaler.model_dump_json().encode()) == scaler
 
 
 @pytest.mark.parametrize(
@@ -209,11 +210,11 @@ def test_scalers_survive_their_file(scaler: Levels | Returns) -> None:
 )
 def test_what_is_no_scaler_is_refused(document: bytes) -> None:
     with pytest.raises(ValidationError):
-        scaling.parse(document)
+        scalers.parse(document)
 
 
 def test_a_recipes_scaler_is_fitted_by_kind() -> None:
     rows = random_walk(50)
 
-    assert scaling.fit("returns", rows) == Returns()
-    assert scaling.fit("minmax", rows) == Levels.fit("minmax", rows)
+    assert scalers.fit("returns", rows) == Returns()
+    assert scalers.fit("minmax", rows) == Levels.fit("minmax", rows)

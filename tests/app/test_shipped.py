@@ -5,9 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from app import store
-from app.forecast import Model, forecast
-from app.scaling import Floats
+from app.artifact import layout
+from app.forecasting.arrays import Floats
+from app.forecasting.forecaster import Model, forecast
+from app.inference import loader
 
 HOME = Path("models/default")
 LEVELS = (1.0, 50.0, 80.0, 90.0, 95.0, 99.0, 99.9)
@@ -17,9 +18,9 @@ WINDOWS = 20_000
 
 @pytest.fixture(scope="module")
 def model() -> Model:
-    version = store.current_version(HOME)
+    version = layout.current_version(HOME)
     assert version is not None
-    return store.load(HOME / str(version), "default", version)
+    return loader.load(HOME / str(version), "default", version)
 
 
 def any_bars(count: int, *, seed: int) -> Floats:
@@ -85,5 +86,5 @@ def test_the_median_is_near_the_last_price(model: Model) -> None:
 
 
 def test_every_older_version_still_loads() -> None:
-    for version in store.versions(HOME):
-        store.load(HOME / str(version), "default", version)
+    for version in layout.versions(HOME):
+        loader.load(HOME / str(version), "default", version)

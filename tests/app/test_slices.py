@@ -8,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic_core import from_json
 
-from app.routes import slices
+from app.transport import json_slicing
 
 numbers = st.floats(allow_nan=False) | st.integers(-(10**20), 10**20)
 texts = st.text(max_size=8) | st.sampled_from(['"', "},{", '"windows": [[1]]', "\\", "[", "]"])
@@ -23,7 +23,7 @@ bodies = st.dictionaries(
 spaces = st.sampled_from([(", ", ": "), (",", ":"), (" ,\n", "\t: ")])
 
 
-def put_together(cut: slices.Cut, member: str) -> Any:
+def put_together(cut: json_slicing.Cut, member: str) -> Any:
     body = json.loads(cut.rest)
     if body.get(member) == [cut.mark]:
         body[member] = [item for part in cut.slices for item in json.loads(part)]
@@ -39,7 +39,7 @@ def test_what_is_cut_is_the_same_when_put_together(
 ) -> None:
     text = json.dumps(body, separators=separators).encode()
 
-    cut = slices.cut(text, member)
+    cut = json_slicing.cut(text, member)
 
     if cut is None:
         return
@@ -57,11 +57,11 @@ def test_what_is_cut_is_the_same_when_put_together(
 def test_windows_are_always_cut(windows: list[list[float]], separators: tuple[str, str]) -> None:
     text = json.dumps({"model": "x", "windows": windows}, separators=separators).encode()
 
-    cut = slices.cut(text, "windows")
+    cut = json_slicing.cut(text, "windows")
 
     assert cut is not None
     assert put_together(cut, "windows") == {"model": "x", "windows": windows}
-    assert [len(json.loads(part)) for part in cut.slices[:-1]] == [slices.ITEMS] * (
+    assert [len(json.loads(part)) for part in cut.slices[:-1]] == [json_slicing.ITEMS] * (
         len(cut.slices) - 1
     )
 
@@ -81,13 +81,13 @@ def test_windows_are_always_cut(windows: list[list[float]], separators: tuple[st
     ],
 )
 def test_what_cannot_be_cut_is_left(body: bytes) -> None:
-    assert slices.cut(body, "windows") is None
+    assert json_slicing.cut(body, "windows") is None
 
 
 def test_a_mark_that_is_posted_is_not_ours() -> None:
     text = b'{"windows": [["a"]], "windows": [["mark"]]}'
 
-    cut = slices.cut(text, "windows")
+    cut = json_slicing.cut(text, "windows")
 
     assert cut is None or json.loads(cut.rest)["windows"] != [cut.mark]
 
@@ -95,6 +95,6 @@ def test_a_mark_that_is_posted_is_not_ours() -> None:
 def test_items_that_were_parsed_are_written_as_they_were() -> None:
     values = [float("nan"), float("inf"), 1, "x", None, [1.5]]
 
-    [text] = slices.of_items(values)
+    [text] = json_slicing.of_items(values)
 
     assert repr(from_json(text)) == repr(values)

@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 from onnx import TensorProto, helper
 
-from app import artifact, store
-from app.artifact import CloseOnly
+from app.artifact import layout
+from app.artifact.manifest import MAX_BYTES, CloseOnly
 from app.errors import ArtifactRejected, NoSuchModel, NoSuchVersion
-from app.scaling import Returns
-from app.store import Store
+from app.forecasting.scalers import Returns
+from app.inference import loader
+from app.inference.model_store import Store
 from tests.builders import (
     PRICES,
     assert_problem,
@@ -72,7 +73,7 @@ def test_an_unchanged_current_keeps_the_loaded_model(tmp_path: Path) -> None:
     assert found.current("default") is before
 
 
-@pytest.mark.parametrize("name", [artifact.GRAPH, artifact.SCALER, artifact.CARD])
+@pytest.mark.parametrize("name", [layout.GRAPH, layout.SCALER, layout.CARD])
 def test_a_changed_byte_is_refused_and_the_old_version_goes_on(tmp_path: Path, name: str) -> None:
     publish(tmp_path, version=1)
     found = fresh(tmp_path)
@@ -90,7 +91,7 @@ def test_a_changed_byte_is_refused_and_the_old_version_goes_on(tmp_path: Path, n
     )
 
 
-@pytest.mark.parametrize("name", [artifact.GRAPH, artifact.SCALER, artifact.CARD])
+@pytest.mark.parametrize("name", [layout.GRAPH, layout.SCALER, layout.CARD])
 def test_a_half_written_file_is_refused_at_every_length(tmp_path: Path, name: str) -> None:
     file = publish(tmp_path) / name
     content = file.read_bytes()
@@ -98,31 +99,31 @@ def test_a_half_written_file_is_refused_at_every_length(tmp_path: Path, name: st
     for length in range(len(content)):
         file.write_bytes(content[:length])
         with pytest.raises(ArtifactRejected):
-            store.load(file.parent, "default", 1)
+            loader.load(file.parent, "default", 1)
 
 
 def test_a_half_written_manifest_is_refused_at_every_length(tmp_path: Path) -> None:
-    file = publish(tmp_path) / artifact.MANIFEST
+    file = publish(tmp_path) / layout.MANIFEST
     content = file.read_bytes().rstrip()
 
     for length in range(len(content)):
         file.write_bytes(content[:length])
         with pytest.raises(ArtifactRejected):
-            store.load(file.parent, "default", 1)
+            loader.load(file.parent, "default", 1)
 
 
 def test_every_single_changed_byte_of_a_manifest_is_harmless(tmp_path: Path) -> None:
     folder = publish(tmp_path)
-    file = folder / artifact.MANIFEST
+    file = folder / layout.MANIFEST
     content = file.read_bytes()
-    expected = store.load(folder, "default", 1)
+    expected = loader.load(folder, "default", 1)
 
     for place in range(0, len(content), 7):
         changed = bytearray(content)
         changed[place] ^= 0x10
         file.write_bytes(changed)
         try:
-            model = store.load(folder, "default", 1)
+            model = loader.load(folder, "default", 1)
         except ArtifactRejected:
             continue
         # what still loads is the same network, digest by digest
@@ -132,7 +133,7 @@ def test_every_single_changed_byte_of_a_manifest_is_harmless(tmp_path: Path) -> 
 
 def test_a_folder_without_a_manifest_is_no_model(tmp_path: Path) -> None:
     publish(tmp_path, version=1)
-    (publish(tmp_path, version=2) / artifact.MANIFEST).unlink()
+    (publish(tmp_path, version=2) / layout.MANIFEST).unlink()
 
     found = fresh(tmp_path)
 
@@ -162,9 +163,9 @@ def test_a_graph_that_does_not_run_is_refused(tmp_path: Path) -> None:
 def test_a_graph_for_another_window_is_refused(tmp_path: Path) -> None:
     folder = publish(tmp_path, window=3)
     manifest = manifest_of(folder)
-    text = (folder / artifact.MANIFEST).read_text().replace('"window": 3', '"window": 4')
-    (folder / artifact.MANIFEST).write_text(text)
-    (folder / artifact.SEAL).unlink()
+    text = (folder / layout.MANIFEST).read_text().replace('"window": 3', '"window": 4')
+    (folder / layout.MANIFEST).write_text(text)
+    (folder / layout.SEAL).unlink()
 
     with pytest.raises(ArtifactRejected, match="must take float32"):
         fresh(tmp_path).current(manifest.name)
@@ -259,17 +260,17 @@ CLOSES = {"scores": scores().model_dump(mode="json"), "calibration": None}
 def test_a_manifest_that_contradicts_itself_is_refused(
     tmp_path: Path, changes: dict[str, Any], reason: str
 ) -> None:
-    file = publish_quantiles(tmp_path) / artifact.MANIFEST
+    file = publish_quantiles(tmp_path) / layout.MANIFEST
     file.write_text(json.dumps(json.loads(file.read_text()) | changes))
 
     with pytest.raises(ArtifactRejected, match=re.escape(reason)) as refusal:
-        store.load(file.parent, "default", 1)
+        loader.load(file.parent, "default", 1)
 
     assert "Value error" not in str(refusal.value)
 
 
 def test_a_point_model_needs_no_calibration(tmp_path: Path) -> None:
-    file = publish(tmp_path) / artifact.MANIFEST
+    file = publish(tmp_path) / layout.MANIFEST
     file.write_text(json.dumps(json.loads(file.read_text()) | {"calibration": OWN}))
 
     with pytest.raises(ArtifactRejected, match="one offset for each quantile"):
@@ -277,13 +278,13 @@ def test_a_point_model_needs_no_calibration(tmp_path: Path) -> None:
 
 
 def test_a_manifest_of_before_the_quantiles_loads(tmp_path: Path) -> None:
-    file = publish(tmp_path) / artifact.MANIFEST
+    file = publish(tmp_path) / layout.MANIFEST
     document = json.loads(file.read_text())
     for later in ("quantiles", "close_only"):
         del document[later]
     file.write_text(json.dumps(document))
     # nor were there seals
-    (file.parent / artifact.SEAL).unlink()
+    (file.parent / layout.SEAL).unlink()
 
     assert fresh(tmp_path).current("default").manifest.quantiles == ()
 
@@ -338,9 +339,9 @@ def test_a_scaler_of_one_field_is_refused_for_bars(tmp_path: Path) -> None:
 
 
 def test_a_manifest_that_leaves_a_file_out_is_refused(tmp_path: Path) -> None:
-    file = publish(tmp_path) / artifact.MANIFEST
+    file = publish(tmp_path) / layout.MANIFEST
     document = json.loads(file.read_text())
-    del document["files"][artifact.CARD]
+    del document["files"][layout.CARD]
     file.write_text(json.dumps(document))
 
     with pytest.raises(ArtifactRejected, match=r"does not list card\.md"):
@@ -348,8 +349,8 @@ def test_a_manifest_that_leaves_a_file_out_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_file_too_large_for_a_model_is_refused(tmp_path: Path) -> None:
-    with (publish(tmp_path) / artifact.GRAPH).open("r+b") as file:
-        file.truncate(artifact.MAX_BYTES + 1)
+    with (publish(tmp_path) / layout.GRAPH).open("r+b") as file:
+        file.truncate(MAX_BYTES + 1)
 
     with pytest.raises(ArtifactRejected, match="larger than"):
         fresh(tmp_path).current("default")
@@ -385,7 +386,7 @@ def test_folders_that_cannot_name_a_model_are_ignored(tmp_path: Path) -> None:
 
 
 def test_a_refused_version_is_served_once_it_is_whole(tmp_path: Path) -> None:
-    file = publish(tmp_path) / artifact.GRAPH
+    file = publish(tmp_path) / layout.GRAPH
     content = file.read_bytes()
     file.write_bytes(content[:100])
     found = fresh(tmp_path)
@@ -464,4 +465,4 @@ def test_what_is_not_a_file_of_its_own_is_refused(tmp_path: Path, kind: str) -> 
         os.mkfifo(scaler)
 
     with pytest.raises(ArtifactRejected, match=r"scaler\.json"):
-        store.load(folder, "default", 1)
+        loader.load(folder, "default", 1)

@@ -6,7 +6,7 @@ from threading import Event, Thread
 from prometheus_client import CollectorRegistry, Histogram
 from prometheus_client.samples import Sample
 
-from app.tallies import Tally
+from app.observability.histograms import Tally
 
 BOUNDS = (0.001, 0.01, 0.1, 1.0)
 

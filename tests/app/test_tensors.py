@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from app import tensors
 from app.errors import BadInput, NotJson
+from app.open_inference import codec
 
 ROWS = [(3, 4), (3, 1)]
 GIVES = ["prediction", "quantiles"]
@@ -37,8 +37,8 @@ def binary(numbers: bytes = struct.pack("<6d", *NUMBERS), **changed: Any) -> tup
     return document + numbers, len(document)
 
 
-def parse(content: bytes, length: int | None = None) -> tensors.Question:
-    return tensors.parse(content, length, rows=ROWS, gives=GIVES)
+def parse(content: bytes, length: int | None = None) -> codec.Question:
+    return codec.parse(content, length, rows=ROWS, gives=GIVES)
 
 
 def test_flat_nested_and_binary_numbers_are_the_same() -> None:
@@ -160,14 +160,14 @@ def test_json_may_not_be_longer_than_the_body_or_be_none() -> None:
 @pytest.mark.parametrize("length", [b"", b"-1", b"5.0", b"0x5", b"9" * 19, b"\xb2"])
 def test_a_length_that_is_none_is_refused(length: bytes) -> None:
     with pytest.raises(BadInput, match="number of bytes"):
-        tensors.header_length([(b"inference-header-content-length", length)])
+        codec.header_length([(b"inference-header-content-length", length)])
 
 
 def test_the_length_is_found_among_the_headers() -> None:
     headers = [(b"host", b"x"), (b"inference-header-content-length", b"0047")]
 
-    assert tensors.header_length(headers) == 47
-    assert tensors.header_length(headers[:1]) is None
+    assert codec.header_length(headers) == 47
+    assert codec.header_length(headers[:1]) is None
 
 
 def test_outputs_come_as_they_were_asked_for() -> None:
@@ -182,7 +182,7 @@ def test_outputs_come_as_they_were_asked_for() -> None:
         )
     )
 
-    answer = tensors.write(asked, outputs, name="m", version=3, parameters={"mae_vs_naive": 0.5})
+    answer = codec.write(asked, outputs, name="m", version=3, parameters={"mae_vs_naive": 0.5})
 
     assert answer.json_length is not None
     head = json.loads(answer.content[: answer.json_length])

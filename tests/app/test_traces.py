@@ -20,9 +20,9 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 )
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, Span, Status
 
-from app import seen
-from app.seen import Seen, Tellers
-from app.traces import Traces
+from app.observability import request_record
+from app.observability.request_record import Seen, Tellers
+from app.observability.tracing import Traces
 from tests.builders import PRICES, publish, serving
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
@@ -99,8 +99,8 @@ def sending(endpoint: str) -> Iterator[Traces]:
 
 def request(traceparent: str | None = None, *, route: str = "/predict", **noted: Any) -> Seen:
     """Return a request that came in 10 ms ago."""
-    headers = [] if traceparent is None else [(seen.TRACEPARENT, traceparent.encode())]
-    came = seen.begin(route, headers)
+    headers = [] if traceparent is None else [(request_record.TRACEPARENT, traceparent.encode())]
+    came = request_record.begin(route, headers)
     came.whole_s = 0.01
     for name, value in noted.items():
         setattr(came, name, value)

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from app.artifact import BARS, CloseOnly
+from app.artifact.manifest import BARS, CloseOnly
 from tests.attack.requests import Request, costly, documents, forecasts
 from tests.builders import calibration, publish, publish_quantiles, scores, spread_graph
 

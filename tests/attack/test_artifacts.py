@@ -13,8 +13,8 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from app import artifact
-from app.store import Store
+from app.artifact import layout
+from app.inference.model_store import Store
 from tests.builders import last_value_graph, publish
 
 
@@ -86,9 +86,7 @@ def test_malicious_artefact_foreign_operators_are_refused(
     assert refusal(tmp_path) is not None
 
 
-@pytest.mark.parametrize(
-    "file", [artifact.GRAPH, artifact.SCALER, artifact.CARD, artifact.MANIFEST]
-)
+@pytest.mark.parametrize("file", [layout.GRAPH, layout.SCALER, layout.CARD, layout.MANIFEST])
 def test_malicious_artefact_a_symbolic_link_is_refused(tmp_path: Path, file: str) -> None:
     folder = publish(tmp_path / "models")
     moved = (folder / file).rename(tmp_path / file)
@@ -97,9 +95,7 @@ def test_malicious_artefact_a_symbolic_link_is_refused(tmp_path: Path, file: str
     assert refusal(tmp_path / "models") is not None
 
 
-@pytest.mark.parametrize(
-    "file", [artifact.GRAPH, artifact.SCALER, artifact.CARD, artifact.MANIFEST]
-)
+@pytest.mark.parametrize("file", [layout.GRAPH, layout.SCALER, layout.CARD, layout.MANIFEST])
 def test_malicious_artefact_a_hard_link_is_refused(tmp_path: Path, file: str) -> None:
     folder = publish(tmp_path / "models")
     os.link(folder / file, tmp_path / file)
@@ -138,12 +134,12 @@ def test_malicious_artefact_a_manifest_cannot_name_a_file_elsewhere(
     tmp_path: Path, name: str
 ) -> None:
     folder = publish(tmp_path)
-    document = (folder / artifact.MANIFEST).read_text()
+    document = (folder / layout.MANIFEST).read_text()
     escaped = name.replace("\\", "\\\\").replace("\0", "\\u0000")
     changed = document.replace('"card.md"', f'"{escaped}"')
     assert changed != document
-    (folder / artifact.MANIFEST).write_text(changed)
-    (folder / artifact.SEAL).unlink()
+    (folder / layout.MANIFEST).write_text(changed)
+    (folder / layout.SEAL).unlink()
 
     reason = refusal(tmp_path)
     assert reason is not None

@@ -96,7 +96,7 @@ def test_what_is_unsafe_would_be_seen(source: str) -> None:
 
 
 def test_unsafe_libraries_are_not_loaded_with_the_service() -> None:
-    script = "import sys, app.main, app.protocol; print(*sys.modules)"
+    script = "import sys, app.main, app.fastpath.protocol; print(*sys.modules)"
     printed = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     ).stdout

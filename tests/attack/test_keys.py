@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from app.access import Access, digests, is_open
 from app.errors import Unauthorized
+from app.serving.auth import Access, is_open
+from app.settings import digests
 from tests.attack.models import seeds
 from tests.attack.service import Service, request, serving
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from app import tensors
 from app.errors import BadInput, NotJson
+from app.open_inference import codec
 from tests.attack.mutations import CANARY
 from tests.attack.requests import binary, columns, tensor
 from tests.attack.service import Service, request
@@ -152,7 +152,7 @@ def parsed(content: bytes, json_length: int | None) -> int:
     question, message = None, ""
     tracemalloc.start()
     try:
-        question = tensors.parse(content, json_length, rows=ROWS, gives=GIVES)
+        question = codec.parse(content, json_length, rows=ROWS, gives=GIVES)
     except (BadInput, NotJson) as error:
         message = str(error)
     finally:
@@ -227,8 +227,8 @@ def test_the_parser_of_tensors_reads_what_was_written() -> None:
     windows = [columns(5, 4, seed=seed) for seed in (1, 2, 3)]
     asked = binary(INFER, windows)
     length = int(dict(asked.headers)[b"Inference-Header-Content-Length"])
-    by_bytes = tensors.parse(asked.body or b"", length, rows=ROWS, gives=GIVES)
-    by_json = tensors.parse(json.dumps(tensor(windows)).encode(), None, rows=ROWS, gives=GIVES)
+    by_bytes = codec.parse(asked.body or b"", length, rows=ROWS, gives=GIVES)
+    by_json = codec.parse(json.dumps(tensor(windows)).encode(), None, rows=ROWS, gives=GIVES)
     [first] = struct.unpack_from("<d", (asked.body or b"")[length:])
 
     assert by_bytes.windows.tolist() == by_json.windows.tolist() == windows

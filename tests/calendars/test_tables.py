@@ -11,7 +11,7 @@ import exchange_calendars
 import pandas as pd
 import pytest
 
-from app import calendars
+from app.market_data.exchange_calendars import calendar
 from training import calendars as tables
 
 FIRST, LAST = date(2000, 1, 1), date(2027, 12, 31)
@@ -23,9 +23,9 @@ EXCHANGES = [
 
 
 @pytest.fixture(scope="module", params=EXCHANGES)
-def known(request: pytest.FixtureRequest) -> tuple[calendars.Calendar, list[date], set[date]]:
+def known(request: pytest.FixtureRequest) -> tuple[calendar.Calendar, list[date], set[date]]:
     """Return a table, and the sessions and half days of the library's own schedule."""
-    ours = calendars.find(request.param)
+    ours = calendar.find(request.param)
     kind = type(exchange_calendars.get_calendar(request.param))
     begins = max(pd.Timestamp(FIRST), kind.bound_min() or pd.Timestamp(FIRST))
     ends = min(pd.Timestamp(LAST), kind.bound_max() or pd.Timestamp(LAST))
@@ -35,7 +35,7 @@ def known(request: pytest.FixtureRequest) -> tuple[calendars.Calendar, list[date
 
 
 def test_the_next_session_is_the_librarys_on_every_day(
-    known: tuple[calendars.Calendar, list[date], set[date]],
+    known: tuple[calendar.Calendar, list[date], set[date]],
 ) -> None:
     ours, sessions, _ = known
     expected: dict[date, date] = {}
@@ -52,7 +52,7 @@ def test_the_next_session_is_the_librarys_on_every_day(
 
 
 def test_half_days_are_the_librarys(
-    known: tuple[calendars.Calendar, list[date], set[date]],
+    known: tuple[calendar.Calendar, list[date], set[date]],
 ) -> None:
     ours, sessions, early = known
 
@@ -62,17 +62,17 @@ def test_half_days_are_the_librarys(
 
 
 def test_they_are_small_and_know_a_year_ahead() -> None:
-    files = list(calendars.TABLES.glob("*.json"))
-    index = json.loads((calendars.TABLES / calendars.INDEX).read_bytes())
+    files = list(calendar.TABLES.glob("*.json"))
+    index = json.loads((calendar.TABLES / calendar.INDEX).read_bytes())
 
     assert sum(file.stat().st_size for file in files) < 300_000
     assert {file.stem for file in files} == {*index["exchanges"], "index"}
-    assert calendars.find("NYSE").name == "XNYS"
-    assert calendars.find("XNYS").last >= LAST
+    assert calendar.find("NYSE").name == "XNYS"
+    assert calendar.find("XNYS").last >= LAST
 
 
 def test_a_table_made_anew_is_the_one_that_is_shipped() -> None:
-    shipped = json.loads((calendars.TABLES / "XNYS.json").read_bytes())
+    shipped = json.loads((calendar.TABLES / "XNYS.json").read_bytes())
     end = date.fromisoformat(shipped["last"])
 
     made = tables.table(exchange_calendars, "XNYS", tables.FIRST, end)
@@ -82,7 +82,7 @@ def test_a_table_made_anew_is_the_one_that_is_shipped() -> None:
 
 def test_a_library_that_leaves_out_saturdays_is_found_out() -> None:
     made = {
-        name: json.loads((calendars.TABLES / f"{name}.json").read_bytes())
+        name: json.loads((calendar.TABLES / f"{name}.json").read_bytes())
         for name in ("XBOM", "XKRX", "XMOS", "XTAE", "XNYS", "XLON")
     }
     # as beside pandas 3

@@ -24,13 +24,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from app import store
+from app.artifact import layout
+from app.artifact.rollout import Rollout
 from app.errors import ArtifactRejected
-from app.rollout import Rollout
-from app.store import Store
+from app.inference.model_store import Store
 from tests.chaos.models import fingerprint, publish_one
-from training import progress, retention
-from training.publish import LAST, roll_out
+from training import progress
+from training.publishing import retention
+from training.publishing.publish import LAST, roll_out
 
 _NAMES: Final = ("one", "other")
 _VERSIONS: Final = (1, 2, 3)
@@ -94,7 +95,7 @@ def _wrongs(root: Path, name: str, found: Store, known: _Known) -> Iterator[str]
     if trial and fingerprint(trial.candidate) != known[name].get(trial.rollout.candidate):
         yield f"the candidate of {name} is wrong"
     try:
-        named = store.current_version(root / name)
+        named = layout.current_version(root / name)
     except ArtifactRejected:
         named = None
     answers = model is not None and model.manifest.version == named

@@ -28,13 +28,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final, get_args
 
-from app import store
-from app.rollout import ROLLOUT, Rollout
-from app.store import Store
+from app.artifact import layout
+from app.artifact.rollout import ROLLOUT, Rollout
+from app.inference import loader
+from app.inference.model_store import Store
 from tests.chaos import disk
 from tests.chaos.disk import Fault, Run
 from tests.chaos.models import fingerprint, publish_one
-from training import lock, progress, publish
+from training import progress
+from training.publishing import lock, publish
 
 _NAME: Final = "m"
 _FAULTS: Final = get_args(Fault)
@@ -86,11 +88,11 @@ def look(root: Path) -> State:
     """Read the folder as the service does; raise ArtifactRejected where a version is not whole."""
     home = root / _NAME
     return State(
-        store.current_version(home),
-        store.rollout_of(home),
+        layout.current_version(home),
+        layout.rollout_of(home),
         {
-            version: fingerprint(store.load(home / str(version), _NAME, version))
-            for version in store.versions(home)
+            version: fingerprint(loader.load(home / str(version), _NAME, version))
+            for version in layout.versions(home)
         },
     )
 
@@ -153,7 +155,7 @@ class Drill:
         published = publish_one(root, _NAME, 0.7)
         number = published.manifest.version
         wanted = State(number, found.rollout, found.versions | {number: fingerprint(published)})
-        known = {*map(str, wanted.versions), store.CURRENT, ROLLOUT, publish.LAST}
+        known = {*map(str, wanted.versions), layout.CURRENT, ROLLOUT, publish.LAST}
         left = {path.name for path in (root / _NAME).iterdir()} - known
         checks = {
             f"{number} was given again": number <= max([0, *self.before.versions, *found.versions]),

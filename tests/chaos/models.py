@@ -5,12 +5,12 @@ from pathlib import Path
 
 import numpy as np
 
-from app import artifact
-from app.artifact import BARS, CloseOnly
-from app.forecast import Model, answering, forecast
-from app.scaling import Returns
+from app.artifact import layout
+from app.artifact.manifest import BARS, CloseOnly
+from app.forecasting.forecaster import Model, answering, forecast
+from app.forecasting.scalers import Returns
 from tests.builders import QUANTILES, calibration, draft, random_bars, scores, spread_graph
-from training.publish import publish
+from training.publishing.publish import publish
 
 WINDOW = 5
 _LEVELS = (50.0, 90.0)
@@ -34,7 +34,7 @@ def publish_one(root: Path, name: str, width: float, *, keep: int | None = None)
         graph=spread_graph(steps=steps, least=width),
         close_graph=spread_graph(steps=steps, features=1, least=width),
         scaler=scaler,
-        reports={artifact.CARD: f"# {width}\n".encode(), "report.html": b"<p>for people</p>"},
+        reports={layout.CARD: f"# {width}\n".encode(), "report.html": b"<p>for people</p>"},
         prove=lambda _: None,
         keep=keep,
     )

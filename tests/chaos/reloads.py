@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from tests.chaos.service import Service, serving
 from tests.chaos.storm import NAME, publish_variant
-from training.publish import rollback
+from training.publishing.publish import rollback
 
 POLL_S: Final = 0.05
 NOTICED_S: Final = 2.0

@@ -24,13 +24,15 @@ import numpy as np
 import onnx
 from onnx import numpy_helper
 
-from app import artifact, history, store
-from app.artifact import Draft
-from app.forecast import Model, forecast_each
-from app.scaling import Floats
+from app.artifact import archive, layout
+from app.artifact.manifest import Draft
+from app.forecasting.arrays import Floats
+from app.forecasting.forecaster import Model, forecast_each
+from app.inference import loader
+from app.market_data import price_validation
 from tests.builders import random_bars
 from tests.chaos.service import Load, Service, serving
-from training.publish import publish, rollback
+from training.publishing.publish import publish, rollback
 
 NAME: Final = "default"
 SHIPPED: Final = Path("models") / NAME
@@ -51,8 +53,8 @@ SLOWER: Final = 2.0
 
 def publish_variant(root: Path, number: int) -> Model:
     """Publish the shipped model with every weight of its outputs a little larger."""
-    current = store.current_version(SHIPPED)
-    shipped = artifact.read(SHIPPED / str(current))
+    current = layout.current_version(SHIPPED)
+    shipped = archive.read(SHIPPED / str(current))
     assert shipped.close_graph is not None
     draft = Draft.model_validate(
         {name: getattr(shipped.manifest, name) for name in Draft.model_fields}
@@ -64,8 +66,8 @@ def publish_variant(root: Path, number: int) -> Model:
         draft=draft,
         graph=_scaled(shipped.graph, 1 + number / 1000),
         close_graph=_scaled(shipped.close_graph, 1 + number / 1000),
-        scaler=store.load(folder, NAME, shipped.manifest.version).scaler,
-        reports={artifact.CARD: shipped.card.encode()},
+        scaler=loader.load(folder, NAME, shipped.manifest.version).scaler,
+        reports={layout.CARD: shipped.card.encode()},
         prove=lambda _: None,
         keep=KEPT,
     )
@@ -96,7 +98,7 @@ def bodies() -> list[bytes]:
 def own_forecasts(model: Model, asked: list[bytes]) -> list[set[tuple[float, ...]]]:
     """Return what a version forecasts of each question, with any number of windows in a run."""
     windows = [
-        history.of_bars(json.loads(body)["bars"], model.manifest.fields, least=60)[-60:]
+        price_validation.of_bars(json.loads(body)["bars"], model.manifest.fields, least=60)[-60:]
         for body in asked
     ]
     return [_forecasts(model, window) for window in windows]
@@ -118,7 +120,7 @@ def storm(root: Path, changes: int) -> None:
     chance = random.Random(1)  # noqa: S311 - no secret
     for number in range(1, changes + 1):
         began = time.monotonic()
-        whole = store.versions(root / NAME)
+        whole = layout.versions(root / NAME)
         if number % 2:
             note(root, publish_variant(root, number), number)
         else:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from app.artifact import CloseOnly
+from app.artifact.manifest import CloseOnly
 from tests import builders
 
 POINT = "point"

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from app.artifact import BARS
-from app.history import check_windows
+from app.artifact.manifest import BARS
+from app.market_data.price_validation import check_windows
 from tests.conformance import tensors
 from tests.conformance.outcomes import Violation
 from tests.conformance.tensors import BYTES, DTYPES

@@ -21,11 +21,11 @@ import yaml
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from app.rollout import ROLLOUT
+from app.artifact.rollout import ROLLOUT
 from tests.builders import PRICES, publish
 from tests.deploy.manifests import ROOT
 from tests.e2e.containers import free_port, until
-from training import schedule
+from training.retraining import schedule
 
 RULES: Final = ROOT / "deploy" / "prometheus" / "rules.yml"
 DASHBOARD: Final = ROOT / "deploy" / "grafana" / "dashboard.json"

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from app import problems
+from app.transport import problem_details
 from tests.builders import serving
 from tests.deploy.manifests import ROOT
 from tests.deploy.promql import (
@@ -98,8 +98,8 @@ def test_what_a_rule_asks_for_is_exported(expression: str) -> None:
 
 
 def test_values_that_rules_match_are_values_that_there_are() -> None:
-    codes = {kind.code for kind in problems.KINDS.values()}
-    codes.add(problems.kind_of(Exception()).code)
+    codes = {kind.code for kind in problem_details.KINDS.values()}
+    codes.add(problem_details.kind_of(Exception()).code)
     with serving(ROOT / "models") as client:
         routes = client.get("/openapi.json").json()["paths"]
     matchers = {each for expression in EXPRESSIONS for each in asked(expression).matchers}

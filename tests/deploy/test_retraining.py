@@ -14,11 +14,11 @@ import yaml
 from pydantic import BaseModel
 
 from tests.deploy.manifests import KSERVE, PLAIN, ROOT, mounts, needs_kubectl, pod, the
-from training import retrain as retrain_job
-from training import retrain_config, schedule
 from training.commands import retrain
-from training.feeds import CsvSource
-from training.retrain_config import RetrainConfig
+from training.retraining import config, schedule
+from training.retraining import job as retrain_job
+from training.retraining.config import RetrainConfig
+from training.sources.open_source import CsvSource
 
 FILE = ROOT / "deploy" / "retrain" / "retrain.toml"
 CSV = CsvSource(kind="csv", folder=Path("/data"))
@@ -45,7 +45,7 @@ def defaults(text: str) -> str:
 
 
 def test_the_file_is_one() -> None:
-    plan = retrain_config.load(FILE)
+    plan = config.load(FILE)
 
     assert (plan.config.name, plan.recipe.name) == ("default", "global-ohlc")
     assert plan.config == RetrainConfig(source=CSV)
@@ -77,7 +77,7 @@ def test_a_source_in_a_comment_can_take_the_place_of_the_other(
     )
     (tmp_path / "retrain.toml").write_text(changed)
 
-    plan = retrain_config.load(tmp_path / "retrain.toml")
+    plan = config.load(tmp_path / "retrain.toml")
 
     assert plan.config.source.kind == tomllib.loads(table)["source"]["kind"]
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from app.scaling import Floats
-from training.panel import Panel
+from app.forecasting.arrays import Floats
+from training.datasets.panel import Panel
 
 _STEPS = 16
 """Of a session's walk: enough for a high and a low."""

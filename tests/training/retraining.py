@@ -5,12 +5,13 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from app import artifact
+from app.artifact import layout
 from tests.builders import draft, last_value_graph, levels, write_bars
-from training import continuity, retrain_config, run_record, sources
 from training.__main__ import main
-from training.publish import publish
-from training.run_record import Ledger, RunRecord
+from training.publishing.publish import publish
+from training.retraining import config, run_record
+from training.retraining.run_record import Ledger, RunRecord
+from training.sources import continuity, csv_files
 
 RECIPE = """
 title = "A small network of any instrument"
@@ -96,10 +97,10 @@ def keep_rows(home: Path, sessions: int) -> None:
 def record_of_older_data(home: Path) -> RunRecord:
     """Leave the record of a run that ended in a verdict when the newest sessions were not there."""
     older = prepare(home / "older", sessions=OLDER)
-    plan = retrain_config.load(home / "retrain.toml")
+    plan = config.load(home / "retrain.toml")
     ledger = Ledger("m", 1, plan.digest, dry_run=False)
-    bars = sources.read_bars_folder(older / "prices")
-    ledger.data, ledger.data_digest = continuity.summarise(bars), sources.digest(bars)
+    bars = csv_files.read_bars_folder(older / "prices")
+    ledger.data, ledger.data_digest = continuity.summarise(bars), csv_files.digest(bars)
     record = ledger.close("kept", 3, "as told")
     run_record.write(home / "models" / "m", record)
     shutil.rmtree(older)
@@ -114,7 +115,7 @@ def publish_last_value(root: Path, *, window: int = 3) -> None:
         draft=draft(window=window),
         graph=last_value_graph(steps=window),
         scaler=levels(),
-        reports={artifact.CARD: b"# m"},
+        reports={layout.CARD: b"# m"},
         prove=lambda _: None,
     )
 

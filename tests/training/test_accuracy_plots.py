@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from app.scaling import Floats
+from app.forecasting.arrays import Floats
 from tests.builders import random_walk
-from training import accuracy_plots
+from training.reports import accuracy_plots
 
 LEVELS = np.array([0.005, 0.025, *np.arange(1, 10) / 10, 0.975, 0.995])
 THIRDS = ("calm third", "middle third", "wild third")

@@ -11,14 +11,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.scaling import Float32s, Floats
+from app.forecasting.arrays import Float32s, Floats
 from tests.training.panels import panel_of, simulated
-from training import backtest
-from training.backtest import Fold, Kept
-from training.baselines import BASELINES
+from training.baselines.forecasters import BASELINES
+from training.datasets.panel import Panel, Rows
 from training.errors import UsageError
-from training.global_model import BARS, CLOSES, HAR, HAR_STRONG
-from training.panel import Panel, Rows
+from training.evaluation import backtest
+from training.evaluation.backtest import Fold, Kept
+from training.evaluation.walk_forward import BARS, CLOSES, HAR, HAR_STRONG
 
 LEVELS = np.array([0.1, 0.5, 0.9])
 STEPS = 5

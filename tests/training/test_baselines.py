@@ -9,10 +9,10 @@ import pytest
 from arch import arch_model
 from scipy import stats
 
-from app.scaling import Bools, Floats
-from training import baselines, garch
-from training.baselines import BASELINES
-from training.panel import Panel, Rows
+from app.forecasting.arrays import Bools, Floats
+from training.baselines import forecasters, garch
+from training.baselines.forecasters import BASELINES
+from training.datasets.panel import Panel, Rows
 
 LEVELS = np.array([0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99])
 STEPS = 20
@@ -158,7 +158,7 @@ def test_naive_forecasts_no_change() -> None:
     panel = panel_of(simulated(100)[0])
     train, test = split(panel, 10)
 
-    assert not baselines.naive(panel, train, test, LEVELS).any()
+    assert not forecasters.naive(panel, train, test, LEVELS).any()
 
 
 def test_drift_is_the_mean_of_all_returns_so_far() -> None:
@@ -167,7 +167,7 @@ def test_drift_is_the_mean_of_all_returns_so_far() -> None:
     # a return's row is one later than its place in the series, as the first row has none
     test = np.array([60, 61, 91 + 50])
 
-    quantiles = baselines.drift(panel, panel.ends(STEPS)[:5], test, LEVELS)
+    quantiles = forecasters.drift(panel, panel.ends(STEPS)[:5], test, LEVELS)
 
     for row, past in enumerate([first[:60], first[:61], second[:50]]):
         np.testing.assert_allclose(quantiles[row], sum(past) / len(past), rtol=1e-12)
@@ -178,7 +178,7 @@ def test_historical_simulation_interpolates_between_the_sorted_last_250_returns(
     panel = panel_of(returns)
     test = np.array([100, 249, 250, 251, 399])
 
-    quantiles = baselines.historical_simulation(panel, panel.ends(STEPS)[:5], test, LEVELS)
+    quantiles = forecasters.historical_simulation(panel, panel.ends(STEPS)[:5], test, LEVELS)
 
     for row, end in enumerate(test):
         past = sorted(returns[max(0, end - 250) : end])
@@ -194,9 +194,9 @@ def test_fewer_than_60_returns_are_too_few_to_simulate_from() -> None:
     panel = panel_of(simulated(100)[0])
     train, test = np.arange(20, 40), np.array([58, 59, 60])
 
-    simulation = baselines.historical_simulation(panel, train, test, LEVELS)
+    simulation = forecasters.historical_simulation(panel, train, test, LEVELS)
 
-    ewma = baselines.ewma(panel, train, test, LEVELS)
+    ewma = forecasters.ewma(panel, train, test, LEVELS)
     np.testing.assert_array_equal(simulation[:2], ewma[:2])
     assert (simulation[2] != ewma[2]).all()
 
@@ -216,7 +216,7 @@ def test_ewma_scales_the_pooled_residuals_of_the_train_rows() -> None:
                 residuals.append(returns[end] / math.sqrt(mean))
     assert len(residuals) == len(train)
 
-    quantiles = baselines.ewma(panel, train, test, LEVELS)
+    quantiles = forecasters.ewma(panel, train, test, LEVELS)
 
     expected = [volatility[end] * np.quantile(residuals, LEVELS) for end in test.tolist()]
     np.testing.assert_allclose(quantiles, expected, rtol=1e-12)
@@ -232,7 +232,7 @@ def test_ewma_follows_the_recursion_of_riskmetrics() -> None:
         variance = 0.94 * variance + 0.06 * value**2
         widths.append(math.sqrt(variance))
 
-    quantiles = baselines.ewma(panel, train, test, LEVELS)
+    quantiles = forecasters.ewma(panel, train, test, LEVELS)
 
     ratio = quantiles[:, -1] / np.array(widths[-60:])
     np.testing.assert_allclose(ratio, ratio[0], rtol=1e-9)
@@ -242,9 +242,9 @@ def test_prices_that_never_moved_have_a_volatility_of_one_basis_point() -> None:
     panel = panel_of(simulated(200)[0], np.zeros(200))
     train, test = np.arange(30, 150), np.array([201 + 100])
 
-    quantiles = baselines.ewma(panel, train, test, LEVELS)
+    quantiles = forecasters.ewma(panel, train, test, LEVELS)
 
-    moving = baselines.ewma(panel, train, np.array([100]), LEVELS)
+    moving = forecasters.ewma(panel, train, np.array([100]), LEVELS)
     assert np.isfinite(quantiles).all()
     assert quantiles[0, -1] / quantiles[0, 0] == pytest.approx(moving[0, -1] / moving[0, 0])
     assert 0.01 < quantiles[0, -1] < 0.05
@@ -277,7 +277,7 @@ def test_garch_recovers_the_volatility_of_a_garch_process() -> None:
     panel = panel_of(returns)
     train, test = split(panel, 300)
 
-    quantiles = baselines.garch_t(panel, train, test, LEVELS)
+    quantiles = forecasters.garch_t(panel, train, test, LEVELS)
 
     true = volatility[-300:, None] * stats.t.ppf(LEVELS, 6) * math.sqrt(4 / 6) + 0.05
     width, true_width = quantiles[:, -2] - quantiles[:, 1], true[:, -2] - true[:, 1]
@@ -292,7 +292,7 @@ def test_gjr_finds_that_falls_shake_more_than_rises() -> None:
     panel = panel_of(returns)
     train, test = split(panel, 200)
     errors = []
-    for baseline in (baselines.garch_t, baselines.gjr_t):
+    for baseline in (forecasters.garch_t, forecasters.gjr_t):
         quantiles = baseline(panel, train, test, LEVELS)
         width = quantiles[:, -2] - quantiles[:, 1]
         errors.append(np.log(width / volatility[-200:]).std())
@@ -305,14 +305,14 @@ def test_instruments_that_are_fitted_side_by_side_do_not_know_each_other() -> No
     panel = panel_of(*series)
     train, test = split(panel, 60)
 
-    together = baselines.garch_t(panel, train, test, LEVELS)
+    together = forecasters.garch_t(panel, train, test, LEVELS)
 
     apart = []
     for returns in series:
         alone = panel_of(returns)
         ends = alone.ends(STEPS)
         late = ends[alone.dates[ends + 1] > panel.dates.max() - 60]
-        apart.append(baselines.garch_t(alone, ends[:100], late, LEVELS))
+        apart.append(forecasters.garch_t(alone, ends[:100], late, LEVELS))
     # as far as an optimiser goes: those together are fitted in processes of their own, where the
     # same sums can come out otherwise in the last bits (1e-5 was seen)
     np.testing.assert_allclose(together, np.concatenate(apart), rtol=1e-4)
@@ -322,9 +322,9 @@ def test_below_500_returns_garch_is_ewma(capsys: pytest.CaptureFixture[str]) -> 
     panel = panel_of(simulated(600)[0])
     train, test = np.arange(30, 400), np.arange(450, 550)
 
-    quantiles = baselines.garch_t(panel, train, test, LEVELS)
+    quantiles = forecasters.garch_t(panel, train, test, LEVELS)
 
-    ewma = baselines.ewma(panel, train, test, LEVELS)
+    ewma = forecasters.ewma(panel, train, test, LEVELS)
     # 450 are known at the first session, 513 at the one of the first refit
     np.testing.assert_array_equal(quantiles[:63], ewma[:63])
     assert (quantiles[63:] != ewma[63:]).any(axis=1).all()
@@ -338,9 +338,9 @@ def test_where_no_fit_converges_garch_is_ewma(capsys: pytest.CaptureFixture[str]
     panel = panel_of(returns)
     train, test = np.arange(30, 90), np.arange(1500, 1570)
 
-    quantiles = baselines.gjr_t(panel, train, test, LEVELS)
+    quantiles = forecasters.gjr_t(panel, train, test, LEVELS)
 
-    np.testing.assert_array_equal(quantiles, baselines.ewma(panel, train, test, LEVELS))
+    np.testing.assert_array_equal(quantiles, forecasters.ewma(panel, train, test, LEVELS))
     said = capsys.readouterr().err
     assert "GJR-GARCH(1,1)-t: 2 fits, 2 did not converge" in said
     assert "EWMA stands in for 70 of 70 forecasts" in said

@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from app import calibration
-from app import quantiles as intervals
-from app.scaling import Floats
-from training import calibrate
+from app.forecasting import conformal
+from app.forecasting import quantiles as intervals
+from app.forecasting.arrays import Floats
+from training.evaluation import calibration
 
 LEVELS = (0.005, 0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.975, 0.995)
 PAIRS = len(LEVELS) // 2
@@ -47,7 +47,7 @@ def plain_offsets(actual: Floats, quantiles: Floats) -> list[float]:
 def test_offsets_are_those_of_a_plain_loop(rows: int, seed: int, scale: float) -> None:
     actual, quantiles = forecasts(rows, seed=seed, scale=scale)
 
-    offsets = calibrate.offsets(actual, quantiles, KNOWN)
+    offsets = calibration.offsets(actual, quantiles, KNOWN)
 
     assert offsets == pytest.approx(plain_offsets(actual, quantiles), abs=1e-9)
 
@@ -57,7 +57,7 @@ def test_offsets_are_those_of_a_plain_loop(rows: int, seed: int, scale: float) -
 def test_what_was_seen_is_covered_as_promised_and_hardly_more(rows: int, scale: float) -> None:
     actual, quantiles = forecasts(rows, scale=scale)
 
-    offsets = calibrate.offsets(actual, quantiles, KNOWN)
+    offsets = calibration.offsets(actual, quantiles, KNOWN)
 
     shifted = intervals.shifted(quantiles, LEVELS, offsets)
     for pair, nominal in enumerate(NOMINAL):
@@ -70,7 +70,7 @@ def test_what_was_seen_is_covered_as_promised_and_hardly_more(rows: int, scale: 
 def test_later_outcomes_are_covered_too() -> None:
     actual, quantiles = forecasts(6_000, scale=0.6)
 
-    offsets = calibrate.offsets(actual[:3_000], quantiles[:3_000], KNOWN)
+    offsets = calibration.offsets(actual[:3_000], quantiles[:3_000], KNOWN)
 
     shifted = intervals.shifted(quantiles[3_000:], LEVELS, offsets)
     for pair, nominal in enumerate(NOMINAL):
@@ -81,7 +81,7 @@ def test_later_outcomes_are_covered_too() -> None:
 def test_both_ends_move_alike_and_the_median_stays() -> None:
     actual, quantiles = forecasts(500, scale=0.7)
 
-    offsets = np.array(calibrate.offsets(actual + 0.3, quantiles, KNOWN))
+    offsets = np.array(calibration.offsets(actual + 0.3, quantiles, KNOWN))
 
     assert offsets[PAIRS] == 0
     np.testing.assert_array_equal(offsets, -offsets[::-1])
@@ -91,8 +91,8 @@ def test_both_ends_move_alike_and_the_median_stays() -> None:
 def test_a_pair_that_too_few_rows_tell_of_is_left_where_it_is() -> None:
     actual, quantiles = forecasts(99, scale=0.3)
 
-    enough = calibrate.offsets(actual, quantiles, KNOWN)
-    too_few = calibrate.offsets(actual[1:], quantiles[1:], KNOWN)
+    enough = calibration.offsets(actual, quantiles, KNOWN)
+    too_few = calibration.offsets(actual[1:], quantiles[1:], KNOWN)
 
     # of 99 in 100 the farthest of 99 outcomes is the one to cover
     assert enough[-1] > 1
@@ -106,15 +106,15 @@ def test_adapted_forecasts_are_those_of_one_request_after_another(rows: int) -> 
     actual, quantiles = forecasts(rows, scale=0.7)
     spreads = intervals.spread(quantiles, LEVELS)
 
-    adapted = calibrate.adapted(quantiles, spreads, actual, KNOWN, gain=gain, posted=posted)
+    adapted = calibration.adapted(quantiles, spreads, actual, KNOWN, gain=gain, posted=posted)
 
     for row in range(rows):
         known = min(row, posted)
         expected = quantiles[row]
-        if known >= calibration.FEWEST:
+        if known >= conformal.FEWEST:
             sent = slice(row - known, row + 1)
             outcomes = actual[row - known : row]
-            served = calibration.adapt(quantiles[sent], spreads[sent], outcomes, LEVELS, gain)
+            served = conformal.adapt(quantiles[sent], spreads[sent], outcomes, LEVELS, gain)
             expected = served[-1]
         np.testing.assert_allclose(adapted[row], expected, rtol=1e-9)
 
@@ -123,7 +123,7 @@ def test_intervals_that_are_too_narrow_adapt_to_what_they_should_cover() -> None
     actual, quantiles = forecasts(2_000, scale=0.6)
     spreads = intervals.spread(quantiles, LEVELS)
 
-    adapted = calibrate.adapted(quantiles, spreads, actual, KNOWN, gain=0.1, posted=340)
+    adapted = calibration.adapted(quantiles, spreads, actual, KNOWN, gain=0.1, posted=340)
 
     low, high = LEVELS.index(0.05), LEVELS.index(0.95)
     before, after = (

@@ -5,9 +5,9 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from app.runtime import OnnxNetwork
+from app.inference.onnx_session import OnnxNetwork
 from tests.builders import fails_above_graph, last_value_graph, spread_graph
-from training.canonical import canonical
+from training.export.stable_bytes import canonical
 
 
 def renamed(content: bytes, *, prefix: str) -> onnx.ModelProto:

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from training.continuity import Continuity, DataSummary, continues, summarise
-from training.sources import OHLC
+from training.sources.continuity import Continuity, DataSummary, continues, summarise
+from training.sources.csv_files import OHLC
 
 PRICES = list(OHLC)
 NAMES = [f"S{number}" for number in range(10)]

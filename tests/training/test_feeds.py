@@ -12,10 +12,10 @@ import pandas as pd
 import pytest
 from pydantic import SecretStr, TypeAdapter, ValidationError
 
-from training import feeds
-from training.continuity import continues, summarise
 from training.errors import BadConfig, BadData
-from training.feeds import CsvSource, Source, SqlSource, YahooSource
+from training.sources import open_source
+from training.sources.continuity import continues, summarise
+from training.sources.open_source import CsvSource, Source, SqlSource, YahooSource
 
 SOURCE: TypeAdapter[Source] = TypeAdapter(Source)
 HEADER = "Date,Open,High,Low,Close,Adj Close,Volume"
@@ -81,20 +81,22 @@ def test_a_table_that_is_no_source_is_refused(table: dict[str, Any]) -> None:
 def test_a_folder_and_a_table_of_the_same_bars_give_the_same_frame(tmp_path: Path) -> None:
     csv, sql = both(tmp_path, ROWS)
 
-    read = feeds.read(csv)
+    read = open_source.read(csv)
 
     assert read["instrument"].tolist() == ["A"] * 4
     assert read["close"].tolist() == [5.5] * 4
-    pd.testing.assert_frame_equal(feeds.read(sql), read)
+    pd.testing.assert_frame_equal(open_source.read(sql), read)
 
 
 def test_a_new_days_rows_append_and_a_corrected_day_is_noticed(tmp_path: Path) -> None:
     for kind in (0, 1):
         folder = tmp_path / str(kind)
-        before = summarise(feeds.read(both(folder, ROWS[:3])[kind]))
+        before = summarise(open_source.read(both(folder, ROWS[:3])[kind]))
 
-        appended = feeds.read(both(folder, ROWS)[kind])
-        corrected = feeds.read(both(folder, [(*ROWS[0][:4], 11.5, *ROWS[0][5:]), *ROWS[1:]])[kind])
+        appended = open_source.read(both(folder, ROWS)[kind])
+        corrected = open_source.read(
+            both(folder, [(*ROWS[0][:4], 11.5, *ROWS[0][5:]), *ROWS[1:]])[kind]
+        )
 
         assert continues(before, appended, date(2020, 1, 7)).new_sessions == 1
         assert continues(before, appended, date(2020, 1, 7)).corrected == ()
@@ -109,8 +111,8 @@ def test_each_kind_tells_what_is_wrong_with_it(
     monkeypatch.setitem(sys.modules, "yfinance", None)
 
     with pytest.raises(BadData, match="no CSV files"):
-        feeds.read(CsvSource(kind="csv", folder=tmp_path))
+        open_source.read(CsvSource(kind="csv", folder=tmp_path))
     with pytest.raises(BadData, match="no such file"):
-        feeds.read(database(tmp_path / "prices.db"))
+        open_source.read(database(tmp_path / "prices.db"))
     with pytest.raises(BadConfig, match="needs yfinance"):
-        feeds.read(YahooSource(kind="yahoo", symbols=("AAPL",)))
+        open_source.read(YahooSource(kind="yahoo", symbols=("AAPL",)))

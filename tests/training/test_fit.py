@@ -8,14 +8,15 @@ import numpy as np
 import onnx
 import pytest
 
-from app import artifact, store
-from app.forecast import forecast
-from app.scaling import Levels
+from app.artifact import layout
+from app.forecasting.forecaster import forecast
+from app.forecasting.scalers import Levels
+from app.inference import loader
 from tests.builders import publish, random_walk, serving, write_csv
 from tests.training.test_recipe import GOOD
-from training import export
 from training.__main__ import main
 from training.errors import ParityError, TrainingError
+from training.export import keras_to_onnx
 
 
 def fit(tmp_path: Path, *arguments: str | Path) -> int:
@@ -62,7 +63,7 @@ def test_the_guides_recipe_is_fitted_published_and_served(
     assert f"tomorrow = today {naive:.4g}" in printed.out
 
     folder = tmp_path / "models" / "fb" / "1"
-    model = store.load(folder, "fb", 1)
+    model = loader.load(folder, "fb", 1)
     scores = model.manifest.scores
     assert model.scaler == Levels.fit("minmax", rows[:1258])
     assert scores.sessions == 21
@@ -74,7 +75,7 @@ def test_the_guides_recipe_is_fitted_published_and_served(
     served = forecast(model, windows).predictions
     assert np.abs(rows[1258:] - served).mean() == pytest.approx(scores.mae, rel=1e-5)
 
-    graph = onnx.load(str(folder / artifact.GRAPH))
+    graph = onnx.load(str(folder / layout.GRAPH))
     kinds = Counter(node.op_type for node in graph.graph.node)
     assert kinds["LSTM"] == 4
     assert not kinds.keys() & {"Loop", "Scan", "If"}
@@ -107,7 +108,7 @@ def test_a_folder_is_fitted_all_at_once_and_scored_in_percent(
     assert summary["scores"]["unit"] == "percent of the last price"
     assert summary["scores"]["sessions"] == 30 + 10
     assert summary["scores"]["mae_vs_naive"] == pytest.approx(1, abs=0.05)
-    model = store.load(tmp_path / "models" / "small" / "1", "small", 1)
+    model = loader.load(tmp_path / "models" / "small" / "1", "small", 1)
     assert model.manifest.trained_on.instruments == ("CHEAP", "DEAR")
     # 20 of the sessions before the held-out ones choose the epoch
     assert model.manifest.trained_on.windows == (85 - 20) + (85 - 20)
@@ -122,7 +123,7 @@ def test_the_same_seed_gives_the_same_network(tmp_path: Path) -> None:
         assert fit(tmp_path, "--recipe", recipe, *files, "--seed", seed) == 0
 
     maes = [
-        store.load(
+        loader.load(
             tmp_path / "models" / "small" / version, "small", int(version)
         ).manifest.scores.mae
         for version in ("1", "2", "3")
@@ -248,10 +249,10 @@ def test_recipes_are_listed_for_people_and_machines(capsys: pytest.CaptureFixtur
 
 def test_a_model_that_forecasts_something_else_is_refused(tmp_path: Path) -> None:
     publish(tmp_path, window=3)
-    model = store.load(tmp_path / "default" / "1", "default", 1)
+    model = loader.load(tmp_path / "default" / "1", "default", 1)
     windows = np.array([[[101.0], [102.0], [103.0]], [[110.0], [120.0], [130.0]]])
-    same = export.Parity(windows, expected=windows[:, -1, 0])
-    other = export.Parity(windows, expected=windows[:, -1, 0] * 1.0001)
+    same = keras_to_onnx.Parity(windows, expected=windows[:, -1, 0])
+    other = keras_to_onnx.Parity(windows, expected=windows[:, -1, 0] * 1.0001)
 
     same.prove(model)
 
@@ -266,4 +267,4 @@ def test_a_graph_with_a_loop_is_refused() -> None:
     graph = onnx.helper.make_graph([loop], "slow", [], [])
 
     with pytest.raises(TrainingError, match="holds Loop"):
-        export.refuse_slow(onnx.helper.make_model(graph))
+        keras_to_onnx.refuse_slow(onnx.helper.make_model(graph))

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from tests.builders import random_walk, serving, write_csv
-from training import gallery, recipe
 from training.__main__ import main
+from training.recipes import recipe
+from training.reports import recipe_report
 
 TWELVE = {
     "fb-lstm45",
@@ -35,7 +36,7 @@ def tata(folder: Path) -> Path:
 
 
 def test_all_are_the_twelve_systems_of_the_sources() -> None:
-    assert set(gallery.source_recipes()) == TWELVE
+    assert set(recipe_report.source_recipes()) == TWELVE
 
 
 @pytest.mark.parametrize(

@@ -6,14 +6,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from app import artifact, store
-from app.scaling import moves
+from app.artifact import archive
+from app.forecasting.scalers import moves
+from app.inference import loader
 from tests.builders import serving, write_bars
-from training import accuracy, global_model, recipe, sources
 from training.__main__ import main
-from training.baselines import BASELINES
-from training.panel import Panel
-from training.recipe import QuantileNetwork
+from training.baselines.forecasters import BASELINES
+from training.datasets.panel import Panel
+from training.evaluation import accuracy, walk_forward
+from training.recipes import recipe
+from training.recipes.recipe import QuantileNetwork
+from training.sources import csv_files
 
 RECIPE = """
 title = "A small network of any instrument"
@@ -87,10 +90,10 @@ def test_what_is_published_answers_for_bars_prices_and_history(
 
 
 def test_the_manifest_says_what_was_fitted_and_measured(walked: Path) -> None:
-    manifest = artifact.read(walked / "models" / "small" / "1").manifest
+    manifest = archive.read(walked / "models" / "small" / "1").manifest
 
     assert manifest.fields == ("open", "high", "low", "close")
-    assert manifest.quantiles == tuple(global_model.LEVELS.tolist())
+    assert manifest.quantiles == tuple(walk_forward.LEVELS.tolist())
     assert manifest.trained_on.instruments == ("TICK0", "TICK1", "TICK2")
     days = [
         np.busday_offset("2015-01-02", ago, roll="forward").astype(object)
@@ -140,7 +143,7 @@ def test_a_walk_that_is_done_is_not_done_again(
     assert "epoch" not in printed.err
     summary = json.loads(printed.out)
     assert summary["forecasts"] == 80 * INSTRUMENTS
-    manifest = artifact.read(walked / "models" / "small" / "1").manifest
+    manifest = archive.read(walked / "models" / "small" / "1").manifest
     assert summary["networks"]["network"]["mae"] == manifest.scores.mae
 
 
@@ -196,13 +199,13 @@ def test_fit_walks_once_and_publishes(walked: Path, tmp_path: Path) -> None:
     )
 
     assert code == 0
-    model = store.load(tmp_path / "small" / "1", "small", 1)
+    model = loader.load(tmp_path / "small" / "1", "small", 1)
     assert model.manifest.scores.sessions == 60 * INSTRUMENTS
 
 
 def test_bars_rebuilt_from_moves_have_those_moves(tmp_path: Path) -> None:
     write_bars(tmp_path / "A.csv", 90)
-    made = sources.read_bars(tmp_path / "A.csv")
+    made = csv_files.read_bars(tmp_path / "A.csv")
     panel = Panel.of(made.assign(usable=True))
     ends = panel.ends(59)
 
@@ -219,8 +222,8 @@ def test_the_networks_intervals_are_calibrated_by_earlier_folds_alone(walked: Pa
     """What comes after a fold must not reach the offsets of its forecasts."""
     chosen = recipe.load(str(walked / "small.toml"))
     assert isinstance(chosen.network, QuantileNetwork)
-    data = global_model.read(walked / "prices")
-    walk = global_model.walk(chosen, chosen.network, data, walked / "work", seed=1)
+    data = walk_forward.read(walked / "prices")
+    walk = walk_forward.walk(chosen, chosen.network, data, walked / "work", seed=1)
     before = accuracy.measure(walk)
     last = walk.folds[-1]
     walk.data.panel.moves[last.test[len(last.test) // 2] + 1, 3] += 40

@@ -8,9 +8,10 @@ import numpy as np
 import onnx
 import pytest
 
-from app.runtime import OnnxNetwork
-from training import export, graph, networks, scratch
-from training.recipe import Network
+from app.inference.onnx_session import OnnxNetwork
+from training.export import keras_to_onnx, onnx_nodes
+from training.networks import keras_networks, numpy_rnn
+from training.recipes.recipe import Network
 
 Kind = Literal["lstm", "bilstm", "peephole-lstm", "coupled-lstm", "gru", "rnn"]
 NODES: dict[Kind, str] = {
@@ -29,15 +30,15 @@ def described(kind: Kind, *, correction: float | None = None) -> Network:
 
 def filled(network: Network, *, features: int = 2) -> keras.Model:
     """Return a network whose weights are all other than zero, as if it had been fitted."""
-    model = networks.build(network, steps=7, features=features)
+    model = keras_networks.build(network, steps=7, features=features)
     random = np.random.default_rng(5)
     model.set_weights([random.normal(0, 0.5, each.shape) for each in model.get_weights()])
     return model
 
 
 def exported(network: Network, model: keras.Model) -> onnx.ModelProto:
-    own = networks.in_keras_own_layers(model, network)
-    return graph.of_keras(model) if own is None else export.convert(own)
+    own = keras_networks.in_keras_own_layers(model, network)
+    return onnx_nodes.of_keras(model) if own is None else keras_to_onnx.convert(own)
 
 
 def windows(count: int, *, features: int = 2) -> Any:
@@ -64,7 +65,7 @@ def test_every_kind_becomes_one_node_a_layer_and_forecasts_the_same(
     ) or len(recurrent)
     assert directions == (6 if kind == "bilstm" else 3)
     assert not kinds.keys() & {"Loop", "Scan", "If"}
-    opened = OnnxNetwork(export.to_bytes(written), steps=7, features=2)
+    opened = OnnxNetwork(keras_to_onnx.to_bytes(written), steps=7, features=2)
     for count in (1, 64):
         expected = model(windows(count), training=False).numpy()
         assert opened.run(windows(count)) == pytest.approx(expected, rel=1e-5, abs=1e-5)
@@ -75,8 +76,8 @@ def test_both_ways_to_a_graph_forecast_the_same() -> None:
     model = filled(network)
 
     converted, written = (
-        OnnxNetwork(export.to_bytes(each), steps=7, features=2)
-        for each in (exported(network, model), graph.of_keras(model))
+        OnnxNetwork(keras_to_onnx.to_bytes(each), steps=7, features=2)
+        for each in (exported(network, model), onnx_nodes.of_keras(model))
     )
 
     assert converted.run(windows(9)) == pytest.approx(written.run(windows(9)), abs=1e-6)
@@ -97,7 +98,7 @@ def test_a_state_that_is_not_zero_is_kept() -> None:
     hidden = keras.layers.LSTM(5)(window, initial_state=[state, keras.ops.zeros_like(state)])
     model = keras.Model(window, keras.layers.Dense(1)(hidden))
 
-    opened = OnnxNetwork(export.to_bytes(export.convert(model)), steps=7, features=2)
+    opened = OnnxNetwork(keras_to_onnx.to_bytes(keras_to_onnx.convert(model)), steps=7, features=2)
 
     expected = model(windows(9), training=False).numpy()
     assert opened.run(windows(9)) == pytest.approx(expected, abs=1e-6)
@@ -117,17 +118,17 @@ def test_the_form_of_a_cell_is_in_its_node() -> None:
 
 
 def test_the_network_from_scratch_is_a_node_of_sigmoids() -> None:
-    weights = scratch.initial(1, 20, seed=2)
+    weights = numpy_rnn.initial(1, 20, seed=2)
 
-    written = graph.of_scratch(weights, steps=7)
+    written = onnx_nodes.of_scratch(weights, steps=7)
 
     [node] = [node for node in written.graph.node if node.op_type == "RNN"]
     [activations] = [each for each in node.attribute if each.name == "activations"]
-    opened = OnnxNetwork(export.to_bytes(written), steps=7, features=1)
+    opened = OnnxNetwork(keras_to_onnx.to_bytes(written), steps=7, features=1)
     assert activations.strings == [b"Sigmoid"]
     for count in (1, 64):
         inputs = windows(count, features=1)
-        assert opened.run(inputs) == pytest.approx(scratch.predict(weights, inputs), abs=1e-4)
+        assert opened.run(inputs) == pytest.approx(numpy_rnn.predict(weights, inputs), abs=1e-4)
 
 
 def test_a_layer_without_a_node_is_refused() -> None:
@@ -135,4 +136,4 @@ def test_a_layer_without_a_node_is_refused() -> None:
     model = keras.Model(window, keras.layers.Conv1D(3, 2)(window))
 
     with pytest.raises(TypeError, match="no node is known for a layer Conv1D"):
-        graph.of_keras(model)
+        onnx_nodes.of_keras(model)

@@ -10,12 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from keras import ops
 
-from app import scaling
-from app.scaling import Floats
+from app.forecasting import scalers
+from app.forecasting.arrays import Floats
 from tests.builders import random_bars
 from tests.training.panels import panel_of, sessions_of, simulated
-from training import har
-from training.panel import Panel
+from training.baselines import log_har
+from training.datasets.panel import Panel
 
 LEVELS = np.array([0.01, 0.1, 0.3, 0.5, 0.7, 0.9, 0.99])
 STEPS = 30
@@ -28,7 +28,7 @@ def prices(rows: int = STEPS + 1, *, seed: int = 7) -> Floats:
 
 
 def moves(*seeds: int, steps: int = STEPS) -> Floats:
-    return np.concatenate([scaling.moves(prices(steps + 1, seed=seed)) for seed in seeds])
+    return np.concatenate([scalers.moves(prices(steps + 1, seed=seed)) for seed in seeds])
 
 
 def log(variance: float) -> float:
@@ -90,7 +90,7 @@ def plain_features(window: list[BAR], *, strong: bool) -> list[float]:  # noqa: 
 def test_features_are_those_of_a_plain_loop(steps: int, count: int, *, strong: bool) -> None:
     windows = moves(1, 2, 3, steps=steps)
 
-    found = har.features(windows, np, strong=strong)
+    found = log_har.features(windows, np, strong=strong)
 
     expected = [plain_features(window, strong=strong) for window in windows.tolist()]
     assert found.shape == (3, count)
@@ -99,13 +99,13 @@ def test_features_are_those_of_a_plain_loop(steps: int, count: int, *, strong: b
 
 
 def test_closes_are_bars_that_only_gap() -> None:
-    closes = scaling.moves(prices()[:, :, 3:])
+    closes = scalers.moves(prices()[:, :, 3:])
     gaps = np.concatenate([closes, np.zeros((1, STEPS, 3))], axis=2)
 
-    np.testing.assert_array_equal(har.as_bars(closes, np), gaps)
-    np.testing.assert_array_equal(har.as_bars(ops.array(closes), ops), gaps)
-    np.testing.assert_allclose(har.variances(gaps), closes[..., 0] ** 2)
-    assert har.as_bars(gaps, np) is gaps
+    np.testing.assert_array_equal(log_har.as_bars(closes, np), gaps)
+    np.testing.assert_array_equal(log_har.as_bars(ops.array(closes), ops), gaps)
+    np.testing.assert_allclose(log_har.variances(gaps), closes[..., 0] ** 2)
+    assert log_har.as_bars(gaps, np) is gaps
 
 
 @pytest.mark.parametrize("fields", [4, 1])
@@ -113,7 +113,9 @@ def test_numpy_and_keras_see_the_same(fields: int) -> None:
     windows = moves(*range(20))[:, :, -fields:].astype(np.float32)
 
     found: list[Any] = [
-        np.asarray(har.features(har.as_bars(library.array(windows), library), library, strong=True))
+        np.asarray(
+            log_har.features(log_har.as_bars(library.array(windows), library), library, strong=True)
+        )
         for library in (np, ops)
     ]
 
@@ -127,7 +129,7 @@ def test_the_price_level_changes_nothing(factor: float, seed: int, fields: int) 
     window = prices(seed=seed)[:, :, -fields:]
 
     found = [
-        har.features(har.as_bars(scaling.moves(each), np), np, strong=True)
+        log_har.features(log_har.as_bars(scalers.moves(each), np), np, strong=True)
         for each in (window, factor * window)
     ]
 
@@ -145,7 +147,7 @@ def log_linear(instruments: int, sessions: int, *, seed: int = 5) -> tuple[Panel
     logs = np.zeros((instruments, sessions))
     for day in range(sessions):
         if day >= 22:
-            past = har.variances(drawn[:, day - 22 : day])
+            past = log_har.variances(drawn[:, day - 22 : day])
             x, y = np.log(past[:, -1]) / 2, np.log(past.mean(1)) / 2
             logs[:, day] = 0.2 + 0.7 * x + 0.2 * y
         drawn[:, day] = sessions_of(np.exp(logs[:, day]), generator)
@@ -162,7 +164,7 @@ def test_a_volatility_that_is_linear_in_logs_is_found(*, strong: bool) -> None:
     true = logs[ends[~early] + 1]
     assert true.std() > 0.25
 
-    fitted = har.fit(panel, ends[early], LEVELS, steps=STEPS, strong=strong)
+    fitted = log_har.fit(panel, ends[early], LEVELS, steps=STEPS, strong=strong)
 
     found = fitted.log_volatilities(panel, ends[~early], STEPS)
     # but for a constant: the log of a session's variance is on average below that of the mean
@@ -182,7 +184,9 @@ def test_quantiles_are_the_volatility_times_those_of_standard_returns(
     panel = simulated(3, 300)
     ends = panel.ends(STEPS)
 
-    fitted = har.fit(panel, ends[:-50], LEVELS, steps=STEPS, strong=strong, closes_only=closes_only)
+    fitted = log_har.fit(
+        panel, ends[:-50], LEVELS, steps=STEPS, strong=strong, closes_only=closes_only
+    )
 
     logs = fitted.log_volatilities(panel, ends, STEPS)
     standard = panel.returns[ends[:-50] + 1] / np.exp(logs[:-50])
@@ -196,11 +200,11 @@ def test_quantiles_are_the_volatility_times_those_of_standard_returns(
 def test_the_weights_are_those_of_least_squares() -> None:
     panel = simulated(3, 300)
     ends = panel.ends(STEPS)
-    rows = har.features(panel.windows(ends, STEPS), np, strong=False)
-    target = np.log(har.variances(panel.moves[ends + 1]) + 1e-4) / 2
+    rows = log_har.features(panel.windows(ends, STEPS), np, strong=False)
+    target = np.log(log_har.variances(panel.moves[ends + 1]) + 1e-4) / 2
     solved, *_ = np.linalg.lstsq(np.c_[np.ones(len(rows)), rows], target)
 
-    fitted = har.fit(panel, ends, LEVELS, steps=STEPS, strong=False)
+    fitted = log_har.fit(panel, ends, LEVELS, steps=STEPS, strong=False)
 
     expected = np.c_[np.ones(len(rows)), rows] @ solved
     np.testing.assert_allclose(fitted.log_volatilities(panel, ends, STEPS), expected, atol=1e-3)
@@ -210,14 +214,14 @@ def test_features_that_never_change_count_for_nothing() -> None:
     panel = simulated(3, 300)
     ends = panel.ends(STEPS)
 
-    fitted = har.fit(panel, ends, LEVELS, steps=STEPS, strong=True, closes_only=True)
+    fitted = log_har.fit(panel, ends, LEVELS, steps=STEPS, strong=True, closes_only=True)
 
     # the share of the night, which is all but the floor, and logs of ranges that closes lack
     never = np.r_[16:19, 34:40]
     assert np.flatnonzero(np.isinf(fitted.scales)).tolist() == never.tolist()
     assert not fitted.weights[never].any()
     logs = fitted.log_volatilities(panel, ends, STEPS)
-    actual = np.log(har.variances(panel.moves[ends + 1])) / 2
+    actual = np.log(log_har.variances(panel.moves[ends + 1])) / 2
     assert np.corrcoef(logs, actual)[0, 1] > 0.5
 
 
@@ -226,7 +230,7 @@ def test_features_that_never_change_count_for_nothing() -> None:
 def test_a_price_that_came_to_a_standstill_is_not_wild(still: int, *, closes_only: bool) -> None:
     panel = simulated(4, 400)
     ends = panel.ends(STEPS)
-    fitted = har.fit(panel, ends, LEVELS, steps=STEPS, strong=True, closes_only=closes_only)
+    fitted = log_har.fit(panel, ends, LEVELS, steps=STEPS, strong=True, closes_only=closes_only)
     drawn = sessions_of(np.ones(STEPS), np.random.default_rng(3))
     stopped = panel_of(np.r_[drawn[still:], np.zeros((still + 1, 4))])
 

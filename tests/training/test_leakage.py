@@ -11,15 +11,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from app.scaling import Floats
+from app.forecasting.arrays import Floats
 from tests.training.panels import sessions_of, simulated
-from training import backtest, global_model, quantile_scores, scores
-from training.backtest import Fold
-from training.baselines import BASELINES
-from training.global_model import BARS, HAR, HAR_STRONG, LEVELS
-from training.panel import Panel
-from training.quantile_scores import Comparison
-from training.recipe import QuantileNetwork, Recipe
+from training.baselines.forecasters import BASELINES
+from training.datasets.panel import Panel
+from training.evaluation import backtest, point_scores, quantile_scores, walk_forward
+from training.evaluation.backtest import Fold
+from training.evaluation.quantile_scores import Comparison
+from training.evaluation.walk_forward import BARS, HAR, HAR_STRONG, LEVELS
+from training.recipes.recipe import QuantileNetwork, Recipe
 
 STEPS = 30
 NAMES = (*BASELINES, HAR, HAR_STRONG, BARS)
@@ -42,7 +42,7 @@ def forecasters(*, batch_size: int) -> Mapping[str, backtest.Forecaster]:
         }
     )
     assert isinstance(recipe.network, QuantileNetwork)
-    return global_model.forecasters(recipe, recipe.network, seed=1)
+    return walk_forward.forecasters(recipe, recipe.network, seed=1)
 
 
 @dataclass(frozen=True)
@@ -168,7 +168,7 @@ def test_a_random_walk_is_forecast_no_better_and_hardly_worse_than_naive(
     actual, expected = (100 * np.expm1(each / 100) for each in (random_walk.actual, median))
     naive = np.abs(actual).mean()
 
-    relative = scores.mae(actual, expected) / naive
+    relative = point_scores.mae(actual, expected) / naive
 
     # The median of 25,600 returns to fit on is off by about 0.008 deviations. By chance that
     # wins or loses less than a ten-thousandth of the error on 20,160 others: the band is 20
@@ -184,7 +184,7 @@ def test_a_random_walk_goes_where_the_median_says_as_often_as_not(
 ) -> None:
     median = random_walk.quantiles[name][:, len(LEVELS) // 2]
 
-    hits = scores.directional_accuracy(random_walk.actual, median, np.zeros(len(median)))
+    hits = point_scores.directional_accuracy(random_walk.actual, median, np.zeros(len(median)))
 
     assert hits is not None
     # instruments and sessions are independent here

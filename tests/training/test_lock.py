@@ -17,9 +17,9 @@ from pathlib import Path
 
 import pytest
 
-from training import lock
 from training.errors import PublishError
-from training.lock import LOCK, Holder, held
+from training.publishing import lock
+from training.publishing.lock import LOCK, Holder, held
 
 
 def written(home: Path) -> Holder:

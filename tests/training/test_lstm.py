@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from training.lstm import LSTM, bidirectional
+from training.networks.lstm import LSTM, bidirectional
 
 FORMS = [
     pytest.param({}, id="plain"),

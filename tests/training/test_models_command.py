@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from app import artifact, store
-from app.rollout import ROLLOUT
+from app.artifact import layout
+from app.artifact.rollout import ROLLOUT
 from tests.builders import point, publish, publish_quantiles
 from training.__main__ import main
 
@@ -59,11 +59,11 @@ def test_the_table_shows_every_version_and_what_it_serves(tmp_path: Path, capsys
 
 
 def test_the_scores_that_a_model_has_are_shown(tmp_path: Path, capsys: Capture) -> None:
-    manifest = publish(tmp_path, "m", 1) / artifact.MANIFEST
+    manifest = publish(tmp_path, "m", 1) / layout.MANIFEST
     document = json.loads(manifest.read_text())
     document["scores"] |= {"crps_vs_garch": 0.00693, "coverage_90": 0.8972}
     manifest.write_text(json.dumps(document))
-    (manifest.parent / artifact.SEAL).unlink()
+    (manifest.parent / layout.SEAL).unlink()
 
     _, out, _ = run(capsys, "models", "--models", tmp_path)
 
@@ -74,7 +74,7 @@ def test_what_the_service_would_refuse_is_shown_with_the_reason(
     tmp_path: Path, capsys: Capture
 ) -> None:
     publish(tmp_path, "m", 1)
-    (publish(tmp_path, "m", 2) / artifact.CARD).write_bytes(b"changed")
+    (publish(tmp_path, "m", 2) / layout.CARD).write_bytes(b"changed")
     point(tmp_path, "m", 9)
     (tmp_path / "m" / ROLLOUT).write_text("{}")
 
@@ -95,9 +95,9 @@ def test_what_the_service_would_refuse_is_shown_with_the_reason(
 
 def test_a_current_that_names_nothing_is_shown(tmp_path: Path, capsys: Capture) -> None:
     publish(tmp_path, "m", 1)
-    (tmp_path / "m" / store.CURRENT).write_text("one")
+    (tmp_path / "m" / layout.CURRENT).write_text("one")
     publish(tmp_path, "none", 1)
-    (tmp_path / "none" / store.CURRENT).unlink()
+    (tmp_path / "none" / layout.CURRENT).unlink()
 
     assert [(row["version"], row["role"], row["fault"]) for row in listed(capsys, tmp_path)] == [
         (None, "current", "current does not hold a version number"),
@@ -138,11 +138,11 @@ def test_a_rollback_is_told(tmp_path: Path, capsys: Capture) -> None:
 
     assert before == (0, "version 2 of m is the current one\n", "")
     assert (to[0], json.loads(to[1])) == (0, {"model": "m", "version": 1})
-    assert store.current_version(tmp_path / "m") == 1
+    assert layout.current_version(tmp_path / "m") == 1
 
 
 def test_a_rollback_that_cannot_be_done_says_why_and_fails(tmp_path: Path, capsys: Capture) -> None:
-    (publish(tmp_path, "m", 1) / artifact.GRAPH).write_bytes(b"")
+    (publish(tmp_path, "m", 1) / layout.GRAPH).write_bytes(b"")
     publish(tmp_path, "m", 2)
 
     damaged = run(capsys, "rollback", "m", 1, "--models", tmp_path)
@@ -151,7 +151,7 @@ def test_a_rollback_that_cannot_be_done_says_why_and_fails(tmp_path: Path, capsy
     assert damaged[0] == 1
     assert damaged[2].startswith("failed: version 1 of m is damaged: model.onnx holds 0 bytes")
     assert missing == (2, "", "error: m has no version 3; there are: 1, 2\n")
-    assert store.current_version(tmp_path / "m") == 2
+    assert layout.current_version(tmp_path / "m") == 2
 
 
 def test_a_rollout_begins_and_ends(tmp_path: Path, capsys: Capture) -> None:
@@ -160,7 +160,7 @@ def test_a_rollout_begins_and_ends(tmp_path: Path, capsys: Capture) -> None:
     rollout = ["rollout", "m", "--models", tmp_path]
 
     shadow = run(capsys, *rollout, "--candidate", 1, "--share", 0.05, "--shadow")
-    seen = store.rollout_of(tmp_path / "m")
+    seen = layout.rollout_of(tmp_path / "m")
     canary = run(capsys, *rollout, "--candidate", 1, "--json")
     ended = run(capsys, *rollout, "--end")
     again = run(capsys, *rollout, "--end", "--json")
@@ -173,7 +173,7 @@ def test_a_rollout_begins_and_ends(tmp_path: Path, capsys: Capture) -> None:
         "rollout": {"candidate": 1, "mode": "canary", "share": 0.1},
     }
     assert ended == (0, "the current version of m answers alone\n", "")
-    assert store.rollout_of(tmp_path / "m") is None
+    assert layout.rollout_of(tmp_path / "m") is None
     assert again == (2, "", "error: m has no rollout\n")
 
 
@@ -208,7 +208,7 @@ def test_a_rollout_that_makes_no_sense_is_refused(
         run(capsys, "rollout", "m", "--models", tmp_path, *arguments)
 
     assert ended.value.code == 2
-    assert store.rollout_of(tmp_path / "m") is None
+    assert layout.rollout_of(tmp_path / "m") is None
 
 
 def test_an_end_has_no_share(tmp_path: Path, capsys: Capture) -> None:

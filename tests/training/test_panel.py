@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app import scaling
+from app.forecasting import scalers
 from tests.training.test_quality import PRICES, bars
-from training.panel import Panel
+from training.datasets.panel import Panel
 
 
 def checked(*series: tuple[str, int], unusable: tuple[int, ...] = ()) -> pd.DataFrame:
@@ -54,7 +54,7 @@ def test_windows_are_the_moves_of_raw_prices() -> None:
     raw = np.stack([prices[end - 5 : end + 1] for end in ends])
 
     assert len(ends) > 40
-    np.testing.assert_array_equal(panel.windows(ends, 5), scaling.moves(raw))
+    np.testing.assert_array_equal(panel.windows(ends, 5), scalers.moves(raw))
 
 
 def test_moves_are_logs_in_percent_and_returns_those_of_closes() -> None:

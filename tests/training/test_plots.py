@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from tests.builders import random_walk
-from training import plots
-from training.report import Judged
+from training.reports import plots
+from training.reports.model_report import Judged
 
 
 def judged(sessions: int, *, instruments: int = 1) -> Judged:

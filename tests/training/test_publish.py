@@ -9,15 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from app import artifact, store
+from app.artifact import archive, layout
+from app.artifact.rollout import ROLLOUT, Rollout
 from app.errors import ArtifactRejected
-from app.forecast import Model
-from app.rollout import ROLLOUT, Rollout
-from app.store import Store
+from app.forecasting.forecaster import Model
+from app.inference import loader
+from app.inference.model_store import Store
 from tests.builders import draft, last_value_graph, levels
 from training.errors import ParityError, PublishError, UsageError
-from training.lock import LOCK
-from training.publish import LAST, end_rollout, publish, roll_out, rollback
+from training.publishing.lock import LOCK
+from training.publishing.publish import LAST, end_rollout, publish, roll_out, rollback
 
 
 def publish_one(root: Path, name: str = "m", **changes: object) -> Model:
@@ -25,7 +26,7 @@ def publish_one(root: Path, name: str = "m", **changes: object) -> Model:
         "draft": draft(),
         "graph": last_value_graph(steps=3),
         "scaler": levels(),
-        "reports": {artifact.CARD: b"# m", "loss.png": b"a picture"},
+        "reports": {layout.CARD: b"# m", "loss.png": b"a picture"},
         "prove": lambda _: None,
     }
     return publish(root, name, **(parts | changes))  # type: ignore[arg-type]
@@ -43,8 +44,8 @@ def test_versions_count_up_and_the_newest_is_current(tmp_path: Path) -> None:
     first, second = publish_one(tmp_path), publish_one(tmp_path)
 
     assert (first.manifest.version, second.manifest.version) == (1, 2)
-    assert store.current_version(tmp_path / "m") == 2
-    assert store.load(tmp_path / "m" / "1", "m", 1).manifest == first.manifest
+    assert layout.current_version(tmp_path / "m") == 2
+    assert loader.load(tmp_path / "m" / "1", "m", 1).manifest == first.manifest
     assert listing(tmp_path / "m" / "2") == [
         "card.md",
         "loss.png",
@@ -58,7 +59,7 @@ def test_versions_count_up_and_the_newest_is_current(tmp_path: Path) -> None:
 def test_the_manifest_begins_with_what_it_is(tmp_path: Path) -> None:
     publish_one(tmp_path)
 
-    lines = (tmp_path / "m" / "1" / artifact.MANIFEST).read_text().splitlines()
+    lines = (tmp_path / "m" / "1" / layout.MANIFEST).read_text().splitlines()
 
     assert lines[1:4] == [' "format": 1,', ' "name": "m",', ' "version": 1,']
 
@@ -66,17 +67,17 @@ def test_the_manifest_begins_with_what_it_is(tmp_path: Path) -> None:
 def test_a_manifest_that_was_changed_into_another_is_refused(tmp_path: Path) -> None:
     publish_one(tmp_path)
     folder = tmp_path / "m" / "1"
-    manifest, seal = folder / artifact.MANIFEST, folder / artifact.SEAL
+    manifest, seal = folder / layout.MANIFEST, folder / layout.SEAL
     digest = hashlib.sha256(manifest.read_bytes()).hexdigest()
     assert seal.read_text() == f"{digest}  manifest.json\n"
 
     manifest.write_text(manifest.read_text().replace('"mae": 1.0', '"mae": 0.1'))
     with pytest.raises(ArtifactRejected, match=r"manifest\.json was changed"):
-        store.load(folder, "m", 1)
+        loader.load(folder, "m", 1)
 
     # as those are that were published before there were seals
     seal.unlink()
-    assert store.load(folder, "m", 1).manifest.scores.mae == 0.1
+    assert loader.load(folder, "m", 1).manifest.scores.mae == 0.1
 
 
 def test_what_cannot_be_proved_is_not_published(tmp_path: Path) -> None:
@@ -89,7 +90,7 @@ def test_what_cannot_be_proved_is_not_published(tmp_path: Path) -> None:
     with pytest.raises(ParityError):
         publish_one(tmp_path, prove=refuse)
     assert listing(tmp_path) == before
-    assert store.current_version(tmp_path / "m") == 1
+    assert layout.current_version(tmp_path / "m") == 1
 
 
 def test_what_the_service_would_refuse_is_not_published(tmp_path: Path) -> None:
@@ -113,19 +114,19 @@ def test_what_a_killed_publisher_left_is_no_model_and_in_nobodys_way(tmp_path: P
     publish_one(tmp_path)
     (tmp_path / "m" / ".2.partial-0a0a0a0a").mkdir()
     (tmp_path / "m" / "2").mkdir()
-    (tmp_path / "m" / "2" / artifact.GRAPH).write_bytes(b"half")
+    (tmp_path / "m" / "2" / layout.GRAPH).write_bytes(b"half")
 
     published = publish_one(tmp_path)
 
     assert published.manifest.version == 3
-    assert store.versions(tmp_path / "m") == [1, 3]
+    assert layout.versions(tmp_path / "m") == [1, 3]
 
 
 def test_what_killed_publishers_left_is_removed(tmp_path: Path) -> None:
     publish_one(tmp_path)
     before = listing(tmp_path)
     (tmp_path / "m" / ".2.partial-0a0a0a0a").mkdir()
-    (tmp_path / "m" / ".2.partial-0a0a0a0a" / artifact.GRAPH).write_bytes(b"half")
+    (tmp_path / "m" / ".2.partial-0a0a0a0a" / layout.GRAPH).write_bytes(b"half")
     for file in (".current.partial-00000000", ".last.partial-11111111"):
         (tmp_path / "m" / file).write_text("2")
     notes = tmp_path / "m" / ".notes"
@@ -157,8 +158,8 @@ def test_a_failure_after_the_rename_withdraws_the_version_and_spends_its_number(
     replace, seen = Path.replace, []
 
     def full(path: Path, target: Path) -> Path:
-        if target.name == store.CURRENT:
-            seen.extend(store.versions(tmp_path / "m"))
+        if target.name == layout.CURRENT:
+            seen.extend(layout.versions(tmp_path / "m"))
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         return replace(path, target)
 
@@ -176,19 +177,19 @@ def test_a_disk_that_fails_to_confirm_the_last_step_is_told_of(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     publish_one(tmp_path)
-    sync = artifact.sync_folder
+    sync = archive.sync_folder
 
     def failing(folder: Path) -> None:
-        if store.current_version(folder) == 2:
+        if layout.current_version(folder) == 2:
             raise OSError(errno.EIO, os.strerror(errno.EIO))
         sync(folder)
 
-    monkeypatch.setattr(artifact, "sync_folder", failing)
+    monkeypatch.setattr(archive, "sync_folder", failing)
     with pytest.raises(PublishError, match="m: Input/output error"):
         publish_one(tmp_path)
 
     assert "current now holds 2: the disk only failed to confirm it" in capsys.readouterr().err
-    assert store.load(tmp_path / "m" / "2", "m", 2).manifest.version == 2
+    assert loader.load(tmp_path / "m" / "2", "m", 2).manifest.version == 2
 
 
 def test_publishers_take_turns(tmp_path: Path) -> None:
@@ -207,8 +208,8 @@ def test_publishers_take_turns(tmp_path: Path) -> None:
         each.join()
 
     assert inside == [1, 1, 1]
-    assert store.versions(tmp_path / "m") == [1, 2, 3]
-    assert store.current_version(tmp_path / "m") == 3
+    assert layout.versions(tmp_path / "m") == [1, 2, 3]
+    assert layout.current_version(tmp_path / "m") == 3
 
 
 def test_a_publisher_that_lost_its_lock_publishes_nothing(tmp_path: Path) -> None:
@@ -241,18 +242,18 @@ def test_retention_keeps_what_is_needed(
 
     publish_one(tmp_path, keep=keep)
 
-    assert store.versions(tmp_path / "m") == left
+    assert layout.versions(tmp_path / "m") == left
     assert [name for name in listing(tmp_path) if "partial" in name] == []
 
 
 def test_retention_counts_on_no_damaged_version_for_a_rollback(tmp_path: Path) -> None:
     for _ in range(3):
         publish_one(tmp_path)
-    (tmp_path / "m" / "3" / artifact.GRAPH).write_bytes(b"damaged")
+    (tmp_path / "m" / "3" / layout.GRAPH).write_bytes(b"damaged")
 
     publish_one(tmp_path, keep=1)
 
-    assert store.versions(tmp_path / "m") == [2, 4]
+    assert layout.versions(tmp_path / "m") == [2, 4]
     assert rollback(tmp_path, "m") == 2
 
 
@@ -266,7 +267,7 @@ def test_retention_removes_nothing_while_it_cannot_tell_what_is_needed(
 
     publish_one(tmp_path, keep=1)
 
-    assert store.versions(tmp_path / "m") == [1, 2, 3]
+    assert layout.versions(tmp_path / "m") == [1, 2, 3]
     assert "m: no version is removed: rollout.json" in capsys.readouterr().err
 
 
@@ -285,8 +286,8 @@ def test_a_version_that_cannot_be_removed_stays_and_the_new_one_is_published(
     monkeypatch.setattr(Path, "rename", refuse)
     publish_one(tmp_path, keep=1)
 
-    assert store.current_version(tmp_path / "m") == 3
-    assert store.versions(tmp_path / "m") == [1, 2, 3]
+    assert layout.current_version(tmp_path / "m") == 3
+    assert layout.versions(tmp_path / "m") == [1, 2, 3]
     assert "version 1 of m could not be removed: Permission denied" in capsys.readouterr().err
 
 
@@ -306,18 +307,18 @@ def test_a_rollback_goes_to_the_version_before_or_to_any(tmp_path: Path) -> None
         2,
         4,
     ]
-    assert store.current_version(tmp_path / "m") == 4
+    assert layout.current_version(tmp_path / "m") == 4
 
 
 def test_a_rollback_passes_over_what_is_damaged_and_refuses_to_go_there(tmp_path: Path) -> None:
     for _ in range(3):
         publish_one(tmp_path)
-    (tmp_path / "m" / "2" / artifact.SCALER).write_bytes(b"{}")
+    (tmp_path / "m" / "2" / layout.SCALER).write_bytes(b"{}")
 
     with pytest.raises(PublishError, match=r"version 2 of m is damaged: scaler\.json holds"):
         rollback(tmp_path, "m", 2)
 
-    assert store.current_version(tmp_path / "m") == 3
+    assert layout.current_version(tmp_path / "m") == 3
     assert rollback(tmp_path, "m") == 1
 
 
@@ -339,7 +340,7 @@ def test_a_rollback_to_what_is_not_there_is_a_mistake(
     with pytest.raises(UsageError, match=reason):
         rollback(tmp_path, name, version)
 
-    assert store.current_version(tmp_path / "m") == 1
+    assert layout.current_version(tmp_path / "m") == 1
 
 
 @pytest.mark.parametrize(
@@ -350,14 +351,14 @@ def test_without_a_current_version_a_rollback_must_say_where_to(
     tmp_path: Path, line: str | None, reason: str
 ) -> None:
     publish_one(tmp_path)
-    current = tmp_path / "m" / store.CURRENT
+    current = tmp_path / "m" / layout.CURRENT
     current.write_text(line) if line else current.unlink()
 
     with pytest.raises(UsageError, match=reason):
         rollback(tmp_path, "m")
 
     assert rollback(tmp_path, "m", 1) == 1
-    assert store.current_version(tmp_path / "m") == 1
+    assert layout.current_version(tmp_path / "m") == 1
 
 
 @pytest.mark.parametrize(
@@ -388,18 +389,18 @@ def test_a_rollout_is_written_and_ended(tmp_path: Path) -> None:
     publish_one(tmp_path)
 
     roll_out(tmp_path, "m", canary(1))
-    written = store.rollout_of(tmp_path / "m")
+    written = layout.rollout_of(tmp_path / "m")
     end_rollout(tmp_path, "m")
 
     assert written == canary(1)
-    assert store.rollout_of(tmp_path / "m") is None
+    assert layout.rollout_of(tmp_path / "m") is None
     with pytest.raises(UsageError, match="m has no rollout"):
         end_rollout(tmp_path, "m")
 
 
 def test_a_candidate_must_be_another_whole_version(tmp_path: Path) -> None:
     publish_one(tmp_path)
-    (tmp_path / "m" / "1" / artifact.CARD).write_bytes(b"changed")
+    (tmp_path / "m" / "1" / layout.CARD).write_bytes(b"changed")
     publish_one(tmp_path)
     before = listing(tmp_path)
 

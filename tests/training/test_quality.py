@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from training import quality
-from training.sources import OHLC
+from training.sources import quality
+from training.sources.csv_files import OHLC
 
 PRICES = list(OHLC)
 Change = Callable[[pd.DataFrame], None]

@@ -11,14 +11,17 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from app.runtime import OnnxNetwork
-from app.scaling import Float32s, Floats
+from app.forecasting.arrays import Float32s, Floats
+from app.inference.onnx_session import OnnxNetwork
 from tests.training.panels import panel_of, sessions_of, simulated
-from training import export, har, quantile_fit, quantile_network, quantile_scores
+from training.baselines import log_har
+from training.datasets.panel import Panel, Rows
 from training.errors import Diverged
-from training.panel import Panel, Rows
-from training.quantile_fit import FittedQuantiles
-from training.recipe import QuantileNetwork, Recipe
+from training.evaluation import quantile_scores
+from training.export import keras_to_onnx
+from training.networks import quantile_fit, quantile_network
+from training.networks.quantile_fit import FittedQuantiles
+from training.recipes.recipe import QuantileNetwork, Recipe
 
 LEVELS = np.array([0.01, 0.05, 0.1, 0.3, 0.5, 0.7, 0.9, 0.95, 0.99])
 STEPS = 30
@@ -66,7 +69,7 @@ def calm_or_wild_before_the_wild(instruments: int, sessions: int) -> Panel:
     logs = np.zeros(instruments)
     for day in range(sessions):
         drawn[:, day] = sessions_of(np.exp(logs), generator)
-        seen = np.log(np.maximum(har.variances(drawn[:, day]), har.EPSILON)) / 2
+        seen = np.log(np.maximum(log_har.variances(drawn[:, day]), log_har.EPSILON)) / 2
         logs = np.minimum(2.5 * np.abs(seen + 0.3), 2) - 1
     return panel_of(*drawn)
 
@@ -119,7 +122,7 @@ def case(panel: Panel, recipe: Recipe, *, closes_only: bool) -> Case:
     fitted = quantile_fit.fit(
         recipe, described_by(recipe), panel, train, LEVELS, seed=1, closes_only=closes_only
     )
-    graph = export.to_bytes(fitted.graph)
+    graph = keras_to_onnx.to_bytes(fitted.graph)
     inputs = panel.windows(test, STEPS, closes_only=closes_only)
     return Case(panel, train, test, fitted, graph, inputs)
 
@@ -152,7 +155,7 @@ def crps(case: Case, quantiles: Any) -> float:
 def test_it_begins_as_the_regression(*, closes_only: bool) -> None:
     panel = simulated(3, 300)
     ends = panel.ends(STEPS)
-    regression = har.fit(panel, ends, LEVELS, steps=STEPS, strong=True, closes_only=closes_only)
+    regression = log_har.fit(panel, ends, LEVELS, steps=STEPS, strong=True, closes_only=closes_only)
     windows = panel.windows(ends, STEPS, closes_only=closes_only).astype(np.float32)
 
     network = quantile_network.build(
@@ -276,7 +279,7 @@ def test_quantiles_of_any_closes_are_finite_and_never_cross(closes: Case, window
 
 def test_no_volatility_is_beyond_what_any_price_does() -> None:
     panel = simulated(3, 300)
-    regression = har.fit(panel, panel.ends(STEPS), LEVELS, steps=STEPS, strong=True)
+    regression = log_har.fit(panel, panel.ends(STEPS), LEVELS, steps=STEPS, strong=True)
     network = quantile_network.build(described_by(recipe_of()), regression, steps=STEPS, fields=4)
     windows = np.concatenate([filled(0, 4), alternating(1_000, 4), alternating(FAR, 4)])
 

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy import stats
 
-from app.scaling import Floats
-from training import quantile_scores
+from app.forecasting.arrays import Floats
+from training.evaluation import quantile_scores
 
 LEVELS = np.array(
     [0.005, 0.01, 0.025, 0.05, *np.arange(1, 10) / 10, 0.95, 0.975, 0.99, 0.995],

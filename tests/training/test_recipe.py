@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from training import recipe
 from training.errors import BadRecipe
-from training.recipe import Network, QuantileNetwork
+from training.recipes import recipe
+from training.recipes.recipe import Network, QuantileNetwork
 
 GOOD = """
 title = "t"

@@ -6,10 +6,12 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from app.scaling import Floats
+from app.forecasting.arrays import Floats
 from tests.builders import draft, random_walk
-from training import recipe, report, scores
-from training.report import Judged
+from training.evaluation import point_scores
+from training.recipes import recipe
+from training.reports import model_report
+from training.reports.model_report import Judged
 
 RECIPE = recipe.load("fb-lstm45")
 
@@ -29,7 +31,7 @@ def test_a_card_holds_the_figures_beside_the_naive_ones_and_a_verdict(
     scores = draft(mae_vs_naive=1.25).scores.model_copy(update={"dm_t": t})
     described = draft().model_copy(update={"scores": scores})
 
-    card = report.card("fb", recipe.load("fb-lstm45"), described)
+    card = model_report.card("fb", recipe.load("fb-lstm45"), described)
 
     assert card.startswith("# fb\n")
     assert "| mean absolute error | 1.2500 | 1.0000 | 1.2500 |" in card
@@ -61,7 +63,7 @@ def judged(
 
 
 def page(held_out: Judged, published: dict[str, str] | None = None, name: str = "fb") -> str:
-    return report.files(name, RECIPE, draft(), held_out, published)["report.html"].decode()
+    return model_report.files(name, RECIPE, draft(), held_out, published)["report.html"].decode()
 
 
 def words(text: str) -> str:
@@ -96,7 +98,7 @@ def test_a_forecast_that_is_right_is_not_told_to_lag() -> None:
 
 
 def test_few_sessions_can_show_a_lag_of_prices_but_none_of_their_changes() -> None:
-    told = report.lag_in_words(judged(WALK[:6], YESTERDAY[:6]))
+    told = model_report.lag_in_words(judged(WALK[:6], YESTERDAY[:6]))
 
     assert told.startswith("The forecast lags")
     assert "day-to-day" not in told
@@ -160,10 +162,10 @@ def test_several_instruments_are_scored_in_percent_and_tested_by_date() -> None:
 
     percent = 100 * abs(actual - ours) / last
     naive = 100 * abs(actual - last) / last
-    t = scores.diebold_mariano(percent, naive)
+    t = point_scores.diebold_mariano(percent, naive)
     assert t is not None
     assert rows(text)["MAE"][:2] == [f"{percent.mean():.4f}", f"{naive.mean():.4f}"]
-    assert f"p = {scores.p_value(t, 300):.2g} " in text
+    assert f"p = {point_scores.p_value(t, 300):.2g} " in text
     assert " 300 sessions. " in text
     assert "The last 60 held-out sessions of made up 0." in text
 
@@ -172,7 +174,7 @@ def test_a_short_test_is_said_to_rank_nothing() -> None:
     told = words(page(judged(WALK[:22], NOISY[:22])))
 
     ours, naive = abs(WALK[1:22] - NOISY[1:22]), abs(WALK[1:22] - WALK[:21])
-    needed = scores.sessions_needed(ours, naive, 0.01)
+    needed = point_scores.sessions_needed(ours, naive, 0.01)
     assert needed is not None
     assert (
         "21 sessions. To find a difference of 1 % of the naive error, a test would need about"
@@ -190,8 +192,8 @@ def test_a_few_sessions_need_a_larger_t_to_be_more_than_chance() -> None:
     many = draft().scores.model_copy(update={"dm_t": -2.05})
     few = many.model_copy(update={"sessions": 21})
 
-    assert "beats" in report.verdict(many)
-    assert "cannot be told apart" in report.verdict(few)
+    assert "beats" in model_report.verdict(many)
+    assert "cannot be told apart" in model_report.verdict(few)
 
 
 class Balance(HTMLParser):
@@ -223,7 +225,7 @@ def test_the_page_is_whole_escaped_and_asks_for_nothing_but_its_pictures() -> No
     held_out = judged(WALK, NOISY)
     published = {"MAE": hostile, hostile: "1"}
 
-    made = report.files(hostile, described, draft(), held_out, published)
+    made = model_report.files(hostile, described, draft(), held_out, published)
 
     text = made["report.html"].decode()
     balance = Balance()

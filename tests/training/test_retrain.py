@@ -14,8 +14,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from app import artifact, store
-from app.forecast import forecast
+from app.artifact import archive, layout
+from app.forecasting.forecaster import forecast
+from app.inference import loader
 from tests.builders import newest, serving, write_bars
 from tests.training.retraining import (
     FIRST,
@@ -33,9 +34,11 @@ from tests.training.retraining import (
     retrain,
     wait_for,
 )
-from training import lock, retrain_config, sources
-from training.retrain import Job, run
-from training.run_record import RunRecord
+from training.publishing import lock
+from training.retraining import config
+from training.retraining.job import Job, run
+from training.retraining.run_record import RunRecord
+from training.sources import csv_files
 
 
 @dataclass(frozen=True)
@@ -108,7 +111,7 @@ def test_new_sessions_are_judged_against_what_is_served_and_published(
     assert record.verdict
     assert [reason.passed for reason in record.verdict.reasons] == [True] * 6
     held = record.standings
-    manifest = artifact.read(published.home / "models" / "m" / "2").manifest
+    manifest = archive.read(published.home / "models" / "m" / "2").manifest
     assert held
     assert held.incumbent
     assert (held.sessions, held.forecasts) == (HELD_OUT, HELD_OUT * INSTRUMENTS)
@@ -119,7 +122,7 @@ def test_new_sessions_are_judged_against_what_is_served_and_published(
     days = np.busday_offset(FIRST, np.arange(SESSIONS), roll="forward")[-HELD_OUT:]
     assert held.incumbent_saw == (days <= np.datetime64("2020-12-31")).sum()
     assert record.data_digest == manifest.data_digest
-    assert record.graph_digest == manifest.files[artifact.GRAPH].sha256
+    assert record.graph_digest == manifest.files[layout.GRAPH].sha256
 
 
 def test_what_was_published_is_served(published: Published, tmp_path: Path) -> None:
@@ -196,7 +199,7 @@ def test_a_version_that_came_meanwhile_is_not_replaced(
     assert (record.dry_run, record.version) == (True, None)
     assert record.graph_digest == latest(home).graph_digest
     assert sorted((home / "models" / "m" / "runs").iterdir()) == runs
-    assert store.current_version(home / "models" / "m") == 3
+    assert layout.current_version(home / "models" / "m") == 3
     assert list((home / "work" / "m").glob("tmp*")) == []
 
 
@@ -211,7 +214,7 @@ def test_what_was_published_is_the_next_incumbent(
     record, told = latest(home), capsys.readouterr().out
     assert (record.status, record.incumbent, record.version) == ("kept", 2, None)
     assert record.reason.startswith("share held by 90 % intervals: was 0.")
-    assert store.current_version(home / "models" / "m") == 2
+    assert layout.current_version(home / "models" / "m") == 2
     held = record.standings
     assert held
     assert held.incumbent
@@ -227,10 +230,10 @@ def test_what_was_published_is_the_next_incumbent(
 
 def by_plain_loop(home: Path) -> tuple[float, float]:
     """Return the incumbent's MAE and coverage at 90 %, each forecast made for itself."""
-    model = store.load(home / "models" / "m" / "2", "m", 2)
+    model = loader.load(home / "models" / "m" / "2", "m", 2)
     errors, inside = [], []
     for path in sorted((home / "prices").glob("*.csv")):
-        bars = sources.read_bars(path)[list(sources.OHLC)].to_numpy()
+        bars = csv_files.read_bars(path)[list(csv_files.OHLC)].to_numpy()
         for row in range(len(bars) - HELD_OUT, len(bars)):
             made = forecast(model, bars[None, row - 60 : row], (90.0,))
             close, last = bars[row, 3], bars[row - 1, 3]
@@ -256,13 +259,13 @@ def test_a_dry_run_leaves_no_trace_in_the_store(
 def test_a_damaged_incumbent_is_told_and_judged_as_none(home: Path, damage: str) -> None:
     served = home / "models" / "m" / "2"
     if damage == "graph":
-        content = bytearray((served / artifact.GRAPH).read_bytes())
+        content = bytearray((served / layout.GRAPH).read_bytes())
         content[len(content) // 2] ^= 1
-        (served / artifact.GRAPH).write_bytes(content)
+        (served / layout.GRAPH).write_bytes(content)
     elif damage == "manifest":
-        (served / artifact.MANIFEST).unlink()
+        (served / layout.MANIFEST).unlink()
     else:
-        (home / "models" / "m" / store.CURRENT).write_text("?")
+        (home / "models" / "m" / layout.CURRENT).write_text("?")
 
     assert retrain(home, config="never.toml") == 3
 
@@ -277,7 +280,7 @@ def test_a_damaged_incumbent_is_told_and_judged_as_none(home: Path, damage: str)
 
 
 def test_one_run_at_a_time_works_in_a_folder(home: Path) -> None:
-    plan = retrain_config.load(home / "retrain.toml")
+    plan = config.load(home / "retrain.toml")
     job = Job(plan, home / "models", home / "work", force=True, patience_s=0.1)
 
     with lock.held(home / "work" / "m"):

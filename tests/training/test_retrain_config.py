@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from tests.training.retraining import CONFIG, RECIPE, prepare, retrain, unreachable
-from training import retrain_config
-from training.feeds import CsvSource
+from training.retraining import config as retrain_config
+from training.sources.open_source import CsvSource
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from app import store
+from app.artifact import layout
 from tests.training.retraining import (
     CONFIG,
     PATIENCE_S,
@@ -23,8 +23,8 @@ from tests.training.retraining import (
     unreachable,
     wait_for,
 )
-from training import run_record
-from training.run_record import Ledger, RunRecord
+from training.retraining import run_record
+from training.retraining.run_record import Ledger, RunRecord
 
 
 def test_a_store_that_cannot_be_written_is_told_before_anything_is_read(
@@ -103,7 +103,7 @@ def test_a_source_that_shrank_stops_the_run_until_it_is_accepted(tmp_path: Path)
     assert "rows are left of" in first.reason
     assert "too little history" in accepted.reason
     assert accepted.timings.keys() == {"read", "check", "walk"}
-    assert store.current_version(home / "models" / "m") == 1
+    assert layout.current_version(home / "models" / "m") == 1
 
 
 def test_a_source_without_usable_instruments_is_told(tmp_path: Path) -> None:

@@ -10,10 +10,11 @@ import pandas as pd
 import pytest
 
 from tests.builders import write_bars
-from training import continuity, run_record, sources
 from training.errors import TrainingError
-from training.run_record import Ledger, RunRecord, Standing, Standings
-from training.verdict import Bounds, Evidence, decide
+from training.retraining import run_record
+from training.retraining.run_record import Ledger, RunRecord, Standing, Standings
+from training.retraining.verdict import Bounds, Evidence, decide
+from training.sources import continuity, csv_files
 
 LATE = datetime(2026, 11, 20, 22, 30, tzinfo=UTC)
 
@@ -30,7 +31,7 @@ def written(home: Path, *, ago: int = 0) -> RunRecord:
 
 def bars(folder: Path) -> pd.DataFrame:
     write_bars(folder / "A.csv", 30)
-    return sources.read_bars_folder(folder)
+    return csv_files.read_bars_folder(folder)
 
 
 def test_a_record_is_read_back_as_it_was_written(tmp_path: Path) -> None:

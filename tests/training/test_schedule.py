@@ -19,10 +19,10 @@ import pytest
 from apscheduler.triggers.date import DateTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
-from training import run_record, schedule
 from training.__main__ import main
 from training.errors import TrainingError, UsageError
-from training.run_record import Ledger, RunRecord
+from training.retraining import run_record, schedule
+from training.retraining.run_record import Ledger, RunRecord
 
 NEW_YORK = ZoneInfo("America/New_York")
 PATIENCE_S = 60.0

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.scaling import Floats
+from app.forecasting.arrays import Floats
 from tests.builders import random_walk
-from training import scores
+from training.evaluation import point_scores
 
 pairs = st.lists(st.tuples(st.floats(-1e6, 1e6), st.floats(-1e6, 1e6)), min_size=1, max_size=40)
 
@@ -22,8 +22,8 @@ def test_errors_are_those_of_a_plain_loop(values: list[tuple[float, float]]) -> 
         absolute += abs(a - b)
         squared += (a - b) ** 2
 
-    assert scores.mae(actual, expected) == pytest.approx(absolute / len(values))
-    assert scores.rmse(actual, expected) == pytest.approx(math.sqrt(squared / len(values)))
+    assert point_scores.mae(actual, expected) == pytest.approx(absolute / len(values))
+    assert point_scores.rmse(actual, expected) == pytest.approx(math.sqrt(squared / len(values)))
 
 
 prices = st.floats(0.01, 1e6)
@@ -40,20 +40,20 @@ def test_relative_errors_are_those_of_a_plain_loop(
         relative += 100 * abs(a - b) / abs(a) / len(values)
         scaled += abs(a - b) / scale / len(values)
 
-    assert scores.mape(actual, expected) == pytest.approx(relative)
-    assert scores.mase(actual, expected, scale) == pytest.approx(scaled)
+    assert point_scores.mape(actual, expected) == pytest.approx(relative)
+    assert point_scores.mase(actual, expected, scale) == pytest.approx(scaled)
 
 
 def test_an_actual_value_of_0_has_no_percentage() -> None:
-    assert scores.mape(np.array([1.0, 0.0]), np.array([1.0, 1.0])) is None
+    assert point_scores.mape(np.array([1.0, 0.0]), np.array([1.0, 1.0])) is None
 
 
 def test_training_rows_that_never_moved_are_no_scale() -> None:
-    still = scores.mase_scale(np.ones(5), np.full(5, "a"), percent=False)
+    still = point_scores.mase_scale(np.ones(5), np.full(5, "a"), percent=False)
 
     assert still == 0
-    assert scores.mase(np.ones(5), np.zeros(5), still) is None
-    assert scores.mase_scale(np.ones(1), np.full(1, "a"), percent=True) == 0
+    assert point_scores.mase(np.ones(5), np.zeros(5), still) is None
+    assert point_scores.mase_scale(np.ones(1), np.full(1, "a"), percent=True) == 0
 
 
 @pytest.mark.parametrize("percent", [False, True])
@@ -66,7 +66,7 @@ def test_the_scale_of_mase_is_that_of_a_plain_loop_within_each_instrument(*, per
             step = abs(rows[index] - rows[index - 1])
             steps.append(100 * step / rows[index - 1] if percent else step)
 
-    scale = scores.mase_scale(rows, instruments, percent=percent)
+    scale = point_scores.mase_scale(rows, instruments, percent=percent)
 
     assert scale == pytest.approx(sum(steps) / 48)
 
@@ -82,8 +82,8 @@ def test_directions_are_those_of_a_plain_loop(values: list[tuple[float, float, f
             ups += a > b
             right += (a > b and e > b) or (a < b and e < b)
 
-    accuracy = scores.directional_accuracy(actual, expected, last)
-    base = scores.direction_base_rate(actual, last)
+    accuracy = point_scores.directional_accuracy(actual, expected, last)
+    base = point_scores.direction_base_rate(actual, last)
 
     assert accuracy == (pytest.approx(right / moved) if named else None)
     assert base == (pytest.approx(max(ups, moved - ups) / moved) if moved else None)
@@ -92,7 +92,7 @@ def test_directions_are_those_of_a_plain_loop(values: list[tuple[float, float, f
 def test_the_naive_forecast_names_no_direction() -> None:
     walk = random_walk(50)
 
-    assert scores.directional_accuracy(walk[1:], walk[:-1], walk[:-1]) is None
+    assert point_scores.directional_accuracy(walk[1:], walk[:-1], walk[:-1]) is None
 
 
 def correlation(one: Floats, other: Floats) -> float:
@@ -104,7 +104,7 @@ def correlation(one: Floats, other: Floats) -> float:
 
 def test_shift_correlations_are_those_of_a_plain_loop() -> None:
     actual, expected = random_walk(60), random_walk(60, seed=8)
-    found = scores.shift_correlations(actual, expected)
+    found = point_scores.shift_correlations(actual, expected)
 
     for shift in (-1, 0, 1):
         shifted = np.array([actual[t + shift] for t in range(1, 59)])
@@ -116,8 +116,8 @@ def test_the_shift_of_a_shifted_price_has_the_best_correlation(shift: int, moved
     walk = random_walk(302)
     actual, expected = walk[1:301], walk[moved : moved + 300]
 
-    of_prices = scores.shift_correlations(actual, expected)
-    of_changes = scores.shift_correlations(np.diff(actual), np.diff(expected))
+    of_prices = point_scores.shift_correlations(actual, expected)
+    of_changes = point_scores.shift_correlations(np.diff(actual), np.diff(expected))
 
     assert of_prices[shift] == pytest.approx(1)
     assert {key for key, value in of_changes.items() if value and value > 0.2} == {shift}
@@ -134,8 +134,8 @@ def test_what_has_no_variance_or_is_too_short_has_no_correlation(
     nothing = {-1: None, 0: None, 1: None}
     instruments = np.full(len(actual), "a")
 
-    assert scores.shift_correlations(actual, expected) == nothing
-    mean = scores.mean_shift_correlations(actual, expected, instruments, changes=False)
+    assert point_scores.shift_correlations(actual, expected) == nothing
+    mean = point_scores.mean_shift_correlations(actual, expected, instruments, changes=False)
     assert mean == nothing
 
 
@@ -145,9 +145,9 @@ def test_the_mean_over_instruments_leaves_out_those_without_a_correlation() -> N
     expected = np.concatenate([one[:-1], other[1:], np.ones(20)])
     instruments = np.array(["a"] * 39 + ["b"] * 29 + ["c"] * 20)
 
-    found = scores.mean_shift_correlations(actual, expected, instruments, changes=True)
+    found = point_scores.mean_shift_correlations(actual, expected, instruments, changes=True)
 
-    first = scores.shift_correlations(np.diff(one[1:]), np.diff(one[:-1]))[0]
+    first = point_scores.shift_correlations(np.diff(one[1:]), np.diff(one[:-1]))[0]
     assert first is not None
     assert found[0] == pytest.approx((first + 1) / 2)
 
@@ -155,7 +155,7 @@ def test_the_mean_over_instruments_leaves_out_those_without_a_correlation() -> N
 def test_the_mean_by_date_is_that_of_a_plain_loop() -> None:
     dates = np.array(["2020-01-03", "2020-01-02", "2020-01-03"], dtype="datetime64[D]")
 
-    means = scores.mean_by_date(dates, np.array([1.0, 5.0, 2.0]))
+    means = point_scores.mean_by_date(dates, np.array([1.0, 5.0, 2.0]))
 
     assert means.tolist() == [5.0, 1.5]
 
@@ -176,15 +176,15 @@ def test_diebold_mariano_is_that_of_a_plain_loop(count: int, chosen: int | None)
             covariance += (differences[index] - mean) * (differences[index - lag] - mean) / count
         variance += 2 * (1 - lag / (lags + 1)) * covariance
 
-    t = scores.diebold_mariano(ours, naive, lags=chosen)
+    t = point_scores.diebold_mariano(ours, naive, lags=chosen)
     assert t == pytest.approx(mean / math.sqrt(variance / count))
 
 
 def test_diebold_mariano_knows_which_is_better() -> None:
     loss = np.abs(np.diff(random_walk(500)))
 
-    better = scores.diebold_mariano(loss * 0.9, loss)
-    worse = scores.diebold_mariano(loss * 1.1, loss)
+    better = point_scores.diebold_mariano(loss * 0.9, loss)
+    worse = point_scores.diebold_mariano(loss * 1.1, loss)
 
     assert better is not None
     assert worse is not None
@@ -194,8 +194,8 @@ def test_diebold_mariano_knows_which_is_better() -> None:
 def test_forecasts_that_never_differ_have_no_t() -> None:
     loss = np.ones(9)
 
-    assert scores.diebold_mariano(loss, loss) is None
-    assert scores.sessions_needed(loss, loss, 0.01) is None
+    assert point_scores.diebold_mariano(loss, loss) is None
+    assert point_scores.sessions_needed(loss, loss, 0.01) is None
 
 
 @pytest.mark.parametrize("t", [0.5, -2.0, 4.0])
@@ -210,14 +210,14 @@ def test_the_p_value_is_the_area_beyond_both_ends_of_students_t(t: float, sessio
         x = (index + 0.5) * step
         between += step * constant * (1 + x * x / freedom) ** (-sessions / 2)
 
-    assert scores.p_value(t, sessions) == pytest.approx(1 - 2 * between, abs=1e-6)
+    assert point_scores.p_value(t, sessions) == pytest.approx(1 - 2 * between, abs=1e-6)
 
 
 def test_the_sessions_needed_are_those_that_find_the_share_with_80_percent_power() -> None:
     generator = np.random.default_rng(5)
     reference = generator.gamma(2, size=400)
     losses = reference + generator.normal(0, 0.3, 400)
-    needed = scores.sessions_needed(losses, reference, 0.05)
+    needed = point_scores.sessions_needed(losses, reference, 0.05)
     assert needed is not None
     share = 0.05 * float(reference.mean())
     found = 0
@@ -232,9 +232,9 @@ def test_the_sessions_needed_grow_with_the_square_of_the_share() -> None:
     generator = np.random.default_rng(5)
     losses, reference = generator.gamma(2, size=100), generator.gamma(2, size=100)
 
-    one, ten = (scores.sessions_needed(losses, reference, share) for share in (0.01, 0.1))
+    one, ten = (point_scores.sessions_needed(losses, reference, share) for share in (0.01, 0.1))
 
     assert one is not None
     assert ten is not None
     assert one == pytest.approx(100 * ten, rel=0.01)
-    assert scores.sessions_needed(losses, np.zeros(100), 0.01) is None
+    assert point_scores.sessions_needed(losses, np.zeros(100), 0.01) is None

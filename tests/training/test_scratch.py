@@ -7,9 +7,11 @@ from typing import get_args
 import numpy as np
 import pytest
 
-from app.scaling import Floats, Levels
-from training import scores, scratch
-from training.scratch import Activation, Weights
+from app.forecasting.arrays import Floats
+from app.forecasting.scalers import Levels
+from training.evaluation import point_scores
+from training.networks import numpy_rnn
+from training.networks.numpy_rnn import Activation, Weights
 
 NAMES = [field.name for field in dataclasses.fields(Weights)]
 RECURRENT_NAMES = ["kernel", "recurrent", "bias"]
@@ -54,8 +56,8 @@ def newest_steps_loss(
     """Return the loss after some steps from a state (n, units) that is given."""
     state = given
     for t in range(inputs.shape[1]):
-        state = scratch.step(weights, state, inputs[:, t], activation)
-    return float(0.5 * np.square(scratch.output(weights, state) - targets).sum())
+        state = numpy_rnn.step(weights, state, inputs[:, t], activation)
+    return float(0.5 * np.square(numpy_rnn.output(weights, state) - targets).sum())
 
 
 def assert_slopes_of_newest_steps(
@@ -158,12 +160,12 @@ def test_a_step_gives_the_numbers_of_the_introduction() -> None:
         output_bias=np.array([0.1]),
     )
 
-    first = scratch.step(weights, np.zeros((1, 2)), np.array([[1.0]]), "tanh")
-    second = scratch.step(weights, first.round(3), np.array([[2.0]]), "tanh")
+    first = numpy_rnn.step(weights, np.zeros((1, 2)), np.array([[1.0]]), "tanh")
+    second = numpy_rnn.step(weights, first.round(3), np.array([[2.0]]), "tanh")
 
     np.testing.assert_allclose(first.round(3), [[0.537, 0.462]], rtol=0, atol=1e-12)
     np.testing.assert_allclose(second, [[0.85972772, 0.88365397]], rtol=0, atol=5e-9)
-    np.testing.assert_allclose(scratch.output(weights, second), [[2.72703566]], rtol=0, atol=5e-9)
+    np.testing.assert_allclose(numpy_rnn.output(weights, second), [[2.72703566]], rtol=0, atol=5e-9)
 
 
 @every_activation
@@ -174,7 +176,7 @@ def test_states_and_outputs_are_those_of_a_plain_loop(
     weights = random_weights(features=features, units=units)
     inputs, _ = random_pairs(windows=windows, steps=steps, features=features)
 
-    states, outputs = scratch.forward(weights, inputs, activation=activation)
+    states, outputs = numpy_rnn.forward(weights, inputs, activation=activation)
 
     plain = [plain_states(weights, window, activation) for window in inputs]
     np.testing.assert_allclose(states, plain, rtol=1e-12)
@@ -190,7 +192,9 @@ def test_gradients_are_what_differences_say(
     weights = random_weights(features=features, units=units)
     inputs, targets = random_pairs(windows=windows, steps=steps, features=features)
 
-    loss, slopes = scratch.gradients(weights, inputs, targets, truncate=None, activation=activation)
+    loss, slopes = numpy_rnn.gradients(
+        weights, inputs, targets, truncate=None, activation=activation
+    )
 
     nothing = np.zeros((windows, units))
     expected = newest_steps_loss(weights, nothing, inputs, targets, activation)
@@ -206,11 +210,11 @@ def test_truncated_gradients_take_the_state_before_the_newest_steps_as_given(
     weights = random_weights(features=2, units=3)
     inputs, targets = random_pairs(windows=3, steps=6, features=2)
 
-    _, slopes = scratch.gradients(
+    _, slopes = numpy_rnn.gradients(
         weights, inputs, targets, truncate=truncate, activation=activation
     )
 
-    states, _ = scratch.forward(weights, inputs, activation=activation)
+    states, _ = numpy_rnn.forward(weights, inputs, activation=activation)
     given, newest = states[:, -truncate - 1], inputs[:, -truncate:]
     assert_slopes_of_newest_steps(slopes, weights, given, newest, targets, activation=activation)
 
@@ -223,7 +227,7 @@ def test_truncated_gradients_are_those_of_a_plain_loop_that_stops(
     weights = random_weights(features=2, units=3)
     inputs, targets = random_pairs(windows=3, steps=6, features=2)
 
-    _, slopes = scratch.gradients(
+    _, slopes = numpy_rnn.gradients(
         weights, inputs, targets, truncate=truncate, activation=activation
     )
 
@@ -238,8 +242,8 @@ def test_truncating_at_the_window_or_beyond_changes_nothing(truncate: int) -> No
     weights = random_weights(features=1, units=4)
     inputs, targets = random_pairs(windows=3, steps=6, features=1)
 
-    _, whole = scratch.gradients(weights, inputs, targets, truncate=None)
-    _, truncated = scratch.gradients(weights, inputs, targets, truncate=truncate)
+    _, whole = numpy_rnn.gradients(weights, inputs, targets, truncate=None)
+    _, truncated = numpy_rnn.gradients(weights, inputs, targets, truncate=truncate)
 
     for name in NAMES:
         np.testing.assert_array_equal(getattr(truncated, name), getattr(whole, name))
@@ -250,8 +254,8 @@ def test_truncating_touches_the_recurrent_layer_alone(truncate: int) -> None:
     weights = random_weights(features=1, units=4)
     inputs, targets = random_pairs(windows=3, steps=6, features=1)
 
-    _, whole = scratch.gradients(weights, inputs, targets, truncate=None)
-    _, truncated = scratch.gradients(weights, inputs, targets, truncate=truncate)
+    _, whole = numpy_rnn.gradients(weights, inputs, targets, truncate=None)
+    _, truncated = numpy_rnn.gradients(weights, inputs, targets, truncate=truncate)
 
     for name in NAMES:
         same = np.array_equal(getattr(truncated, name), getattr(whole, name))
@@ -262,15 +266,17 @@ def test_a_fit_goes_down_one_window_at_a_time_in_order() -> None:
     inputs, targets = random_pairs(windows=3, steps=6, features=2)
     losses: list[float] = []
 
-    fitted = scratch.fit(
+    fitted = numpy_rnn.fit(
         inputs, targets, units=4, epochs=2, learning_rate=0.01, truncate=2, clip=1e9, seed=3,
         after_epoch=lambda _, loss: losses.append(loss),
     )  # fmt: skip
 
-    weights = scratch.initial(2, 4, seed=3)
+    weights = numpy_rnn.initial(2, 4, seed=3)
     expected: list[float] = []
     for n in [0, 1, 2] * 2:
-        loss, slopes = scratch.gradients(weights, inputs[n : n + 1], targets[n : n + 1], truncate=2)
+        loss, slopes = numpy_rnn.gradients(
+            weights, inputs[n : n + 1], targets[n : n + 1], truncate=2
+        )
         expected.append(loss)
         moved = {
             name: each - 0.01 * getattr(slopes, name) for name, each in by_name(weights).items()
@@ -284,12 +290,12 @@ def test_a_fit_goes_down_one_window_at_a_time_in_order() -> None:
 def test_no_weight_moves_further_than_the_clip_lets_it() -> None:
     inputs, targets = random_pairs(windows=1, steps=6, features=2)
 
-    fitted = scratch.fit(
+    fitted = numpy_rnn.fit(
         inputs, 1e6 + targets, units=4, epochs=1, learning_rate=0.5, truncate=None, clip=0.25,
         seed=3, after_epoch=lambda *_: None,
     )  # fmt: skip
 
-    before = scratch.initial(2, 4, seed=3)
+    before = numpy_rnn.initial(2, 4, seed=3)
     for name in NAMES:
         moves = np.abs(getattr(fitted, name) - getattr(before, name))
         # so far off is the target that every slope is beyond the clip
@@ -300,7 +306,7 @@ def test_a_seed_gives_the_same_bits_again_and_another_seed_does_not() -> None:
     inputs, targets = random_pairs(windows=3, steps=6, features=1)
 
     once, again, other = (
-        scratch.fit(
+        numpy_rnn.fit(
             inputs, targets, units=4, epochs=2, learning_rate=0.01, truncate=2, clip=10, seed=seed,
             after_epoch=lambda *_: None,
         )
@@ -322,7 +328,7 @@ def test_what_after_epoch_raises_ends_the_fit() -> None:
             raise FloatingPointError
 
     with pytest.raises(FloatingPointError):
-        scratch.fit(
+        numpy_rnn.fit(
             inputs, targets, units=4, epochs=9, learning_rate=0.01, truncate=2, clip=10, seed=1,
             after_epoch=stop_after_two,
         )  # fmt: skip
@@ -331,30 +337,32 @@ def test_what_after_epoch_raises_ends_the_fit() -> None:
 
 
 def test_an_untrained_network_at_rest_stays_there_and_forecasts_zero() -> None:
-    weights = scratch.initial(1, 100, seed=1)
+    weights = numpy_rnn.initial(1, 100, seed=1)
     rest = np.full((1, 100), 0.5)
 
-    after = scratch.step(weights, rest, np.zeros((1, 1)), "sigmoid")
+    after = numpy_rnn.step(weights, rest, np.zeros((1, 1)), "sigmoid")
 
     np.testing.assert_allclose(after, rest, rtol=1e-12)
-    np.testing.assert_allclose(scratch.output(weights, after), 0, rtol=0, atol=1e-10)
+    np.testing.assert_allclose(numpy_rnn.output(weights, after), 0, rtol=0, atol=1e-10)
 
 
 def test_forecasts_are_the_outputs_in_the_precision_that_is_served() -> None:
     weights = random_weights(features=2, units=4)
     inputs, _ = random_pairs(windows=3, steps=6, features=2)
 
-    forecasts = scratch.predict(weights, inputs)
+    forecasts = numpy_rnn.predict(weights, inputs)
 
     assert forecasts.dtype == np.float32
-    np.testing.assert_array_equal(forecasts, scratch.forward(weights, inputs)[1].astype(np.float32))
+    np.testing.assert_array_equal(
+        forecasts, numpy_rnn.forward(weights, inputs)[1].astype(np.float32)
+    )
 
 
 def test_sums_of_any_size_neither_overflow_nor_leave_zero_to_one() -> None:
     weights = random_weights(features=1, units=2)
     inputs = np.array([[[1e9]], [[-1e9]]])
 
-    states, _ = scratch.forward(weights, inputs)
+    states, _ = numpy_rnn.forward(weights, inputs)
 
     np.testing.assert_array_equal(np.sort(states[:, 0], axis=0), [[0, 0], [1, 1]])
 
@@ -370,12 +378,12 @@ def test_the_articles_sine_is_forecast_better_than_the_article_did(seed: int) ->
         epochs.append(epoch)
         losses.append(loss)
 
-    weights = scratch.fit(
+    weights = numpy_rnn.fit(
         inputs[:100], targets[:100], units=100, epochs=25, learning_rate=0.0001, truncate=5,
         clip=10, seed=seed, after_epoch=after_epoch,
     )  # fmt: skip
 
     assert epochs == list(range(25))
     assert losses[0] > losses[4] > losses[24]
-    forecasts = scaler.prices(windows[100:], scratch.predict(weights, inputs[100:]))
-    assert scores.rmse(nexts[100:], forecasts[:, 0]) < 0.127
+    forecasts = scaler.prices(windows[100:], numpy_rnn.predict(weights, inputs[100:]))
+    assert point_scores.rmse(nexts[100:], forecasts[:, 0]) < 0.127

@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 
 from tests.builders import random_walk, write_csv
-from training import sources
 from training.errors import BadData
+from training.sources import csv_files
 
 
 @pytest.mark.parametrize("form", ["iso", "us", "name"])
@@ -24,7 +24,7 @@ def test_dates_of_three_kinds_in_both_orders_read_the_same(
     path = write_csv(tmp_path / "A.csv", prices, form=form, order=order)  # type: ignore[arg-type]
     path.write_bytes(path.read_bytes().replace(b"\n", ending.encode()))
 
-    read = sources.read_csv(path, ["Open"])
+    read = csv_files.read_csv(path, ["Open"])
 
     assert list(read.columns) == ["instrument", "date", "price", "close"]
     assert read["price"].tolist() == prices.tolist()
@@ -42,31 +42,31 @@ def test_columns_are_matched_without_case_spaces_and_underscores(
 ) -> None:
     path = write_csv(tmp_path / "A.csv", [1, 2, 3], column=header)
 
-    assert sources.read_csv(path, [wanted])["price"].tolist() == [1, 2, 3]
+    assert csv_files.read_csv(path, [wanted])["price"].tolist() == [1, 2, 3]
 
 
 def test_the_first_column_that_the_file_has_is_read(tmp_path: Path) -> None:
     path = tmp_path / "A.csv"
     path.write_text("Date,Close,Adj Close\n2020-01-02,2,1\n")
 
-    assert sources.read_csv(path, ["Adj Close", "Close"])["price"].tolist() == [1]
-    assert sources.read_csv(path, ["Settle", "Close"])["price"].tolist() == [2]
+    assert csv_files.read_csv(path, ["Adj Close", "Close"])["price"].tolist() == [1]
+    assert csv_files.read_csv(path, ["Settle", "Close"])["price"].tolist() == [2]
 
 
 def test_the_close_is_read_beside_what_is_forecast_where_there_is_one(tmp_path: Path) -> None:
     path = tmp_path / "A.csv"
     path.write_text("Date,Open,Close\n2020-01-03,3,4\n2020-01-02,1,2\n")
 
-    read = sources.read_csv(path, ["Open"])
+    read = csv_files.read_csv(path, ["Open"])
 
     assert (read["price"].tolist(), read["close"].tolist()) == ([1, 3], [2, 4])
     path.write_text("Date,Open,Close\n2020-01-03,3,x\n")
     with pytest.raises(BadData, match="line 2: 'x' is not a number"):
-        sources.read_csv(path, ["Open"])
+        csv_files.read_csv(path, ["Open"])
 
 
 def test_the_sine_is_the_articles_above_zero() -> None:
-    made = sources.sine()
+    made = csv_files.sine()
 
     assert len(made) == 200
     assert (made["price"] - 10).tolist() == pytest.approx(np.sin(np.arange(200)).tolist())
@@ -77,7 +77,7 @@ def test_a_byte_order_mark_blank_lines_and_an_unnamed_column_do_no_harm(tmp_path
     path = tmp_path / "A.csv"
     path.write_bytes("\ufeffDate,Open,\n2020-01-02,1,\n\n2020-01-03,2,\n\n".encode())
 
-    assert sources.read_csv(path, ["Open"])["price"].tolist() == [1, 2]
+    assert csv_files.read_csv(path, ["Open"])["price"].tolist() == [1, 2]
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,7 @@ def test_what_is_wrong_is_said_with_file_and_line(tmp_path: Path, text: str, sai
     path.write_text(text)
 
     with pytest.raises(BadData) as raised:
-        sources.read_csv(path, ["Open"])
+        csv_files.read_csv(path, ["Open"])
 
     assert str(raised.value).startswith(str(path))
     assert said in str(raised.value)
@@ -130,9 +130,9 @@ def test_files_that_cannot_be_read_are_named(tmp_path: Path) -> None:
     (tmp_path / "latin.csv").write_bytes(b"Date,Open\n2020-01-02,1\xe9\n")
 
     with pytest.raises(BadData, match=r"missing\.csv: cannot be read"):
-        sources.read_csv(tmp_path / "missing.csv", ["Open"])
+        csv_files.read_csv(tmp_path / "missing.csv", ["Open"])
     with pytest.raises(BadData, match="is not UTF-8"):
-        sources.read_csv(tmp_path / "latin.csv", ["Open"])
+        csv_files.read_csv(tmp_path / "latin.csv", ["Open"])
 
 
 def test_a_folder_is_one_frame_of_all_its_instruments(tmp_path: Path) -> None:
@@ -140,7 +140,7 @@ def test_a_folder_is_one_frame_of_all_its_instruments(tmp_path: Path) -> None:
     write_csv(tmp_path / "A.csv", [1, 2])
     (tmp_path / "README.md").write_text("not prices")
 
-    read = sources.read_folder(tmp_path, ["Open"])
+    read = csv_files.read_folder(tmp_path, ["Open"])
 
     assert read["instrument"].tolist() == ["A", "A", "B", "B"]
     assert read["price"].tolist() == [1, 2, 3, 4]
@@ -149,19 +149,19 @@ def test_a_folder_is_one_frame_of_all_its_instruments(tmp_path: Path) -> None:
 @pytest.mark.parametrize("folder", [".", "missing"])
 def test_a_folder_without_prices_says_what_to_put_there(tmp_path: Path, folder: str) -> None:
     with pytest.raises(BadData, match="put one file for each instrument there"):
-        sources.read_folder(tmp_path / folder, ["Open"])
+        csv_files.read_folder(tmp_path / folder, ["Open"])
 
 
 def test_a_digest_knows_values_not_how_they_were_written(tmp_path: Path) -> None:
     (tmp_path / "other").mkdir()
     prices = random_walk(50)
-    iso = sources.read_csv(write_csv(tmp_path / "A.csv", prices), ["Open"])
+    iso = csv_files.read_csv(write_csv(tmp_path / "A.csv", prices), ["Open"])
     path = write_csv(tmp_path / "other" / "A.csv", prices, form="us", order="newest")
     changed = iso.assign(price=np.where(iso["price"].index == 7, 1.0, iso["price"]))
 
-    assert sources.digest(iso) == sources.digest(sources.read_csv(path, ["Open"]))
-    assert sources.digest(iso) != sources.digest(changed)
-    assert sources.digest(iso) != sources.digest(iso.assign(instrument="B"))
+    assert csv_files.digest(iso) == csv_files.digest(csv_files.read_csv(path, ["Open"]))
+    assert csv_files.digest(iso) != csv_files.digest(changed)
+    assert csv_files.digest(iso) != csv_files.digest(iso.assign(instrument="B"))
 
 
 def test_a_digest_of_prices_is_of_the_dates_and_the_price_alone() -> None:
@@ -171,7 +171,7 @@ def test_a_digest_of_prices_is_of_the_dates_and_the_price_alone() -> None:
 
     content = b"A:2\n" + struct.pack("<2q", 1, 4) + struct.pack("<2d", 1.5, 2.5)
 
-    assert sources.digest(prices) == hashlib.sha256(content).hexdigest()
+    assert csv_files.digest(prices) == hashlib.sha256(content).hexdigest()
 
 
 YAHOO = """\
@@ -196,7 +196,7 @@ def test_bars_are_adjusted_by_the_adjusted_close_of_every_vendor(tmp_path: Path,
     path = tmp_path / "A.csv"
     path.write_text(text)
 
-    read = sources.read_bars(path)
+    read = csv_files.read_bars(path)
 
     expected = pd.DataFrame(
         {
@@ -216,7 +216,7 @@ def test_bars_without_an_adjusted_close_or_volume_are_read_as_they_are(tmp_path:
     path = tmp_path / "A.csv"
     path.write_text("Date,Open,High,Low,Close\n2020-01-02,10,12,9,11\n")
 
-    [row] = sources.read_bars(path)[["open", "high", "low", "close", "volume"]].to_numpy()
+    [row] = csv_files.read_bars(path)[["open", "high", "low", "close", "volume"]].to_numpy()
 
     np.testing.assert_array_equal(row, [10, 12, 9, 11, np.nan])
 
@@ -226,7 +226,7 @@ def test_a_price_that_is_none_is_not_a_number_in_its_row_alone(tmp_path: Path, t
     path = tmp_path / "A.csv"
     path.write_text(f"Date,Open,High,Low,Close\n2020-01-02,1,1,1,1\n2020-01-03,2,{text},2,2\n")
 
-    read = sources.read_bars(path)
+    read = csv_files.read_bars(path)
 
     np.testing.assert_array_equal(
         read[["open", "high", "low", "close"]].to_numpy(), [[1, 1, 1, 1], [2, np.nan, 2, 2]]
@@ -242,7 +242,7 @@ def test_where_close_or_adjusted_close_is_none_no_price_is_known(
     path = tmp_path / "A.csv"
     path.write_text(f"Date,Open,High,Low,Close,Adj Close\n2020-01-02,1,1,1,{closes}\n")
 
-    assert sources.read_bars(path)[["open", "high", "low"]].isna().all(axis=None)
+    assert csv_files.read_bars(path)[["open", "high", "low"]].isna().all(axis=None)
 
 
 def test_dates_that_come_twice_are_kept_twice_in_the_files_order(tmp_path: Path) -> None:
@@ -250,7 +250,7 @@ def test_dates_that_come_twice_are_kept_twice_in_the_files_order(tmp_path: Path)
     rows = [f"2020-01-{3 - row % 2:02},{row},{row},{row},{row}" for row in range(1, 201)]
     path.write_text("\n".join(["Date,Open,High,Low,Close", *rows]))
 
-    read = sources.read_bars(path)
+    read = csv_files.read_bars(path)
 
     assert read["close"].tolist() == [*range(1, 201, 2), *range(2, 201, 2)]
 
@@ -270,7 +270,7 @@ def test_bars_that_cannot_be_read_are_refused(tmp_path: Path, text: str, said: s
     path.write_text(text)
 
     with pytest.raises(BadData, match=said):
-        sources.read_bars(path)
+        csv_files.read_bars(path)
 
 
 def test_a_folder_of_bars_is_one_frame_by_instrument(
@@ -279,7 +279,7 @@ def test_a_folder_of_bars_is_one_frame_by_instrument(
     for name in ("B", "A-2", "A"):
         (tmp_path / f"{name}.csv").write_text(YAHOO)
 
-    read = sources.read_bars_folder(tmp_path)
+    read = csv_files.read_bars_folder(tmp_path)
 
     assert read["instrument"].tolist() == ["A", "A", "A-2", "A-2", "B", "B"]
     assert read["close"].tolist() == [5.5, 20.0] * 3
@@ -298,7 +298,7 @@ def test_a_large_folder_says_only_now_and_then_how_far_it_is(
     for number in range(45):
         (tmp_path / f"{number}.csv").write_text(YAHOO)
 
-    sources.read_bars_folder(tmp_path)
+    csv_files.read_bars_folder(tmp_path)
 
     printed = capsys.readouterr().err
     assert 5 < len(printed.splitlines()) < 15
@@ -307,20 +307,20 @@ def test_a_large_folder_says_only_now_and_then_how_far_it_is(
 
 def test_a_folder_without_bars_says_what_to_put_there(tmp_path: Path) -> None:
     with pytest.raises(BadData, match="at least Date and Open, High, Low, Close"):
-        sources.read_bars_folder(tmp_path)
+        csv_files.read_bars_folder(tmp_path)
 
 
 def test_a_digest_of_bars_knows_each_price_not_how_it_was_written(tmp_path: Path) -> None:
     (tmp_path / "other").mkdir()
     (tmp_path / "A.csv").write_text(YAHOO)
     (tmp_path / "other" / "A.csv").write_text(ALPHA_VANTAGE.replace(",20,22,", ",20.0,2.2e1,"))
-    read = sources.read_bars(tmp_path / "A.csv")
+    read = csv_files.read_bars(tmp_path / "A.csv")
 
-    made = sources.digest(read)
+    made = csv_files.digest(read)
 
-    assert made == sources.digest(sources.read_bars(tmp_path / "other" / "A.csv"))
+    assert made == csv_files.digest(csv_files.read_bars(tmp_path / "other" / "A.csv"))
     for column in ("open", "high", "low", "close"):
         changed = read.assign(**{column: read[column] + [0, 1e-9]})
-        assert sources.digest(changed) != made
+        assert csv_files.digest(changed) != made
     swapped = read.rename(columns={"high": "low", "low": "high"})
-    assert sources.digest(swapped) != made
+    assert csv_files.digest(swapped) != made

@@ -22,9 +22,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from training import sources
 from training.errors import BadConfig, BadData, SourceUnreachable
-from training.sql_source import SqlSource, read
+from training.sources import csv_files
+from training.sources.sql import SqlSource, read
 
 COLUMNS = "instrument, date, open, high, low, close, adjclose, volume"
 BAR = ("A", "2020-01-02", 10.0, 12.0, 9.0, 11.0, 5.5, 300)
@@ -86,7 +86,7 @@ def test_a_table_gives_what_csv_files_of_the_same_bars_do(
 
     read_bars = read(source(sqlite(folder, *rows, whole)))
 
-    pd.testing.assert_frame_equal(read_bars, sources.read_bars_folder(folder))
+    pd.testing.assert_frame_equal(read_bars, csv_files.read_bars_folder(folder))
 
 
 @pytest.mark.parametrize(

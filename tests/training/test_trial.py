@@ -9,19 +9,22 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from app import artifact
-from app.artifact import BARS as FIELDS
-from app.artifact import PriceField
+from app.artifact import layout
+from app.artifact.manifest import BARS as FIELDS
+from app.artifact.manifest import PriceField
 from tests import builders
 from tests.builders import QUANTILES, draft, last_value_graph, levels, publish_files
-from training import accuracy, backtest, baselines, incumbent, quality, sources
-from training.accuracy import Accuracy
-from training.global_model import BARS, LEVELS, Data, Walk
-from training.panel import Panel
-from training.recipe import load
-from training.scores import mean_by_date
-from training.trial import Trial, hold
-from training.verdict import Bounds, worse
+from training.baselines import forecasters
+from training.datasets.panel import Panel
+from training.evaluation import accuracy, backtest
+from training.evaluation.accuracy import Accuracy
+from training.evaluation.point_scores import mean_by_date
+from training.evaluation.walk_forward import BARS, LEVELS, Data, Walk
+from training.recipes.recipe import load
+from training.retraining import incumbent
+from training.retraining.comparison import Trial, hold
+from training.retraining.verdict import Bounds, worse
+from training.sources import csv_files, quality
 
 SESSIONS = 420
 HELD_OUT = 80
@@ -35,7 +38,7 @@ def bars(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
     folder = tmp_path_factory.mktemp("prices")
     for number in range(INSTRUMENTS):
         builders.write_bars(folder / f"TICK{number}.csv", SESSIONS, seed=number, first=FIRST)
-    return quality.check(sources.read_bars_folder(folder)).bars
+    return quality.check(csv_files.read_bars_folder(folder)).bars
 
 
 @pytest.fixture(scope="module")
@@ -43,12 +46,12 @@ def found(bars: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> Accur
     """Walk forward with a candidate that needs no fit: historical simulation."""
     panel = Panel.of(bars)
     folds = backtest.folds(panel, panel.ends(59), test_sessions=HELD_OUT, refit_sessions=HELD_OUT)
-    forecasters = {BARS: baselines.historical_simulation, "naive": baselines.naive}
+    known = {BARS: forecasters.historical_simulation, "naive": forecasters.naive}
     kept = backtest.run(
-        panel, folds, forecasters, LEVELS, work=tmp_path_factory.mktemp("work"), described={}
+        panel, folds, known, LEVELS, work=tmp_path_factory.mktemp("work"), described={}
     )
-    data = Data(panel, (), sources.digest(bars))
-    return accuracy.measure(Walk(data, load("global-ohlc"), tuple(folds), kept, tuple(forecasters)))
+    data = Data(panel, (), csv_files.digest(bars))
+    return accuracy.measure(Walk(data, load("global-ohlc"), tuple(folds), kept, tuple(known)))
 
 
 def held(found: Accuracy, bars: pd.DataFrame, root: Path, *, allowance: float = 0.0) -> Trial:
@@ -62,9 +65,9 @@ def publish_point(
     """Publish a model that says what naive says."""
     scaler = levels(low=100, high=100 + unit)
     contents = {
-        artifact.GRAPH: last_value_graph(steps=window, scale=1.0 if unit == 100 else 3e38),
-        artifact.SCALER: scaler.model_dump_json().encode(),
-        artifact.CARD: b"# m",
+        layout.GRAPH: last_value_graph(steps=window, scale=1.0 if unit == 100 else 3e38),
+        layout.SCALER: scaler.model_dump_json().encode(),
+        layout.CARD: b"# m",
     }
     publish_files(root, "m", 1, draft(window=window, fields=(field,)), contents)
 

@@ -9,8 +9,9 @@ import pytest
 from pydantic import ValidationError
 from scipy import stats
 
-from training import scores, verdict
-from training.verdict import Bounds, Evidence, decide, worse
+from training.evaluation import point_scores
+from training.retraining import verdict
+from training.retraining.verdict import Bounds, Evidence, decide, worse
 
 BOUNDS = Bounds(level=0.05, coverage_90=(0.85, 0.95), naive_margin=0.02, fewest_sessions=60)
 
@@ -154,7 +155,7 @@ def losses(sessions: int, *, seed: int = 1) -> np.ndarray:
 
 def test_p_is_one_sided_and_small_where_losses_are_larger() -> None:
     ours, theirs = losses(100), losses(100, seed=2)
-    t = scores.diebold_mariano(ours, theirs)
+    t = point_scores.diebold_mariano(ours, theirs)
     assert t is not None
     expected = stats.t.sf(t * math.sqrt(99 / 100), 99)
 

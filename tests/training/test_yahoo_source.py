@@ -30,7 +30,7 @@ from pydantic import ValidationError
 from yfinance.data import YfData
 
 from training.errors import BadConfig, BadData, SourceUnreachable
-from training.yahoo_source import YahooSource, raw, read
+from training.sources.yahoo import YahooSource, raw, read
 
 RECORDED = Path(__file__).parent / "recorded"
 
@@ -215,7 +215,7 @@ def test_a_proxy_that_is_not_there_may_be_tried_again() -> None:
     script = (
         "import yfinance\n"
         "from training.errors import SourceUnreachable\n"
-        "from training.yahoo_source import YahooSource, read\n"
+        "from training.sources.yahoo import YahooSource, read\n"
         f"yfinance.config.network.proxy = 'http://127.0.0.1:{port}'\n"
         "try:\n"
         "    read(YahooSource(kind='yahoo', symbols=('AAPL',)))\n"

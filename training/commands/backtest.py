@@ -3,12 +3,12 @@
 import argparse
 from pathlib import Path
 
-from training import recipe
 from training.commands import walk
 from training.commands.options import Commands, add_models, add_seed, add_work, positive
 from training.errors import UsageError
-from training.publish import require_name
-from training.recipe import QuantileNetwork
+from training.publishing.publish import require_name
+from training.recipes import recipe
+from training.recipes.recipe import QuantileNetwork
 
 
 def add(commands: Commands) -> None:

@@ -4,7 +4,7 @@ import argparse
 from datetime import date
 from pathlib import Path
 
-from app.calendars import TABLES
+from app.market_data.exchange_calendars.calendar import TABLES
 from training.commands.options import Commands
 
 
@@ -24,7 +24,7 @@ def add(commands: Commands) -> None:
         type=Path,
         default=TABLES,
         metavar="DIR",
-        help="where the tables are written (default: the service's own, app/sessions)",
+        help="where the tables are written (default: the service's own, app/market_data/exchange_calendars/tables)",
     )
     calendars.set_defaults(command=_calendars)
 

@@ -4,14 +4,15 @@ import argparse
 import json
 from pathlib import Path
 
-from training import experiment, recipe
 from training.commands import walk
 from training.commands.options import Commands, add_models, add_seed, add_work, positive
 from training.errors import UsageError
-from training.experiment import Published, Split
-from training.publish import require_name
-from training.recipe import QuantileNetwork, Recipe
-from training.report import verdict
+from training.evaluation import holdout
+from training.evaluation.holdout import Published, Split
+from training.publishing.publish import require_name
+from training.recipes import recipe
+from training.recipes.recipe import QuantileNetwork, Recipe
+from training.reports.model_report import verdict
 
 
 def add(commands: Commands) -> None:
@@ -65,8 +66,8 @@ def _fit(options: argparse.Namespace) -> int:
             refit_sessions=options.holdout,
             publish=name,
         )
-    outcome = experiment.run(chosen, _split(chosen, options), seed=options.seed)
-    published = experiment.publish(outcome, options.models, name)
+    outcome = holdout.run(chosen, _split(chosen, options), seed=options.seed)
+    published = holdout.publish(outcome, options.models, name)
     print(json.dumps(_summary(published)) if options.json else _told(published))
     return 0
 
@@ -74,12 +75,12 @@ def _fit(options: argparse.Namespace) -> int:
 def _split(chosen: Recipe, options: argparse.Namespace) -> Split:
     """Find the prices: two files, a folder of instruments, or what the recipe itself names."""
     if options.train and options.test and not (options.data or options.holdout):
-        return experiment.split_files(chosen, options.train, options.test)
+        return holdout.split_files(chosen, options.train, options.test)
     if options.train or options.test:
         raise UsageError("--train FILE and --test FILE go together, and without --data")
     if options.data and (options.holdout or not chosen.data.train):
-        return experiment.split_folder(chosen, options.data, options.holdout)
-    return experiment.split_own(chosen, options.data)
+        return holdout.split_folder(chosen, options.data, options.holdout)
+    return holdout.split_own(chosen, options.data)
 
 
 def _summary(published: Published) -> dict[str, object]:

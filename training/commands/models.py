@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from app import store
-from app.artifact import Manifest
+from app.artifact import layout
+from app.artifact.manifest import Manifest
 from app.errors import ArtifactRejected
+from app.inference import loader
 from training.commands.options import Commands, add_models
 
 _HEADINGS: Final = (
@@ -61,7 +62,7 @@ def add(commands: Commands) -> None:
 
 
 def _models(options: argparse.Namespace) -> int:
-    found = [each for home in store.model_folders(options.models) for each in _versions(home)]
+    found = [each for home in layout.model_folders(options.models) for each in _versions(home)]
     if options.json:
         print(json.dumps([_record(each) for each in found], indent=1))
     elif found:
@@ -75,22 +76,22 @@ def _versions(home: Path) -> Iterator[_Listed]:
     """Give what is published, oldest first, and what is named without being there."""
     named: dict[int, Literal["current", "candidate"]] = {}
     try:
-        rollout = store.rollout_of(home)
+        rollout = layout.rollout_of(home)
         if rollout:
             named[rollout.candidate] = "candidate"
     except ArtifactRejected as rejection:
         yield _Listed(home.name, None, "candidate", fault=str(rejection))
     try:
-        current = store.current_version(home)
+        current = layout.current_version(home)
         if current:
             named[current] = "current"
     except ArtifactRejected as rejection:
         yield _Listed(home.name, None, "current", fault=str(rejection))
-    for version in sorted({*store.versions(home), *named}):
+    for version in sorted({*layout.versions(home), *named}):
         folder, role = home / str(version), named.get(version)
         size = sum(file.stat().st_size for file in folder.glob("*"))
         try:
-            manifest = store.load(folder, home.name, version).manifest
+            manifest = loader.load(folder, home.name, version).manifest
         except ArtifactRejected as rejection:
             yield _Listed(home.name, version, role, size, fault=str(rejection))
         else:

@@ -5,9 +5,10 @@ import json
 import os
 from pathlib import Path
 
-from training import gallery, recipe
 from training.commands.options import Commands, add_models, positive
 from training.errors import UsageError
+from training.recipes import recipe
+from training.reports import recipe_report
 
 
 def add(commands: Commands) -> None:
@@ -58,14 +59,14 @@ def _recipes(options: argparse.Namespace) -> int:
 
 
 def _run_recipes(options: argparse.Namespace) -> int:
-    known = gallery.source_recipes()
+    known = recipe_report.source_recipes()
     names = known if options.run == "all" else options.run.split(",")
     for name in names:
         if name not in known:
             raise UsageError(
                 f"no recipe {name!r} that names its data; there are {', '.join(known)}"
             )
-    plan = gallery.Plan(
+    plan = recipe_report.Plan(
         data=options.data,
         models=options.models,
         epochs=options.epochs,
@@ -80,9 +81,9 @@ def _run_recipes(options: argparse.Namespace) -> int:
         if getattr(options, option):
             command += f" --{option} {getattr(options, option)}"
     page, rows = docs / "recipes.md", []
-    for row in gallery.run(names, plan):
+    for row in recipe_report.run(names, plan):
         rows.append(row)
         # again after each: a long run that is ended has written what it had
-        gallery.write(rows, page, command)
+        recipe_report.write(rows, page, command)
     print(f"published {len(names)} models in {options.models}; wrote {page}")
     return 0

@@ -15,7 +15,7 @@ from training.errors import UsageError
 from training.progress import say
 
 if TYPE_CHECKING:
-    from training.run_record import RunRecord, Standing
+    from training.retraining.run_record import RunRecord, Standing
 
 _HIGHEST_PORT: Final = 65_535
 
@@ -74,14 +74,14 @@ def add(commands: Commands) -> None:
 
 def _retrain(options: argparse.Namespace) -> int:
     # here, not above: other commands need not wait for these imports
-    from training import retrain, retrain_config  # noqa: PLC0415
+    from training.retraining import config, job  # noqa: PLC0415
 
-    plan = retrain_config.load(options.config)
+    plan = config.load(options.config)
     if options.schedule is not None:
         return _on_schedule(options)
     if options.timezone or options.metrics_port or options.run_at_start:
         raise UsageError("--timezone, --metrics-port and --run-at-start go with --schedule")
-    job = retrain.Job(
+    run = job.Job(
         plan=plan,
         models=options.models,
         work=options.work,
@@ -90,18 +90,18 @@ def _retrain(options: argparse.Namespace) -> int:
         accept_data=options.accept_data,
     )
     with _ended_by_sigterm():
-        record = retrain.run(job)
+        record = job.run(run)
     if options.json:
         print(record.model_dump_json())
     else:
         print(_told(record), end="")
-    if record.status == "failed" or record.exit_code == retrain.FAILED:
+    if record.status == "failed" or record.exit_code == job.FAILED:
         say(f"failed: {record.reason}")
     return record.exit_code
 
 
 def _on_schedule(options: argparse.Namespace) -> int:
-    from training import schedule  # noqa: PLC0415 - as above
+    from training.retraining import schedule  # noqa: PLC0415 - as above
 
     if options.force or options.accept_data:
         raise UsageError("--force and --accept-data are for a single run, not for a schedule")

@@ -3,8 +3,8 @@
 import argparse
 import json
 
-from training import publish
 from training.commands.options import Commands, add_models, positive
+from training.publishing import publish
 
 
 def add(commands: Commands) -> None:

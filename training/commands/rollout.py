@@ -4,10 +4,10 @@ import argparse
 import json
 from typing import Final, Literal
 
-from app.rollout import Rollout
-from training import publish
+from app.artifact.rollout import Rollout
 from training.commands.options import Commands, add_models, positive
 from training.errors import UsageError
+from training.publishing import publish
 
 _SHARE: Final = 0.1
 

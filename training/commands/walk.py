@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 
 from training.progress import say
-from training.recipe import QuantileNetwork, Recipe
+from training.recipes.recipe import QuantileNetwork, Recipe
 
 
 def forward(  # noqa: PLR0913 - two commands are this
@@ -21,23 +21,24 @@ def forward(  # noqa: PLR0913 - two commands are this
 ) -> int:
     """Walk forward, tell what came of it, and write and publish it where that is wanted."""
     # here, not above: they import what takes seconds to, and `recipes` should not wait for it
-    from training import accuracy, accuracy_page, global_model  # noqa: PLC0415 - as said
+    from training.evaluation import accuracy, walk_forward  # noqa: PLC0415 - as said
+    from training.reports import accuracy_page  # noqa: PLC0415 - as said
 
-    walk = global_model.walk(
+    walk = walk_forward.walk(
         chosen,
         described,
-        global_model.read(options.data, fast=fast),
+        walk_forward.read(options.data, fast=fast),
         options.work,
         seed=options.seed,
         test_sessions=test_sessions,
-        refit_sessions=global_model.ONE_REFIT if fast else refit_sessions,
+        refit_sessions=walk_forward.ONE_REFIT if fast else refit_sessions,
     )
     found = accuracy.measure(walk)
     summary = found.summary()
     if docs:
         accuracy_page.write(found, docs)
     if publish:
-        from training.release import release  # noqa: PLC0415 - TensorFlow
+        from training.publishing.release import release  # noqa: PLC0415 - TensorFlow
 
         released = release(found, described, options.models, publish, seed=options.seed)
         say(f"served and fitted quantiles differ by at most {released.parity:.1e}")

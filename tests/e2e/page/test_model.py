@@ -5,7 +5,7 @@ from typing import Final
 
 from playwright.sync_api import Browser
 
-from app import artifact
+from app.artifact import layout
 from tests.attack.service import serving
 from tests.builders import (
     draft,
@@ -44,9 +44,9 @@ FOREIGN: Final = b"""# A card
 
 def test_a_card_is_never_markup(browser: Browser, tmp_path: Path) -> None:
     contents = {
-        artifact.GRAPH: last_value_graph(steps=3),
-        artifact.SCALER: levels().model_dump_json().encode(),
-        artifact.CARD: FOREIGN,
+        layout.GRAPH: last_value_graph(steps=3),
+        layout.SCALER: levels().model_dump_json().encode(),
+        layout.CARD: FOREIGN,
     }
     publish_files(tmp_path, "default", 1, draft(), contents)
 

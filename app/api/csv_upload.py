@@ -1,0 +1,191 @@
+"""CSV in and out: what a file holds, asked of `/predict` as a request like any other."""
+
+import csv
+import io
+from collections.abc import Iterable, Iterator
+from threading import Event
+from typing import Any, Final
+
+from fastapi import APIRouter, Request, Response
+from pydantic import ValidationError
+from pydantic_core import to_json
+from starlette.datastructures import QueryParams
+
+from app.api.answer_warnings import warning_of
+from app.api.examples import EXAMPLE_CSV
+from app.api.schemas import DEFAULT_MODEL, PredictRequest, PredictResponse, TableResponse
+from app.artifact.manifest import BARS
+from app.errors import BadInput, BadTable
+from app.market_data import csv_reader
+from app.market_data.csv_reader import Table
+from app.serving.app_state import State, state_of
+from app.transport import request_body
+from app.transport.problem_details import documented
+
+PATH: Final = "/bars"
+MEDIA_TYPE: Final = b"text/csv"
+
+router = APIRouter(tags=["forecasts"])
+
+_BODY: Final = {"text/csv": {"schema": {"type": "string"}, "example": EXAMPLE_CSV}}
+_DESCRIBED: Final[dict[str, tuple[str, dict[str, Any]]]] = {
+    "model": ("The model that answers.", {"type": "string", "default": DEFAULT_MODEL}),
+    "version": ("A version to pin.", {"type": "integer", "minimum": 1}),
+    "levels": (
+        "Intervals to give, in percent: 80,95.",
+        {"type": "string", "pattern": "^[0-9.,]+$"},
+    ),
+    "calendar": (
+        "An exchange by MIC or alias, 24/7 or weekdays.",
+        {"type": "string", "maxLength": 32},
+    ),
+    "strict": ("Whether what looks damaged is refused.", {"type": "boolean", "default": False}),
+}
+"""What may be asked beside a file; beside JSON it is in the body."""
+
+_TRUE: Final = {"true": True, "1": True, "false": False, "0": False}
+
+
+@router.post(
+    PATH,
+    summary="Read a CSV file of daily prices",
+    response_model=TableResponse,
+    responses=documented(400, 413, 415, 422, 503),
+    openapi_extra={"requestBody": {"required": True, "content": _BODY}},
+)
+async def bars(request: Request) -> Response:
+    """
+    Post a file as vendors give it; the answer is its sessions as columns, oldest first.
+
+    It is how `/predict` reads a file that is posted there. Columns are those that the file has.
+    Where it has adjusted closes, all prices are adjusted by them, in units of the last close.
+    """
+    state = state_of(request)
+    state["background"].admit()
+    content = await request_body.read(
+        request, state["settings"].max_batch_body_bytes, media_type=MEDIA_TYPE
+    )
+
+    def answer(_: Event) -> bytes:
+        table = csv_reader.read(content)
+        return to_json(
+            TableResponse(
+                dates=table.dates,
+                bars={field: table.columns[field] for field in BARS if field in table.columns},
+                lines=table.lines,
+                warnings=[warning_of(table.located(remark)) for remark in table.remarks],
+            )
+        )
+
+    written = await state["background"].run(answer, request.receive)
+    return Response(written, media_type="application/json")
+
+
+def described(predict: dict[str, Any]) -> dict[str, Any]:
+    """Add to the description of a route that files may be posted to it."""
+    predict["requestBody"]["content"] |= _BODY
+    predict["parameters"] = [
+        {
+            "name": name,
+            "in": "query",
+            "description": f"Beside a file: {what[0].lower()}{what[1:]}",
+            "schema": schema,
+        }
+        for name, (what, schema) in _DESCRIBED.items()
+    ]
+    # the answer in CSV is told in words: clients that are made of the document would get an answer
+    # of two types for every request
+    return predict
+
+
+def is_table(headers: Iterable[tuple[bytes, bytes]]) -> bool:
+    """Tell whether a request's body is CSV."""
+    return any(
+        name == b"content-type" and request_body.without_parameters(value) == MEDIA_TYPE
+        for name, value in headers
+    )
+
+
+def wants_table(headers: Iterable[tuple[bytes, bytes]]) -> bool:
+    """Tell whether a request asks for an answer in CSV."""
+    return any(name == b"accept" and MEDIA_TYPE in value.lower() for name, value in headers)
+
+
+async def question_of(request: Request, content: bytes) -> tuple[PredictRequest, Table]:
+    """Make a question of a file and the parameters beside it; raise what is wrong with either."""
+    state = state_of(request)
+    asked = _parameters(request.query_params)
+
+    def parsed(_: Event) -> tuple[PredictRequest, Table]:
+        table = csv_reader.read(content)
+        return PredictRequest.model_validate(asked | _history(table, asked, state)), table
+
+    state["background"].admit()
+    try:
+        return await state["background"].run(parsed, request.receive)
+    except ValidationError as error:
+        raise request_body.bad_input(error) from None
+
+
+def _parameters(query: QueryParams) -> dict[str, object]:
+    """Read model, version, levels, calendar and strict, as they are written in an address."""
+    asked: dict[str, object] = {}
+    for name, value in query.multi_items():
+        if name in {"model", "calendar"}:
+            asked[name] = value
+        elif name == "version" and value.isdecimal() and len(value) <= _DIGITS:
+            asked[name] = int(value)
+        elif name == "strict" and value.lower() in _TRUE:
+            asked[name] = _TRUE[value.lower()]
+        elif name == "levels":
+            asked[name] = list(_levels(value))
+        elif name in {"version", "strict"}:
+            kind = "a whole number" if name == "version" else "true or false"
+            raise BadInput(f"{name} must be {kind}", field=name)
+        else:
+            raise BadInput(f"a parameter is not known here; known are {', '.join(_DESCRIBED)}")
+    return asked
+
+
+_DIGITS: Final = 9
+
+
+def _levels(value: str) -> Iterator[float]:
+    for level in value.split(",")[:100]:
+        try:
+            yield float(level)
+        except ValueError:
+            raise BadInput("levels must be percents, as in levels=80,95", field="levels") from None
+
+
+def _history(table: Table, asked: dict[str, object], state: State) -> dict[str, object]:
+    """Take bars where the file has them, and else the column that the model forecasts."""
+    dates = {"dates": table.dates} if table.dates else {}
+    if all(field in table.columns for field in BARS):
+        return {"bars": dict(table.columns), **dates}
+    target = state["store"].current(str(asked.get("model", DEFAULT_MODEL))).manifest.target
+    if target not in table.columns:
+        raise BadTable(f"the model forecasts the {target}, and the file has no such column")
+    return {"prices": table.columns[target], **dates}
+
+
+def written(answer: PredictResponse) -> bytes:
+    """Write an answer as two lines of CSV."""
+    row: dict[str, object] = {
+        "model": answer["model"],
+        "version": answer["version"],
+        "target": answer["target"],
+        "forecast_date": answer["forecast_date"] or "",
+        "last_price": answer["last_price"],
+        "prediction": answer["prediction"],
+        "naive": answer["naive"],
+    }
+    for interval in answer["intervals"]:
+        level = f"{interval['level']:g}"
+        row[f"low_{level}"], row[f"high_{level}"] = interval["low"], interval["high"]
+    row["warnings"] = " ".join(warning["code"] for warning in answer["warnings"])
+    text = io.StringIO()
+    lines = csv.writer(text)
+    lines.writerow(row)
+    lines.writerow(row.values())
+    return text.getvalue().encode()

@@ -1,0 +1,156 @@
+"""
+A published model on the disk: a folder of files, and a manifest that is written last.
+
+A folder without a manifest is no model. Every other file is listed in it with its SHA-256
+and size, and its own SHA-256 is in manifest.sha256, as sha256sum writes it. What is verified is
+the bytes that are used: each file is read once.
+"""
+
+import hashlib
+import json
+import os
+import stat
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from pydantic import ValidationError
+
+from app.artifact.layout import CARD, CLOSE_GRAPH, GRAPH, MANIFEST, SCALER, SEAL
+from app.artifact.manifest import MAX_BYTES, Draft, FileRecord, Manifest
+from app.errors import ArtifactRejected
+
+_NO_LINKS: Final = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+
+
+_PREFIX: Final = "Value error, "
+"""What pydantic puts before a reason of ours."""
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """A model as it lies on disk, verified."""
+
+    manifest: Manifest
+    graph: bytes
+    close_graph: bytes | None
+    """The network for closes alone; None where the manifest has no `close_only`."""
+    scaler: bytes
+    card: str
+
+
+def read(folder: Path) -> Artifact:
+    """
+    Read and verify the model in `folder`.
+
+    Raises ArtifactRejected where a file is missing, changed, too large or not of this format.
+    """
+    if folder.is_symlink():
+        raise ArtifactRejected("the folder of the version is a link")
+    document = _read(folder, MANIFEST)
+    try:
+        manifest = Manifest.model_validate_json(document)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(part) for part in first["loc"]) or "document"
+        raise ArtifactRejected(
+            f"{MANIFEST} is not of this format: {where}: {first['msg'].removeprefix(_PREFIX)}"
+        ) from None
+    contents = {name: _verified(folder, name, record) for name, record in manifest.files.items()}
+    needed = {GRAPH, SCALER, CARD} | ({CLOSE_GRAPH} if manifest.close_only else set())
+    missing = needed - contents.keys()
+    if missing:
+        raise ArtifactRejected(f"{MANIFEST} does not list {min(missing)}")
+    if any(file.name not in {MANIFEST, SEAL, *contents} for file in folder.iterdir()):
+        raise ArtifactRejected(f"a file is there that {MANIFEST} does not list")
+    # models that were published before there were seals have none
+    if (folder / SEAL).exists() and _read(folder, SEAL) != _sealed(document):
+        raise ArtifactRejected(f"{MANIFEST} was changed: its SHA-256 is not that of {SEAL}")
+    return Artifact(
+        manifest=manifest,
+        graph=contents[GRAPH],
+        close_graph=contents[CLOSE_GRAPH] if manifest.close_only else None,
+        scaler=contents[SCALER],
+        card=contents[CARD].decode(errors="replace"),
+    )
+
+
+def write(
+    folder: Path, name: str, version: int, draft: Draft, contents: Mapping[str, bytes]
+) -> Manifest:
+    """Write a model into the empty `folder`, every file on the disk before the manifest is."""
+    records = {
+        file: FileRecord(sha256=hashlib.sha256(content).hexdigest(), size=len(content))
+        for file, content in contents.items()
+    }
+    manifest = Manifest.model_validate(
+        dict(draft) | {"name": name, "version": version, "files": records}
+    )
+    for file, content in contents.items():
+        write_durably(folder / file, content)
+    document = manifest.model_dump(mode="json")
+    # what it is comes first, for who reads the file
+    head = {key: document.pop(key) for key in ("format", "name", "version")}
+    text = json.dumps(head | document, indent=1, allow_nan=False).encode() + b"\n"
+    write_durably(folder / SEAL, _sealed(text))
+    write_durably(folder / MANIFEST, text)
+    sync_folder(folder)
+    return manifest
+
+
+def write_durably(path: Path, content: bytes) -> None:
+    """Write a file and wait until the disk has it."""
+    with path.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def sync_folder(folder: Path) -> None:
+    """Wait until the disk has the folder's entries: a rename is durable only then."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _sealed(manifest: bytes) -> bytes:
+    """Return what manifest.sha256 holds: `sha256sum --check` reads it too."""
+    return f"{hashlib.sha256(manifest).hexdigest()}  {MANIFEST}\n".encode()
+
+
+def _verified(folder: Path, name: str, record: FileRecord) -> bytes:
+    content = _read(folder, name)
+    if len(content) != record.size:
+        raise ArtifactRejected(
+            f"{name} holds {len(content)} bytes, its manifest says {record.size}"
+        )
+    if hashlib.sha256(content).hexdigest() != record.sha256:
+        raise ArtifactRejected(f"{name} was changed: its SHA-256 is not the manifest's")
+    return content
+
+
+def _read(folder: Path, name: str) -> bytes:
+    try:
+        # a link could lead anywhere, and a pipe would be waited for
+        descriptor = os.open(folder / name, os.O_RDONLY | _NO_LINKS)
+    except FileNotFoundError:
+        raise ArtifactRejected(f"{name} is missing") from None
+    except OSError as error:
+        # strerror, not the error: that one names the path
+        raise ArtifactRejected(f"{name} cannot be read: {error.strerror}") from None
+    try:
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode) or found.st_nlink > 1:
+            raise ArtifactRejected(f"{name} is not a file of its own")
+        with open(descriptor, "rb", closefd=False) as file:
+            content = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise ArtifactRejected(f"{name} cannot be read: {error.strerror}") from None
+    finally:
+        os.close(descriptor)
+    if len(content) > MAX_BYTES:
+        raise ArtifactRejected(f"{name} is larger than {MAX_BYTES} bytes")
+    return content

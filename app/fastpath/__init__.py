@@ -1,0 +1,1 @@
+"""POST /predict and infer, answered on the server's own protocol, without ASGI."""

@@ -1,0 +1,1 @@
+"""Windows in, forecasts out; NumPy only."""

@@ -1,0 +1,150 @@
+"""The messages of `ModelInfer`, read into what the service takes and written from what it gives."""
+
+import math
+from collections.abc import Sequence
+from typing import Any, Final, TypeVar
+
+import numpy as np
+from google.protobuf.message import DecodeError, Message
+from pydantic_core import from_json
+
+from app.errors import BadInput, BodyTooLarge
+from app.forecasting.arrays import Floats
+from app.grpc import inference_pb2 as pb
+from app.open_inference import codec
+from app.open_inference.codec import INPUT, Question, Row, Wanted
+from app.serving.pipeline import Answer
+
+_Message = TypeVar("_Message", bound=Message)
+
+_CONTENTS: Final = {"FP64": "fp64_contents", "FP32": "fp32_contents"}
+_MOST_PARTS: Final = 64
+"""Members of a large message: its tensors, and what is said about them."""
+_LONGEST_ID: Final = 256
+_RAW: Final = pb.ModelInferRequest.RAW_INPUT_CONTENTS_FIELD_NUMBER
+_BYTES: Final = 2
+"""Protocol Buffers' wire type of members with a length: strings, bytes, messages."""
+_MOST_DIGITS: Final = 5
+"""Bytes of a number in a message that is below 2 GiB."""
+
+
+def parse(kind: type[_Message], message: bytes) -> _Message:
+    """Parse a message; raise BadInput where it is none of that kind."""
+    try:
+        return kind.FromString(message)
+    except DecodeError:
+        raise BadInput(f"this is no {kind.DESCRIPTOR.name}") from None
+
+
+def parse_request(message: bytes, most: int) -> pb.ModelInferRequest:
+    """
+    Parse a request, of which at most `most` bytes are other than raw tensors.
+
+    Raw tensors are copied and no more; all else can take many times its size once it is parsed.
+    Raises BodyTooLarge and BadInput.
+    """
+    if len(message) > most and _beside_raw(message) > most:
+        raise BodyTooLarge(most, "other than raw_input_contents")
+    return parse(pb.ModelInferRequest, message)
+
+
+def question(
+    request: pb.ModelInferRequest, *, rows: Sequence[Row], gives: Sequence[str]
+) -> Question:
+    """
+    Check a request for a model that gives `gives` of windows of one of some rows.
+
+    Raises BadInput. That prices are prices is not looked at here.
+    """
+    if len(request.id) > _LONGEST_ID:
+        raise BadInput(f"id may hold at most {_LONGEST_ID} characters", field="id")
+    if [each.name for each in request.inputs] != [INPUT]:
+        raise BadInput(f"give one input, {INPUT}", field="inputs")
+    [posted] = request.inputs
+    shape = list(posted.shape)
+    codec.check_shape(shape, rows)
+    dtype = codec.dtype_of(posted.datatype)
+    flat = _of_raw(request, posted, dtype) if request.raw_input_contents else _of_contents(posted)
+    if len(flat) != math.prod(shape):
+        raise BadInput(f"{INPUT} holds other than what its shape takes", field="inputs")
+    names = [each.name for each in request.outputs]
+    codec.check_outputs(names, gives)
+    if any("classification" in each.parameters for each in request.outputs):
+        raise BadInput("classification is not for forecasts", field="outputs")
+    return Question(
+        request.id or None,
+        flat.astype(np.float64).reshape(shape),
+        tuple(Wanted(name, binary=True) for name in names or gives),
+    )
+
+
+def response(answer: Answer) -> pb.ModelInferResponse:
+    """Say what is answered over HTTP, JSON and the bytes of tensors behind it."""
+    length = codec.header_length(answer.headers)
+    head: dict[str, Any] = from_json(answer.content[:length])
+    written = pb.ModelInferResponse(
+        model_name=head["model_name"], model_version=head["model_version"], id=head.get("id", "")
+    )
+    for name, value in head["parameters"].items():
+        written.parameters[name].double_param = value
+    at = length or 0
+    for output in head["outputs"]:
+        written.outputs.add(name=output["name"], datatype=output["datatype"], shape=output["shape"])
+        end = at + output["parameters"]["binary_data_size"]
+        written.raw_output_contents.append(answer.content[at:end])
+        at = end
+    return written
+
+
+def _of_raw(
+    request: pb.ModelInferRequest,
+    posted: pb.ModelInferRequest.InferInputTensor,
+    dtype: np.dtype[Any],
+) -> Floats:
+    if len(request.raw_input_contents) != 1 or posted.HasField("contents"):
+        raise BadInput(
+            "give every input in raw_input_contents, or none", field="raw_input_contents"
+        )
+    [raw] = request.raw_input_contents
+    if len(raw) % dtype.itemsize:
+        raise BadInput(f"{INPUT} is cut within a number", field="raw_input_contents")
+    return np.frombuffer(raw, dtype)
+
+
+def _of_contents(posted: pb.ModelInferRequest.InferInputTensor) -> Floats:
+    member = _CONTENTS[posted.datatype]
+    given = [(field.name, values) for field, values in posted.contents.ListFields()]
+    if [name for name, _ in given] != [member]:
+        raise BadInput(f"give {INPUT} as {member}, or as raw_input_contents", field="contents")
+    [(_, values)] = given
+    return np.fromiter(values, np.float64, len(values))
+
+
+def _beside_raw(message: bytes) -> int:
+    """
+    Return how many bytes of a request are not raw tensors, without parsing it.
+
+    Source: Protocol Buffers, "Encoding". Raises BadInput where it is cut short, or cut up.
+    """
+    at = beside = 0
+    for _ in range(_MOST_PARTS):
+        if at == len(message):
+            return beside
+        key, begin = _number(message, at)
+        length, begin = _number(message, begin)
+        if key & 7 != _BYTES or begin + length > len(message):
+            break
+        if key >> 3 != _RAW:
+            beside += begin + length - at
+        at = begin + length
+    raise BadInput("this is no ModelInferRequest, or one of too many parts")
+
+
+def _number(message: bytes, at: int) -> tuple[int, int]:
+    """Return a number of Protocol Buffers' variable length, and where it ends."""
+    value = 0
+    for place, byte in enumerate(message[at : at + _MOST_DIGITS]):
+        value |= (byte & 0x7F) << (7 * place)
+        if byte < 0x80:  # noqa: PLR2004 - the highest bit says that more follows
+            return value, at + place + 1
+    raise BadInput("this is no ModelInferRequest")

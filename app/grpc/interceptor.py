@@ -1,0 +1,178 @@
+"""Around every call: an id, a key, a deadline, a status, and one telling of what became of it."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Final, NamedTuple, NoReturn, TypeAlias
+
+from google.protobuf.message import Message
+from grpc import StatusCode
+from grpc.aio import ServicerContext
+
+from app import errors
+from app.errors import BadInput, BodyTooSlow, NextdayError, TooLate
+from app.grpc.coalescing import Gathering
+from app.observability import request_record
+from app.observability.request_record import UNKNOWN, Seen
+from app.serving.app_state import State
+from app.transport import problem_details
+from app.transport.headers import Headers
+
+_log = logging.getLogger(__name__)
+
+CODES: Final[dict[type[NextdayError], StatusCode]] = {
+    errors.BadRequest: StatusCode.INVALID_ARGUMENT,
+    errors.BodyTooSlow: StatusCode.DEADLINE_EXCEEDED,
+    errors.Unauthorized: StatusCode.UNAUTHENTICATED,
+    errors.RateLimited: StatusCode.RESOURCE_EXHAUSTED,
+    errors.BadInput: StatusCode.INVALID_ARGUMENT,
+    errors.NotFound: StatusCode.NOT_FOUND,
+    errors.Abandoned: StatusCode.CANCELLED,
+    errors.Unavailable: StatusCode.UNAVAILABLE,
+    errors.TooBusy: StatusCode.RESOURCE_EXHAUSTED,
+    errors.TooLate: StatusCode.DEADLINE_EXCEEDED,
+}
+
+_OK: Final = 200
+_GONE: Final = 499
+"""Statuses are told as HTTP has them, whichever protocol a request came by."""
+_NOT_FOUND: Final = 404
+
+_REQUEST_ID: Final = request_record.REQUEST_ID.decode()
+_CODE: Final = "nextday-code"
+"""What was wrong, in one word, beside the message for people."""
+_MOST_DETAILS: Final = 400
+_LEAVES_S: Final = 0.05
+READS_S: Final = 0.5
+"""That a call stays after its answer, where the server ends: longer than an answer takes."""
+_UNEXPECTED: Final = "the request could not be answered; the server's log says why"
+
+
+class Call(NamedTuple):
+    """What came with a message."""
+
+    seen: Seen
+    headers: Headers
+    """Its metadata, as HTTP has them."""
+    is_one_of_many: bool
+    """Whether it came while another call was under way."""
+
+
+Method: TypeAlias = Callable[[Call, bytes], Awaitable[Message]]
+"""Answers a message; raises what is wrong with it."""
+
+Context: TypeAlias = ServicerContext[bytes, bytes]
+
+Answering: TypeAlias = Callable[[AsyncIterator[bytes], Context], Awaitable[None]]
+"""Answers a call, as gRPC has it."""
+
+
+class Observed:
+    """
+    Lets calls of one method in, gives each so long, and tells of it.
+
+    To gRPC it is a method whose caller streams and who is streamed to, which to the caller is the
+    same: so the key is looked at before the message is read, a message is not waited for without
+    end, and a server that ends can give an answer before it ends the call.
+    """
+
+    def __init__(
+        self, state: State, name: str, method: Method, gathering: Gathering, *, is_open: bool
+    ) -> None:
+        """Answer by `method`; one that is open needs no key."""
+        self._state = state
+        self._gathering = gathering
+        self._route = f"grpc {name}"
+        self._method = method
+        self._is_open = is_open
+
+    async def answer(self, _: AsyncIterator[bytes], context: Context) -> None:
+        """Answer a call."""
+        headers = _headers(context)
+        request = request_record.begin(self._route, headers)
+        context.set_trailing_metadata(((_REQUEST_ID, request.id),))
+        try:
+            with self._gathering.call() as is_one_of_many:
+                answer = await self._told(Call(request, headers, is_one_of_many), context)
+        except Exception as error:  # noqa: BLE001 - the caller gets a status, the log the reason
+            await _abort(context, request, error)
+        await context.write(answer)
+        if self._gathering.is_last:
+            # gRPC closes a connection with its last call, and what the caller has not read by then
+            # is lost
+            await asyncio.sleep(READS_S)
+
+    async def _told(self, call: Call, context: Context) -> bytes:
+        status = _GONE
+        try:
+            answer = await self._answer(call, context)
+        except Exception as error:
+            kind = problem_details.kind_of(error)
+            status, call.seen.code = kind.status, kind.code
+            raise
+        else:
+            status = _OK
+            return answer
+        finally:
+            self._state["tellers"].tell(call.seen, status)
+
+    async def _answer(self, call: Call, context: Context) -> bytes:
+        state = self._state
+        if not self._is_open:
+            call.seen.caller = state["access"].caller(call.headers)
+            state["access"].admit(call.seen.caller)
+        try:
+            async with asyncio.timeout(state["settings"].deadline_seconds):
+                message = await _read(context, state["settings"].receive_seconds)
+                answer = await self._method(call, message)
+                return answer.SerializeToString()
+        except TimeoutError:
+            raise TooLate from None
+
+
+class Unknown:
+    """Refuses calls of methods that are not there, and tells of them."""
+
+    def __init__(self, state: State) -> None:
+        """Tell those of `state`."""
+        self._state = state
+
+    async def answer(self, _: AsyncIterator[bytes], context: Context) -> None:
+        """Refuse a call; its message is not read."""
+        call = request_record.begin(UNKNOWN, _headers(context))
+        call.code = "not_found"
+        self._state["tellers"].tell(call, _NOT_FOUND)
+        await context.abort(
+            StatusCode.UNIMPLEMENTED, "there is no such method", ((_REQUEST_ID, call.id),)
+        )
+
+
+async def _read(context: Context, longest_s: float) -> bytes:
+    try:
+        async with asyncio.timeout(longest_s):
+            message: object = await context.read()
+    except TimeoutError:
+        raise BodyTooSlow from None
+    if not isinstance(message, bytes):
+        # the end, and nothing before it: of whoever has left, the call is cancelled right after
+        await asyncio.sleep(_LEAVES_S)
+        raise BadInput("the call holds no message")
+    return message
+
+
+async def _abort(context: Context, request: Seen, error: Exception) -> NoReturn:
+    if isinstance(error, NextdayError):
+        details = str(error)[:_MOST_DETAILS]
+    else:
+        _log.error("an error of ours, at %s", request.route, exc_info=error)
+        details = _UNEXPECTED
+    code = next((CODES[cls] for cls in type(error).__mro__ if cls in CODES), StatusCode.INTERNAL)
+    trailing = ((_REQUEST_ID, request.id), (_CODE, request.code or ""))
+    await context.abort(code, details, trailing)
+
+
+def _headers(context: Context) -> Headers:
+    return [
+        (name.encode(), value if isinstance(value, bytes) else value.encode())
+        for name, value in context.invocation_metadata() or ()
+    ]

@@ -1,0 +1,262 @@
+"""
+Names, versions, and which version is served: one reference a model, swapped whole.
+
+    <root>/<name>/current        one line: the version being served
+    <root>/<name>/rollout.json   where there is one: a candidate beside it, see rollout.py
+    <root>/<name>/<version>/     one published model, see artifact.py
+
+The folder is polled, not watched: it may lie on a volume of another container or on NFS. Both
+files are read at each look, a few bytes each: NFS may tell a file's times late, its bytes not.
+A request takes its model once and keeps it, so a swap never changes a model in the middle
+of an answer; and what is loaded lives in memory, so a damaged folder does not disturb it.
+"""
+
+import logging
+import os
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Final, Literal, NamedTuple, TypeAlias, TypeVar
+
+from app.artifact import layout
+from app.artifact.layout import (
+    HIGHEST_VERSION,
+    current_version,
+    model_folders,
+    rollout_of,
+    versions,
+)
+from app.artifact.rollout import Rollout
+from app.errors import ArtifactRejected, NoSuchModel, NoSuchVersion
+from app.forecasting.forecaster import Model
+from app.inference.loader import load
+from app.inference.onnx_session import Sessions
+
+_T = TypeVar("_T")
+
+_log = logging.getLogger(__name__)
+
+_PINNED_KEPT: Final = 8
+"""Versions that are not current and stay loaded, those asked for last."""
+
+
+_RETRY_S: Final = 60.0
+"""After so long a version that was refused is read again, though its files are as they were."""
+
+Noticed: TypeAlias = Callable[[str, int | None, Literal["served", "trial", "refused"]], None]
+"""Told of a model's version: it is served from now on, or tried, or was refused."""
+
+
+class Trial(NamedTuple):
+    """A candidate beside the version that is served."""
+
+    rollout: Rollout
+    candidate: Model
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a version that `current` or rollout.json names does not answer."""
+
+    version: int | None
+    reason: str
+
+
+class Store:
+    """The models of one folder, each served by the newest version that could be loaded."""
+
+    def __init__(
+        self,
+        root: Path,
+        sessions: Sessions | None = None,
+        noticed: Noticed = lambda *_: None,
+    ) -> None:
+        """Follow the models in `root`, whose networks run in `sessions`, and tell `noticed`."""
+        self._root = root
+        self._load = partial(load, sessions=sessions)
+        self._noticed = noticed
+        self._served: dict[str, Model] = {}
+        self._trials: dict[str, Trial] = {}
+        self._refused: dict[str, Refusal] = {}
+        self._trials_refused: dict[str, Refusal] = {}
+        self._failed: dict[Path, _Failed] = {}
+        self._pinned: OrderedDict[tuple[str, int], Model] = OrderedDict()
+        self._loading = threading.Lock()
+
+    @property
+    def served(self) -> dict[str, Model]:
+        """The model that answers under each name; not to be changed."""
+        return self._served
+
+    @property
+    def refused(self) -> dict[str, Refusal]:
+        """Names whose `current` version is not the one that answers; not to be changed."""
+        return self._refused
+
+    @property
+    def trials(self) -> dict[str, Trial]:
+        """The candidates that are on trial, by name; not to be changed."""
+        return self._trials
+
+    @property
+    def trials_refused(self) -> dict[str, Refusal]:
+        """Names whose rollout.json, or the candidate in it, was refused; not to be changed."""
+        return self._trials_refused
+
+    def versions(self, name: str) -> list[int]:
+        """Return the published versions of a served model, oldest first; reads the disk."""
+        return versions(self._root / name)
+
+    def current(self, name: str) -> Model:
+        """
+        Return the model that answers under `name`; reads nothing but memory.
+
+        Raises NoSuchModel, or ArtifactRejected where it is published and was never loadable.
+        """
+        model = self._served.get(name)
+        if model is not None:
+            return model
+        refusal = self._refused.get(name)
+        if refusal is not None:
+            raise ArtifactRejected(f"the model is published, but was refused: {refusal.reason}")
+        raise NoSuchModel
+
+    def trial(self, name: str) -> Trial | None:
+        """Return the candidate beside what answers under `name`; reads nothing but memory."""
+        return self._trials.get(name)
+
+    def pinned(self, name: str, version: int) -> Model:
+        """
+        Return one version of a model, loaded on first use; may read the disk.
+
+        Raises NoSuchModel, NoSuchVersion or ArtifactRejected.
+        """
+        served = self._served.get(name)
+        if served is not None and served.manifest.version == version:
+            return served
+        if served is None and name not in self._refused:
+            raise NoSuchModel
+        trial = self._trials.get(name)
+        if trial is not None and trial.candidate.manifest.version == version:
+            return trial.candidate
+        if version > HIGHEST_VERSION:
+            # more digits than a file's name may have
+            raise NoSuchVersion
+        key = (name, version)
+        with self._loading:
+            if key not in self._pinned:
+                folder = self._root / name / str(version)
+                if not (folder / layout.MANIFEST).is_file():
+                    raise NoSuchVersion
+                self._pinned[key] = self._load(folder, name, version)
+            self._pinned.move_to_end(key)
+            while len(self._pinned) > _PINNED_KEPT:
+                self._pinned.popitem(last=False)
+            return self._pinned[key]
+
+    def refresh(self) -> None:
+        """
+        Look at every model once, and load what changed; what cannot be loaded is refused.
+
+        A refused version leaves the one before it serving. It is tried again when its files
+        have changed, and once a minute: it may have been a volume that was not there yet. A
+        model whose folder went away goes on serving. One thread at a time.
+        """
+        for home in model_folders(self._root):
+            self._follow(home)
+            self._follow_rollout(home)
+
+    def _follow(self, home: Path) -> None:
+        name, version, served = home.name, None, self._served.get(home.name)
+        try:
+            version = current_version(home)
+            if version is None:
+                return
+            if served is None or served.manifest.version != version:
+                model = self._loaded(home, version)
+                self._served = self._served | {name: model}
+                self._noticed(name, version, "served")
+                _log.info("serving %s version %d", name, version)
+        except ArtifactRejected as rejection:
+            self._refused = self._refuse(self._refused, name, Refusal(version, str(rejection)))
+        else:
+            self._refused = _without(self._refused, name)
+
+    def _follow_rollout(self, home: Path) -> None:
+        name, served, trial = home.name, self._served.get(home.name), self._trials.get(home.name)
+        version = None
+        try:
+            wanted = rollout_of(home)
+            version = wanted.candidate if wanted else None
+            if wanted is None or served is None or served.manifest.version == version:
+                # none, or it has won
+                self._trials = _without(self._trials, name)
+            elif trial is None or trial.rollout != wanted:
+                same = trial is not None and trial.rollout.candidate == wanted.candidate
+                candidate = (
+                    trial.candidate if trial and same else self._loaded(home, wanted.candidate)
+                )
+                self._trials = self._trials | {name: Trial(wanted, candidate)}
+                self._noticed(name, version, "trial")
+                _log.info("trying %s version %d: %s", name, version, wanted)
+        except ArtifactRejected as rejection:
+            self._trials = _without(self._trials, name)
+            self._trials_refused = self._refuse(
+                self._trials_refused, name, Refusal(version, str(rejection))
+            )
+        else:
+            self._trials_refused = _without(self._trials_refused, name)
+
+    def _loaded(self, home: Path, version: int) -> Model:
+        """Load a version, unless it was refused and is as it was."""
+        folder = home / str(version)
+        seen, before = _fingerprint(folder), self._failed.get(folder)
+        if before and before.fingerprint == seen and time.monotonic() < before.until:
+            raise ArtifactRejected(before.reason)
+        try:
+            model = self._load(folder, home.name, version)
+        except ArtifactRejected as rejection:
+            self._failed[folder] = _Failed(seen, str(rejection), time.monotonic() + _RETRY_S)
+            raise
+        self._failed.pop(folder, None)
+        return model
+
+    def _refuse(
+        self, refused: dict[str, Refusal], name: str, refusal: Refusal
+    ) -> dict[str, Refusal]:
+        """Add a refusal, and tell it once."""
+        if refused.get(name) == refusal:
+            return refused
+        self._noticed(name, refusal.version, "refused")
+        _log.error("refused %s version %s: %s", name, refusal.version, refusal.reason)
+        return refused | {name: refusal}
+
+
+class _Failed(NamedTuple):
+    fingerprint: "_Fingerprint"
+    reason: str
+    until: float
+
+
+_Fingerprint: TypeAlias = tuple[tuple[str, int, int, int], ...]
+
+
+def _fingerprint(folder: Path) -> _Fingerprint:
+    """Return what changes when a file of the folder does: names, times, sizes and inodes."""
+    try:
+        with os.scandir(folder) as entries:
+            stats = [(entry.name, entry.stat()) for entry in entries]
+    except OSError:
+        return ()
+    return tuple(sorted((name, s.st_mtime_ns, s.st_size, s.st_ino) for name, s in stats))
+
+
+def _without(several: dict[str, _T], name: str) -> dict[str, _T]:
+    """Return the same without one; requests in other threads read the old one meanwhile."""
+    if name not in several:
+        return several
+    return {key: value for key, value in several.items() if key != name}

@@ -1,0 +1,1 @@
+"""What callers post: prices, bars, dates and files, checked."""

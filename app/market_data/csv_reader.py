@@ -1,0 +1,266 @@
+"""
+What people have in their downloads folder: a CSV file of daily prices, of whatever origin.
+
+Read are Yahoo's, Stooq's, Nasdaq's and Alpha Vantage's columns and their like, in any order,
+newest or oldest first, with commas, semicolons or tabs, with decimal points or commas. What
+cannot be read without guessing is refused, by line.
+"""
+
+import csv
+import io
+import math
+import re
+from collections.abc import Sequence
+from datetime import date
+from itertools import dropwhile, pairwise
+from typing import Final, NamedTuple
+
+from app.artifact.manifest import BARS, PriceField
+from app.errors import BadTable
+from app.market_data.anomalies import Remark
+from app.market_data.csv_dates import dates_of
+from app.market_data.csv_numbers import Decimals, number
+
+MOST_ROWS: Final = 100_000
+"""Four hundred years."""
+
+_DELIMITERS: Final = ",;\t|"
+_NOT_TEXT: Final = {
+    b"PK\x03\x04": "this is a spreadsheet or a zip archive; save the sheet as CSV and send that",
+    b"\xd0\xcf\x11\xe0": "this is an Excel workbook; save the sheet as CSV and send that",
+    b"\x1f\x8b": "this is compressed; send it with Content-Encoding: gzip, or unpacked",
+    b"%PDF": "this is a PDF; send the prices as CSV",
+    b"PAR1": "this is a Parquet file; send the prices as CSV",
+}
+_NO_PRICE: Final = {"", "null", "nan", "none", "n/a", "#n/a", "na", "-", "."}
+"""What vendors write for a day without trading."""
+
+_Names = dict[str, tuple[str, ...]]
+# the better name first: where there are both, it is taken
+_NAMES: Final[_Names] = {
+    "date": ("date", "timestamp", "datetime", "time", "day", "tradedate", "datum", "fecha"),
+    "open": ("open", "1open", "openprice", "o", "erster", "eroffnung", "apertura", "ouverture"),
+    "high": ("high", "2high", "highprice", "h", "hoch", "maximo", "haut"),
+    "low": ("low", "3low", "lowprice", "l", "tief", "minimo", "bas"),
+    "close": (
+        "close", "4close", "closeprice", "closelast", "last", "price", "c",
+        "schlusskurs", "schluss", "cierre", "cloture",
+    ),
+    "adjusted": ("adjclose", "adjustedclose", "5adjustedclose", "adjclose*", "adjclose**"),
+    "instrument": ("ticker", "symbol", "instrument", "isin"),
+}  # fmt: skip
+_SIMPLE: Final = str.maketrans("äöüáéíóúèôß", "aouaeioueos")
+_unneeded: Final = re.compile(r"[^a-z0-9]")
+_FEWEST_BYTES: Final = 4
+
+
+class Table(NamedTuple):
+    """A file's sessions, oldest first."""
+
+    columns: dict[PriceField, list[float]]
+    """Those that the file has; adjusted for splits and dividends where it says how."""
+    dates: list[date] | None
+    lines: list[int]
+    """The line of the file that each session is from, from 1."""
+    remarks: list[Remark]
+
+    def located(self, remark: Remark) -> Remark:
+        """Say on which line of the file the row of a remark is."""
+        if remark.row is None:
+            return remark
+        return remark._replace(message=f"line {self.lines[remark.row]}: {remark.message}")
+
+
+class _Layout(NamedTuple):
+    """Where in a line what is."""
+
+    places: dict[str, int]
+    begins: int
+    """Lines before the first session."""
+
+
+def read(content: bytes) -> Table:
+    """Read a file; raise BadTable, by line, where it is none of daily prices."""
+    rows = _rows(_text(content))
+    if not rows:
+        raise BadTable("the file is empty")
+    layout = _layout(rows)
+    head = rows[0][1] if layout.begins else None
+    remarks: list[Remark] = []
+    kept = [
+        (line, cells)
+        for line, cells in rows[layout.begins :]
+        # a header may come again where files were put together
+        if any(cell.strip() for cell in cells) and cells != head
+    ]
+    if not kept:
+        raise BadTable("the file has a header and no prices below it")
+    _one_instrument(kept, layout)
+    prices = {name: at for name, at in layout.places.items() if name in {*BARS, "adjusted"}}
+    traded = [
+        (line, cells)
+        for line, cells in kept
+        if any(_cell(cells, at).lower() not in _NO_PRICE for at in prices.values())
+    ]
+    if not traded:
+        raise BadTable("no line of the file holds a price")
+    decimals = Decimals.of(_cell(cells, at) for _, cells in traded for at in prices.values())
+    columns = {
+        name: [_price(line, name, _cell(cells, at), decimals) for line, cells in traded]
+        for name, at in prices.items()
+    }
+    lines = [line for line, _ in traded]
+    dates = None
+    if "date" in layout.places:
+        at = layout.places["date"]
+        dates = dates_of([(line, _cell(cells, at)) for line, cells in traded])
+        order = _order(dates, lines, remarks)
+        dates = [dates[row] for row in order]
+        lines = [lines[row] for row in order]
+        columns = {name: [column[row] for row in order] for name, column in columns.items()}
+    if len(kept) > len(traded):
+        empty = len(kept) - len(traded)
+        remarks.append(Remark("empty_rows", f"{empty} line(s) hold a date and no price: left out"))
+    return Table(_adjusted(columns), dates, lines, remarks)
+
+
+def _text(content: bytes) -> str:
+    for magic, reason in _NOT_TEXT.items():
+        if content.startswith(magic):
+            raise BadTable(reason)
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        encoding = "utf-16"
+    elif b"\0" in content:
+        raise BadTable("this is no text; send the prices as CSV")
+    else:
+        encoding = "utf-8-sig"
+    try:
+        text = content.decode(encoding)
+    except UnicodeDecodeError:
+        # whatever the letters are: the figures are the same
+        text = content.decode("latin-1")
+    start = text.lstrip()[:_FEWEST_BYTES]
+    if not start:
+        raise BadTable("the file is empty")
+    if start[0] == "<" and not re.match(r"<[A-Z]+>[,;\t]", text.lstrip()[:32]):
+        raise BadTable("this is a web page or XML, perhaps an error of the site; send CSV")
+    if start[0] in "{[":
+        raise BadTable("this is JSON; send it with Content-Type: application/json")
+    return text
+
+
+def _rows(text: str) -> list[tuple[int, list[str]]]:
+    """Cut a text into its cells, with the line that each row ends in."""
+    head = text.lstrip().partition("\n")[0]
+    delimiter = max(_DELIMITERS, key=head.count)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    rows = []
+    try:
+        for cells in reader:
+            if cells:
+                rows.append((reader.line_num, cells))
+            if len(rows) > MOST_ROWS:
+                raise BadTable(f"the file has more than {MOST_ROWS} rows")
+    except csv.Error:
+        raise BadTable(f"line {reader.line_num} is not CSV") from None
+    return list(dropwhile(lambda row: not any(cell.strip() for cell in row[1]), rows))
+
+
+def _layout(rows: Sequence[tuple[int, list[str]]]) -> _Layout:
+    head = rows[0][1]
+    if len(head) == 1 and _is_number(head[0]):
+        # one column of figures, pasted
+        return _Layout({"close": 0}, 0)
+    simple = [_unneeded.sub("", cell.lower().translate(_SIMPLE)) for cell in head]
+    places = {}
+    for name, aliases in _NAMES.items():
+        at = next((simple.index(alias) for alias in aliases if alias in simple), None)
+        if at is not None:
+            places[name] = at
+    begins = 1
+    if simple[0] == "price" and [row[1][0].lower() for row in rows[1:2]] == ["ticker"]:
+        # what pandas writes of yfinance's columns of two levels
+        return _Layout({**{name: at for name, at in places.items() if at}, "date": 0}, 3)
+    if not places.keys() & {*BARS, "adjusted"}:
+        raise BadTable(
+            "the first line names no column of prices; wanted are Date, and Close or Open, High,"
+            " Low and Close"
+        )
+    return _Layout(places, begins)
+
+
+def _cell(cells: Sequence[str], at: int) -> str:
+    return cells[at].strip() if at < len(cells) else ""
+
+
+def _is_number(cell: str) -> bool:
+    return re.fullmatch(r"\s*[-+]?[0-9][0-9.,' ]*\s*", cell) is not None
+
+
+def _one_instrument(rows: Sequence[tuple[int, list[str]]], layout: _Layout) -> None:
+    at = layout.places.get("instrument")
+    if at is None:
+        return
+    names = {_cell(cells, at) for _, cells in rows}
+    if len(names) > 1:
+        raise BadTable(f"the file holds {len(names)} instruments; send one at a time")
+
+
+def _price(line: int, name: str, cell: str, decimals: Decimals) -> float:
+    value = math.nan if cell.lower() in _NO_PRICE else number(cell, decimals)
+    if value is None:
+        raise BadTable(f"line {line}: {name} is no number")
+    if not (value > 0 and math.isfinite(value)):
+        fault = "is missing" if math.isnan(value) else "is not above zero"
+        raise BadTable(f"line {line}: {name} {fault}")
+    return value
+
+
+def _order(dates: Sequence[date], lines: Sequence[int], remarks: list[Remark]) -> list[int]:
+    """Return the rows, oldest first, each date once; and say where a file was otherwise."""
+    steps = list(pairwise(dates))
+    if all(first < second for first, second in steps):
+        return list(range(len(dates)))
+    order: list[int] = []
+    repeated = []
+    for row in sorted(range(len(dates)), key=dates.__getitem__):
+        if order and dates[row] == dates[order[-1]]:
+            repeated.append(lines[row])
+        else:
+            order.append(row)
+    if repeated:
+        message = f"line {repeated[0]} has the date of another line, as have {len(repeated)} in"
+        message += " all: the first of each day was taken"
+        remarks.append(Remark("duplicate_date", message))
+    newest_first = all(first >= second for first, second in steps)
+    if not newest_first and not all(first <= second for first, second in steps):
+        # against the order that most of the file has
+        falls = sum(first > second for first, second in steps)
+        rises = falls < len(steps) / 2
+        row = next(
+            row
+            for row, (first, second) in enumerate(steps, 1)
+            if (first > second if rises else first < second)
+        )
+        message = f"the dates are not in order, first at line {lines[row]}: they were sorted"
+        remarks.append(Remark("unsorted_dates", message))
+    return order
+
+
+def _adjusted(columns: dict[str, list[float]]) -> dict[PriceField, list[float]]:
+    """Undo splits and dividends where the file has adjusted closes, in units of the last close."""
+    adjusted = columns.pop("adjusted", None)
+    prices: dict[PriceField, list[float]] = {
+        field: columns[field] for field in BARS if field in columns
+    }
+    if adjusted is None:
+        return prices
+    closes = prices.get("close")
+    if closes is None:
+        return {"close": adjusted}
+    unit = closes[-1] / adjusted[-1]
+    factors = [unit * after / before for after, before in zip(adjusted, closes, strict=True)]
+    return {
+        field: [price * factor for price, factor in zip(column, factors, strict=True)]
+        for field, column in prices.items()
+    }

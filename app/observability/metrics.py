@@ -1,0 +1,304 @@
+"""What operators see of the service: its log and its metrics."""
+
+import contextlib
+import os
+import sys
+import time
+from collections.abc import Iterable
+from functools import cache, lru_cache
+from pathlib import Path
+from typing import Final, Literal, NamedTuple
+
+from prometheus_client import (
+    REGISTRY,
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    generate_latest,
+)
+from prometheus_client.metrics_core import Metric
+from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
+
+from app.observability.histograms import Tally
+from app.observability.request_record import UNKNOWN, Seen
+
+_SECONDS: Final = (
+    *(0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05),
+    *(0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0),
+)
+_BY_MODEL: Final = ["route", "model", "version"]
+
+_REQUESTS: Final = Counter(
+    "nextday_requests", "Requests answered, by route and status.", ["route", "status"]
+)
+_REFUSALS: Final = Counter(
+    "nextday_refusals", "Requests answered with a problem, by its code.", ["route", "code"]
+)
+_WHOLE: Final = Histogram(
+    "nextday_request_seconds",
+    "From a request's arrival to its answer.",
+    _BY_MODEL,
+    buckets=_SECONDS,
+)
+_WAITS: Final = Histogram(
+    "nextday_wait_seconds",
+    "From a request's arrival to the run that answered it.",
+    _BY_MODEL,
+    buckets=_SECONDS,
+)
+_RUNS: Final = Histogram(
+    "nextday_run_seconds",
+    "The run of the network that answered a request, which may have answered others too.",
+    _BY_MODEL,
+    buckets=_SECONDS,
+)
+_WINDOWS: Final = Histogram(
+    "nextday_run_windows",
+    "Windows that ran together: of requests that waited together, or of one batch.",
+    ["model", "version"],
+    buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256, 1024, 4096),
+)
+_FORECASTS: Final = Counter(
+    "nextday_forecasts", "Windows that were forecast from.", ["model", "version"]
+)
+_OUTSIDE: Final = Counter(
+    "nextday_outside_training_range",
+    "Forecasts from windows beyond the range that the model was fitted on.",
+    ["model", "version"],
+)
+_LAST: Final = Gauge(
+    "nextday_last_forecast_timestamp_seconds",
+    "When a version last forecast.",
+    ["model", "version"],
+    multiprocess_mode="livemax",
+)
+_WAITING: Final = Gauge(
+    "nextday_waiting_requests",
+    "Requests that waited when a run began, those in it included.",
+    multiprocess_mode="livesum",
+)
+
+_LOADS: Final = Counter(
+    "nextday_loads", "Versions that were loaded or refused, by model.", ["model", "outcome"]
+)
+_MODELS: Final = Gauge("nextday_models", "Models that answer.", multiprocess_mode="livemin")
+_SERVED: Final = Gauge(
+    "nextday_served_version",
+    "The version that answers.",
+    ["model"],
+    # a worker that has not looked yet is a second behind
+    multiprocess_mode="livemin",
+)
+_TRIED: Final = Counter(
+    "nextday_trial_answers",
+    "Requests while a candidate is on trial, by the version that forecast.",
+    ["model", "version", "outcome"],
+)
+_DIFFERENCES: Final = Histogram(
+    "nextday_shadow_difference_ratio",
+    "How far a candidate's forecast was from that which was answered, over the last price.",
+    ["model", "version"],
+    buckets=(1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1),
+)
+_RESIDENT: Final = Gauge(
+    "nextday_resident_bytes", "Memory of the workers.", multiprocess_mode="livesum"
+)
+_PROCESSOR: Final = Gauge(
+    "nextday_cpu_seconds", "Processor time of the workers.", multiprocess_mode="livesum"
+)
+_FILES: Final = Gauge(
+    "nextday_open_files", "Open files and connections of the workers.", multiprocess_mode="livesum"
+)
+
+
+def told(seen: Seen, status: int) -> None:
+    """Count a request that was answered."""
+    _answers(seen.route, status).inc()
+    labels = (seen.route, seen.model, seen.version)
+    _whole(*labels).observe(seen.whole_s)
+    if seen.run_s is not None and seen.wait_s is not None:
+        waits, runs = _parts(*labels)
+        waits.observe(seen.wait_s)
+        runs.observe(seen.run_s)
+    if seen.code is not None:
+        _REFUSALS.labels(seen.route, seen.code).inc()
+    if seen.outside:
+        _OUTSIDE.labels(seen.model, seen.version).inc(seen.outside)
+
+
+def ran(model: str, version: int, windows: int) -> None:
+    """Note how many windows ran together."""
+    runs, forecasts, last = _batches(model, version)
+    runs.observe(windows)
+    forecasts.inc(windows)
+    last.set(time.time())
+
+
+def waiting(requests: int) -> None:
+    """Note how many requests wait, those in a run included."""
+    _WAITING.set(requests)
+
+
+def loaded(model: str, version: int | None, outcome: Literal["served", "trial", "refused"]) -> None:
+    """Count a version that was loaded to be served or to be tried, or refused."""
+    _LOADS.labels(model, outcome).inc()
+    if outcome == "served" and version is not None:
+        _SERVED.labels(model).set(version)
+
+
+def watched(models: int) -> None:
+    """Note how many models answer, and what the process takes of the machine."""
+    _forget_the_dead()
+    _MODELS.set(models)
+    times = os.times()
+    _PROCESSOR.set(times.user + times.system)
+    if sys.platform == "linux":
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+        _RESIDENT.set(pages * os.sysconf("SC_PAGE_SIZE"))
+        _FILES.set(len(os.listdir("/proc/self/fd")))  # noqa: PTH208 - no paths are wanted
+
+
+def _forget_the_dead() -> None:
+    """Leave out what workers that are gone have last said of themselves."""
+    try:
+        # untyped, as the class above it
+        folder = Path(_Workers(CollectorRegistry()).folder)  # type: ignore[no-untyped-call]
+    except ValueError:
+        # there is one worker
+        return
+    for pid in {int(file.stem.rpartition("_")[2]) for file in folder.glob("gauge_live*_*.db")}:
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            # another worker may do so at the same moment
+            with contextlib.suppress(FileNotFoundError):
+                mark_process_dead(pid)
+
+
+def tried(model: str, version: int, outcome: Literal["ok", "error"]) -> None:
+    """Count what became of a request, by version, while a candidate is on trial."""
+    _TRIED.labels(model, version, outcome).inc()
+
+
+def differed(model: str, version: int, ratio: float) -> None:
+    """Note how far a candidate's forecast was from the one that was answered."""
+    _DIFFERENCES.labels(model, version).observe(ratio)
+
+
+def metrics() -> bytes:
+    """Return the metrics of all workers together, in Prometheus's text format."""
+    return generate_latest(registry())
+
+
+def registry() -> CollectorRegistry:
+    """Return what collects the metrics of all workers."""
+    add_up()
+    together = CollectorRegistry()
+    try:
+        # reads the folder that the workers share, see __main__.py
+        _Workers(together)  # type: ignore[no-untyped-call]  # as the class above it
+    except ValueError:
+        # there is none: one worker, whose metrics are here
+        return REGISTRY
+    return together
+
+
+class _Workers(MultiProcessCollector):
+    """The metrics of all workers, but of one that has just begun, or was killed as it did."""
+
+    @property
+    def folder(self) -> str:
+        """Where they are."""
+        path: str = self._path
+        return path
+
+    def collect(self) -> Iterable[Metric]:
+        """Read their files, each of which is empty for an instant."""
+        files = [str(file) for file in Path(self.folder).glob("*.db") if _size(file)]
+        merged: Iterable[Metric] = self.merge(files, accumulate=True)  # type: ignore[no-untyped-call]  # the same
+        return merged
+
+
+def _size(file: Path) -> int:
+    try:
+        return file.stat().st_size
+    except FileNotFoundError:
+        return 0
+
+
+class Counted(NamedTuple):
+    """What one version has answered since the workers started, on all routes."""
+
+    requests: float = 0
+    """Requests that it was chosen for."""
+    answered: float = 0
+    """Those that it forecast for."""
+    wait_s: float = 0.0
+    run_s: float = 0.0
+    forecasts: float = 0
+    runs: float = 0
+    last: float = 0.0
+    """When it last ran, in seconds since 1970."""
+
+
+_COUNTED: Final = {
+    "nextday_request_seconds_count": "requests",
+    "nextday_wait_seconds_count": "answered",
+    "nextday_wait_seconds_sum": "wait_s",
+    "nextday_run_seconds_sum": "run_s",
+    "nextday_forecasts_total": "forecasts",
+    "nextday_run_windows_count": "runs",
+    "nextday_last_forecast_timestamp_seconds": "last",
+}
+
+
+def by_version() -> dict[tuple[str, int], Counted]:
+    """Return the metrics of all workers by model and version."""
+    sums: dict[tuple[str, int], dict[str, float]] = {}
+    for metric in registry().collect():
+        for sample in metric.samples:
+            member, labels = _COUNTED.get(sample.name), sample.labels
+            if member is not None and labels.get("model", UNKNOWN) != UNKNOWN:
+                of_version = sums.setdefault((labels["model"], int(labels["version"])), {})
+                of_version[member] = of_version.get(member, 0) + sample.value
+    return {key: Counted(**members) for key, members in sums.items()}
+
+
+# a few of each for every route, and none for what strangers make up
+@lru_cache(1024)
+def _answers(route: str, status: int) -> Counter:
+    return _REQUESTS.labels(route, status)
+
+
+# not one of these is forgotten: it may hold what has not been added
+@cache
+def _whole(route: str, model: str, version: int) -> Tally:
+    return _tally(_WHOLE, route, model, version)
+
+
+@cache
+def _parts(route: str, model: str, version: int) -> tuple[Tally, Tally]:
+    labels = (route, model, version)
+    return _tally(_WAITS, *labels), _tally(_RUNS, *labels)
+
+
+def _tally(histogram: Histogram, route: str, model: str, version: int) -> Tally:
+    tally = Tally(histogram.labels(route, model, version), _SECONDS)
+    _tallies.append(tally)
+    return tally
+
+
+_tallies: Final[list[Tally]] = []
+
+
+def add_up() -> None:
+    """Add what has been told since the last time to what Prometheus reads."""
+    for tally in [*_tallies]:
+        tally.add()
+
+
+@lru_cache(1024)
+def _batches(model: str, version: int) -> tuple[Histogram, Counter, Gauge]:
+    labels = (model, version)
+    return _WINDOWS.labels(*labels), _FORECASTS.labels(*labels), _LAST.labels(*labels)

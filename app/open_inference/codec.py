@@ -1,0 +1,293 @@
+"""
+The Open Inference Protocol's requests and responses: tensors as JSON, or as bytes behind it.
+
+Sources: KServe, open-inference-protocol, "inference_rest"; Triton, "extension_binary_data".
+A request is refused before anything is allocated for it: what its shape promises is held against
+the bytes that are there, in whole numbers of any size.
+"""
+
+import math
+import re
+from collections.abc import Iterable, Sequence
+from itertools import chain
+from typing import Annotated, Any, Final, NamedTuple, TypeAlias
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
+from pydantic_core import to_json
+
+from app.errors import BadInput, NotJson
+from app.forecasting.arrays import Floats
+
+INPUT: Final = "window"
+PREDICTION: Final = "prediction"
+QUANTILES: Final = "quantiles"
+DATATYPE: Final = "FP64"
+"""Of what is given, and of a body that is nothing but a tensor."""
+
+HEADER_LENGTH: Final = b"inference-header-content-length"
+"""The header that says how much of a body is JSON; its tensors follow."""
+
+_DTYPES: Final[dict[str, np.dtype[Any]]] = {"FP64": np.dtype("<f8"), "FP32": np.dtype("<f4")}
+_NUMBERS: Final = {int, float}
+_DIMENSIONS: Final = 3
+_length = re.compile(rb"[0-9]{1,18}")
+
+_Parameters: TypeAlias = Annotated[dict[str, JsonValue], Field(max_length=64)]
+
+
+class _Part(BaseModel):
+    # members that are not known are for other servers
+    model_config = ConfigDict(strict=True, extra="ignore", frozen=True)
+
+    parameters: _Parameters = {}
+
+
+class _Input(_Part):
+    name: str
+    shape: Annotated[list[Annotated[int, Field(ge=0)]], Field(max_length=8)]
+    datatype: str
+    # nested or flat: its numbers are looked at below, all at once
+    data: list[Any] | None = None
+
+
+class _Output(_Part):
+    name: str
+
+
+class InferenceRequest(_Part):
+    """A request for forecasts, as JSON."""
+
+    id: Annotated[str, Field(max_length=256)] | None = None
+    inputs: Annotated[list[_Input], Field(min_length=1, max_length=16)]
+    outputs: Annotated[list[_Output], Field(max_length=16)] | None = None
+
+
+Row: TypeAlias = tuple[int, int]
+"""What a window is: sessions, and fields of each."""
+
+
+class Wanted(NamedTuple):
+    """An output that was asked for."""
+
+    name: str
+    binary: bool
+    """As bytes, not as JSON."""
+
+
+class Question(NamedTuple):
+    """A request for forecasts."""
+
+    id: str | None
+    windows: Floats
+    """(n, sessions, fields), not looked at yet."""
+    wanted: tuple[Wanted, ...]
+    """In the order asked for."""
+
+
+class Answer(NamedTuple):
+    """A response: JSON, and the bytes of tensors behind it."""
+
+    content: bytes
+    json_length: int | None
+    """How much of it is JSON; None for all of it."""
+
+
+def header_length(headers: Iterable[tuple[bytes, bytes]]) -> int | None:
+    """Return how much of a body is JSON; None where nothing says so. Raises BadInput."""
+    for name, value in headers:
+        if name == HEADER_LENGTH:
+            if not _length.fullmatch(value):
+                raise BadInput("Inference-Header-Content-Length must be a number of bytes")
+            return int(value)
+    return None
+
+
+def parse(
+    content: bytes, json_length: int | None, *, rows: Sequence[Row], gives: Sequence[str]
+) -> Question:
+    """
+    Read a request for a model that gives `gives` of windows of one of some rows.
+
+    Raises NotJson and BadInput. That prices are prices is not looked at here.
+    """
+    if json_length is None:
+        return _question(content, b"", rows, gives)
+    if json_length > len(content):
+        raise BadInput("Inference-Header-Content-Length is larger than the body")
+    if json_length == 0:
+        return _raw(content, rows[0], gives)
+    return _question(content[:json_length], content[json_length:], rows, gives)
+
+
+def write(
+    asked: Question,
+    outputs: dict[str, Floats],
+    *,
+    name: str,
+    version: int,
+    parameters: dict[str, float],
+) -> Answer:
+    """Write the outputs that were asked for; each is (n, ..)."""
+    described: list[dict[str, Any]] = []
+    tensors: list[bytes] = []
+    for wanted in asked.wanted:
+        values = outputs[wanted.name]
+        output: dict[str, Any] = {"name": wanted.name, "shape": values.shape, "datatype": DATATYPE}
+        if wanted.binary:
+            tensors.append(values.astype(_DTYPES[DATATYPE]).tobytes())
+            output["parameters"] = {"binary_data_size": len(tensors[-1])}
+        else:
+            output["data"] = values.ravel().tolist()
+        described.append(output)
+    response: dict[str, Any] = {"model_name": name, "model_version": str(version)}
+    if asked.id is not None:
+        response["id"] = asked.id
+    head = to_json(response | {"parameters": parameters, "outputs": described})
+    if not tensors:
+        return Answer(head, None)
+    return Answer(b"".join([head, *tensors]), len(head))
+
+
+def _raw(content: bytes, row: Row, gives: Sequence[str]) -> Question:
+    """Read a body that is nothing but the input tensor, of as many windows as it holds."""
+    size = math.prod(row) * _DTYPES[DATATYPE].itemsize
+    if not content or len(content) % size:
+        raise BadInput(f"a body of nothing but {INPUT} must hold {size} bytes for each")
+    windows = np.frombuffer(content, _DTYPES[DATATYPE]).reshape(-1, *row)
+    return Question(None, windows.astype(np.float64), tuple(Wanted(name, True) for name in gives))  # noqa: FBT003
+
+
+def _question(
+    document: bytes, tensors: bytes, rows: Sequence[Row], gives: Sequence[str]
+) -> Question:
+    try:
+        request = InferenceRequest.__pydantic_validator__.validate_json(document)
+    except ValidationError as error:
+        raise _fault(error) from None
+    if [each.name for each in request.inputs] != [INPUT]:
+        raise BadInput(f"give one input, {INPUT}", field="inputs")
+    [posted] = request.inputs
+    check_shape(posted.shape, rows)
+    dtype = dtype_of(posted.datatype)
+    flat = _values(posted, tensors, dtype)
+    return Question(
+        request.id, flat.astype(np.float64).reshape(posted.shape), _wanted(request, gives)
+    )
+
+
+def check_shape(shape: list[int], rows: Sequence[Row]) -> None:
+    """Raise BadInput where an input is not of windows of one of some rows."""
+    if len(shape) != _DIMENSIONS or tuple(shape[1:]) not in rows:
+        shapes = " or ".join(f"[-1, {sessions}, {fields}]" for sessions, fields in rows)
+        raise BadInput(f"{INPUT} is of shape {shapes}", field="shape")
+    if shape[0] < 1:
+        raise BadInput(f"{INPUT} holds no window", field="shape")
+
+
+def dtype_of(datatype: str) -> np.dtype[Any]:
+    """Return how the numbers of a datatype are kept; raise BadInput where we take none of it."""
+    dtype = _DTYPES.get(datatype)
+    if dtype is None:
+        raise BadInput(f"{INPUT} is of FP64 or FP32", field="datatype")
+    return dtype
+
+
+def check_outputs(names: Sequence[str], gives: Sequence[str]) -> None:
+    """Raise BadInput where the outputs asked for are not among those given, each once."""
+    if not set(names) <= set(gives):
+        raise BadInput(f"the model gives {' and '.join(gives)}, nothing else", field="outputs")
+    if len(set(names)) != len(names):
+        raise BadInput("an output was asked for twice", field="outputs")
+
+
+def _values(posted: _Input, tensors: bytes, dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:
+    """Return the numbers of the input, in order: those of its bytes, or of its JSON."""
+    count = math.prod(posted.shape)
+    size = posted.parameters.get("binary_data_size")
+    if size is not None:
+        if posted.data is not None:
+            raise BadInput(f"{INPUT} has both data and binary_data_size", field="data")
+        if type(size) is not int or size != count * dtype.itemsize:
+            raise BadInput(
+                f"binary_data_size of {INPUT} is not what its shape and datatype take",
+                field="binary_data_size",
+            )
+        if size != len(tensors):
+            raise BadInput(
+                "the bytes behind the JSON are not as many as binary_data_size says",
+                field="binary_data_size",
+            )
+        return np.frombuffer(tensors, dtype)
+    if tensors:
+        raise BadInput("bytes follow the JSON, and no input has a binary_data_size")
+    if posted.data is None:
+        raise BadInput(f"{INPUT} has no data", field="data")
+    return _numbers(posted.data, posted.shape, count, dtype)
+
+
+def _numbers(
+    data: list[Any], shape: list[int], count: int, dtype: np.dtype[Any]
+) -> np.ndarray[Any, Any]:
+    """Return the numbers of nested or flat data; raise BadInput where they are none."""
+    flat = _flattened(data, shape) if data and type(data[0]) is list else data
+    if len(flat) != count:
+        raise BadInput(
+            f"data of {INPUT} holds {len(flat)} numbers, its shape {count}", field="data"
+        )
+    if not set(map(type, flat)) <= _NUMBERS:
+        row = next(row for row, each in enumerate(flat) if type(each) not in _NUMBERS)
+        raise BadInput(f"data of {INPUT}: element {row} is no number", field="data", index=row)
+    try:
+        # beyond the largest number is infinity, which is refused as no price
+        with np.errstate(over="ignore"):
+            return np.fromiter(flat, np.float64, count).astype(dtype)
+    except OverflowError:
+        raise BadInput(f"data of {INPUT} holds a number that is too large", field="data") from None
+
+
+def _flattened(data: list[Any], shape: list[int]) -> list[Any]:
+    """Return what nested data holds, in order; raise BadInput where it is not of the shape."""
+    level: list[Any] = [data]
+    for size in shape:
+        if any(type(part) is not list or len(part) != size for part in level):
+            raise BadInput(f"data of {INPUT} is not of its shape", field="data")
+        level = list(chain.from_iterable(level))
+    return level
+
+
+def _wanted(request: InferenceRequest, gives: Sequence[str]) -> tuple[Wanted, ...]:
+    """Return the outputs to give, all of them where none are named."""
+    every = _flag(request.parameters, "binary_data_output", default=False)
+    # to ask for none is to ask for all, as it is where nothing is said
+    if not request.outputs:
+        return tuple(Wanted(name, every) for name in gives)
+    check_outputs([each.name for each in request.outputs], gives)
+    if any("classification" in each.parameters for each in request.outputs):
+        raise BadInput("classification is not for forecasts", field="outputs")
+    return tuple(
+        Wanted(each.name, _flag(each.parameters, "binary_data", default=every))
+        for each in request.outputs
+    )
+
+
+def _flag(parameters: dict[str, JsonValue], name: str, *, default: bool) -> bool:
+    value = parameters.get(name, default)
+    if type(value) is not bool:
+        raise BadInput(f"the parameter {name} is true or false", field="parameters")
+    return value
+
+
+def _fault(error: ValidationError) -> NotJson | BadInput:
+    """Say what is wrong with a request, repeating none of it."""
+    first = error.errors(include_url=False, include_input=False)[0]
+    if first["type"] == "json_invalid":
+        return NotJson(f"the request is not JSON: {first['ctx']['error']}")
+    # members of ours alone: a caller's own names are not repeated
+    known = {*InferenceRequest.model_fields, *_Input.model_fields}
+    names = [str(part) for part in first["loc"] if part in known]
+    message = str(first["msg"])
+    where = ".".join(names) or "the request"
+    return BadInput(
+        f"{where}: {message[:1].lower()}{message[1:]}", field=names[-1] if names else None
+    )

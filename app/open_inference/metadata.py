@@ -1,0 +1,223 @@
+"""/v2: what the Open Inference Protocol tells of a server and its models."""
+
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Body, Request, Response
+from fastapi.concurrency import run_in_threadpool
+
+from app.api.models import refused_models
+from app.api.schemas import MAX_WINDOWS
+from app.errors import NotReady, NotSupported
+from app.forecasting.forecaster import Model
+from app.inference.model_store import Store
+from app.observability import metrics
+from app.open_inference.codec import DATATYPE, INPUT, PREDICTION, QUANTILES
+from app.open_inference.infer import Version, gives_of, rows_of
+from app.open_inference.schemas import (
+    ERRORS,
+    Duration,
+    ModelMetadata,
+    ModelReady,
+    ModelStatistics,
+    RepositoryEntry,
+    ServerLive,
+    ServerMetadata,
+    ServerReady,
+    Statistics,
+)
+from app.serving.app_state import TheStore, state_of
+
+router = APIRouter(prefix="/v2", tags=["Open Inference Protocol"], responses=ERRORS)
+
+_EXTENSIONS: Final = ["binary_tensor_data", "model_configuration", "model_repository", "statistics"]
+_PLATFORM: Final = "onnx_onnxv1"
+
+_Document = dict[str, Any]
+
+
+@router.get("/health/live", summary="The process answers")
+async def server_live() -> ServerLive:
+    """Ask nothing of anything."""
+    return ServerLive(live=True)
+
+
+@router.get("/health/ready", summary="Forecasts can be had")
+async def server_ready(request: Request, store: TheStore) -> ServerReady:
+    """Say whether any model answers; both members, as clients differ in which they read."""
+    if state_of(request)["draining"].begun or not store.served:
+        raise NotReady("no model is ready to answer")
+    return ServerReady(live=True, ready=True)
+
+
+@router.get("", summary="What this server is")
+@router.get("/", include_in_schema=False)
+async def server_metadata(request: Request) -> ServerMetadata:
+    """Name the server, its version, and what of the protocol it speaks."""
+    app = request.app
+    return ServerMetadata(name=app.title, version=app.version, extensions=_EXTENSIONS)
+
+
+# before those of a model: a model of that name has no metadata of its own
+@router.get("/models/stats", summary="What every model has answered so far")
+async def every_statistics(store: TheStore) -> Statistics:
+    """Count over all workers, and all protocols."""
+    return await run_in_threadpool(_statistics, store, None, None)
+
+
+@router.get("/models/{name}/ready", summary="A model answers")
+async def model_ready(name: str, store: TheStore) -> ModelReady:
+    """Say yes, or answer 404 or 503."""
+    return ModelReady(name=store.current(name).manifest.name, ready=True)
+
+
+@router.get("/models/{name}/versions/{version}/ready", summary="A version answers")
+async def version_ready(name: str, version: Version, store: TheStore) -> ModelReady:
+    """Load it, where it is not; say yes, or answer 404 or 503."""
+    model = await run_in_threadpool(store.pinned, name, version)
+    return ModelReady(name=model.manifest.name, ready=True)
+
+
+@router.get("/models/{name}", summary="What a model takes and gives")
+async def model_metadata(name: str, store: TheStore) -> ModelMetadata:
+    """Describe the version that answers."""
+    return await run_in_threadpool(_metadata, store, store.current(name))
+
+
+@router.get("/models/{name}/versions/{version}", summary="What a version takes and gives")
+async def version_metadata(name: str, version: Version, store: TheStore) -> ModelMetadata:
+    """Describe a version."""
+    return await run_in_threadpool(lambda: _metadata(store, store.pinned(name, version)))
+
+
+@router.get("/models/{name}/config", summary="A model's configuration, as Triton has it")
+async def model_config(name: str, store: TheStore) -> _Document:
+    """Describe the version that answers."""
+    return _config(store.current(name))
+
+
+@router.get("/models/{name}/versions/{version}/config", summary="That of a version")
+async def version_config(name: str, version: Version, store: TheStore) -> _Document:
+    """Describe a version."""
+    return _config(await run_in_threadpool(store.pinned, name, version))
+
+
+@router.get("/models/{name}/stats", summary="What a model has answered so far")
+async def model_statistics(name: str, store: TheStore) -> Statistics:
+    """Count over all workers, and all protocols."""
+    store.current(name)
+    return await run_in_threadpool(_statistics, store, name, None)
+
+
+@router.get("/models/{name}/versions/{version}/stats", summary="What a version has answered")
+async def version_statistics(name: str, version: Version, store: TheStore) -> Statistics:
+    """Count over all workers, and all protocols."""
+    await run_in_threadpool(store.pinned, name, version)
+    return await run_in_threadpool(_statistics, store, name, version)
+
+
+@router.post("/repository/index", summary="The models that are loaded, and those that were refused")
+async def repository_index(
+    store: TheStore, wanted: Annotated[_Document | None, Body()] = None
+) -> list[RepositoryEntry]:
+    """List them; `{"ready": true}` leaves out the refused."""
+    loaded = [
+        RepositoryEntry(name=name, version=str(model.manifest.version), state="READY", reason="")
+        for name, model in sorted(store.served.items())
+    ]
+    if wanted and wanted.get("ready") is True:
+        return loaded
+    refused = [
+        RepositoryEntry(name=each.name, state="UNAVAILABLE", reason=each.reason)
+        for each in refused_models(store)
+    ]
+    for entry, each in zip(refused, refused_models(store), strict=True):
+        if each.version is not None:
+            entry["version"] = str(each.version)
+    return [*loaded, *refused]
+
+
+@router.post("/repository/models/{name}/load", include_in_schema=False)
+@router.post("/repository/models/{name}/unload", include_in_schema=False)
+async def read_only(name: str) -> Response:  # noqa: ARG001 - as its path has it
+    """Refuse: who may ask for forecasts may not decide what answers."""
+    raise NotSupported("models are published by python -m training, not by this protocol")
+
+
+def _metadata(store: Store, model: Model) -> ModelMetadata:
+    manifest = model.manifest
+    return {
+        "name": manifest.name,
+        "versions": [str(version) for version in store.versions(manifest.name)],
+        "platform": _PLATFORM,
+        "inputs": [{"name": INPUT, "datatype": DATATYPE, "shape": [-1, *rows_of(model)[0]]}],
+        "outputs": [
+            {"name": name, "datatype": DATATYPE, "shape": [-1, *_given(model)[name]]}
+            for name in gives_of(model)
+        ],
+    }
+
+
+def _config(model: Model) -> _Document:
+    manifest, kind = model.manifest, f"TYPE_{DATATYPE}"
+    return {
+        "name": manifest.name,
+        "platform": _PLATFORM,
+        "backend": "onnxruntime",
+        "version_policy": {"specific": {"versions": [manifest.version]}},
+        "max_batch_size": MAX_WINDOWS,
+        "input": [{"name": INPUT, "data_type": kind, "dims": [*rows_of(model)[0]]}],
+        # of one dimension, which is the batch: Triton has no tensor without any
+        "output": [
+            {"name": name, "data_type": kind, "dims": _given(model)[name] or [1]}
+            | ({} if _given(model)[name] else {"reshape": {"shape": []}})
+            for name in gives_of(model)
+        ],
+        "dynamic_batching": {},
+        "parameters": {
+            "fields": {"string_value": ",".join(manifest.fields)},
+            "quantiles": {"string_value": ",".join(map(str, manifest.quantiles))},
+        },
+    }
+
+
+def _given(model: Model) -> dict[str, list[int]]:
+    """Return the dimensions of each output, but that of the windows."""
+    return {PREDICTION: [], QUANTILES: [len(model.manifest.quantiles)]}
+
+
+def _statistics(store: Store, name: str | None, version: int | None) -> Statistics:
+    counted = metrics.by_version()
+    known = {(each, model.manifest.version) for each, model in store.served.items()}
+    return {
+        "model_stats": [
+            _of_version(*key, counted.get(key, metrics.Counted()))
+            for key in sorted(known | counted.keys())
+            if key[0] in store.served
+            and (name is None or key[0] == name)
+            and (version is None or key[1] == version)
+        ]
+    }
+
+
+def _of_version(name: str, version: int, counted: metrics.Counted) -> ModelStatistics:
+    return {
+        "name": name,
+        "version": str(version),
+        "last_inference": int(1000 * counted.last),
+        "inference_count": int(counted.forecasts),
+        "execution_count": int(counted.runs),
+        "inference_stats": {
+            "success": _duration(counted.answered, counted.wait_s + counted.run_s),
+            # refused before they ran: how long that took is not kept by version
+            "fail": _duration(counted.requests - counted.answered, 0.0),
+            "queue": _duration(counted.answered, counted.wait_s),
+            "compute_input": _duration(counted.answered, 0.0),
+            "compute_infer": _duration(counted.answered, counted.run_s),
+            "compute_output": _duration(counted.answered, 0.0),
+        },
+        "batch_stats": [],
+    }
+
+
+def _duration(count: float, seconds: float) -> Duration:
+    return {"count": int(count), "ns": int(1e9 * seconds)}

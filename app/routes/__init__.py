@@ -1,1 +1,0 @@
-"""HTTP in, HTTP out: parse, delegate, shape. Nothing is decided here."""

@@ -1,0 +1,1 @@
+"""One request, whichever door it came by."""

@@ -1,0 +1,76 @@
+"""Who may ask, and how often."""
+
+import hashlib
+import hmac
+import math
+import time
+from collections.abc import Iterable
+from typing import Final
+
+from limits import RateLimitItem
+from limits.storage import MemoryStorage
+from limits.strategies import SlidingWindowCounterRateLimiter
+
+from app.errors import RateLimited, Unauthorized
+
+_BEARER: Final = b"bearer "
+_SHOWN: Final = 8
+"""Digits of a key's digest by which logs tell keys apart."""
+
+
+OPEN: Final = frozenset({"/", "/livez", "/readyz", "/v2/health/live", "/v2/health/ready"})
+"""Paths that need no key: whoever restarts or balances has none, and the page asks for it."""
+_OPEN_BELOW: Final = "/page/"
+
+
+def is_open(path: str) -> bool:
+    """Tell whether a path needs no key."""
+    return path in OPEN or path.startswith(_OPEN_BELOW)
+
+
+class Access:
+    """The keys that may ask, and how often each may; without keys everybody may."""
+
+    def __init__(self, keys: frozenset[bytes], rate: RateLimitItem | None) -> None:
+        """Let those in whose digests are given, each as often as `rate` says."""
+        self._keys = keys
+        self._rate = rate
+        self._limiter = SlidingWindowCounterRateLimiter(MemoryStorage()) if rate else None
+
+    @property
+    def is_open(self) -> bool:
+        """Tell whether there is nothing to check."""
+        return not self._keys and self._rate is None
+
+    def caller(self, headers: Iterable[tuple[bytes, bytes]]) -> str | None:
+        """
+        Return which key the headers hold: `Authorization: Bearer ..`, or `X-API-Key`.
+
+        It is told by the beginning of its digest; None where no keys are set. Raises Unauthorized.
+        """
+        if not self._keys:
+            return None
+        given = hashlib.sha256(_key_in(headers)).digest()
+        # each of them, to the end: how long it takes tells nothing
+        known = [key for key in self._keys if hmac.compare_digest(key, given)]
+        if not known:
+            raise Unauthorized
+        return given.hex()[:_SHOWN]
+
+    def admit(self, caller: str | None) -> None:
+        """Count a request of a key; raise RateLimited where there have been too many."""
+        if self._rate is None or self._limiter is None:
+            return
+        who = caller or "everybody"
+        if not self._limiter.hit(self._rate, who):
+            reset = self._limiter.get_window_stats(self._rate, who).reset_time
+            raise RateLimited(max(1, math.ceil(reset - time.time())))
+
+
+def _key_in(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
+    for name, value in headers:
+        if name == b"authorization" and value[: len(_BEARER)].lower() == _BEARER:
+            return value[len(_BEARER) :].strip()
+        if name == b"x-api-key":
+            return value.strip()
+    return b""

@@ -1,0 +1,97 @@
+"""Which version answers a request while a candidate is on trial, and what is seen of it."""
+
+import contextlib
+import logging
+from collections.abc import Iterable, Iterator
+from typing import Final, NamedTuple
+
+from app.artifact.manifest import Manifest
+from app.errors import NextdayError, TooBusy, Unforecastable
+from app.forecasting.forecaster import Forecast, Model
+from app.inference.microbatching import Run
+from app.inference.model_store import Store
+from app.observability import metrics
+
+KEY_HEADER: Final = b"nextday-key"
+"""Whose request it is, if the caller says so: an account or an instrument stays with a version."""
+
+_log = logging.getLogger(__name__)
+
+
+class Choice(NamedTuple):
+    """The version that answers a request."""
+
+    model: Model
+    shadow: Model | None = None
+    """That which forecasts from it as well, unseen."""
+    on_trial: bool = False
+    """There is a candidate, so that versions are counted apart."""
+
+
+def choose(
+    store: Store, name: str, headers: Iterable[tuple[bytes, bytes]], content: bytes
+) -> Choice:
+    """
+    Choose who answers under a name; the key is that of the header, or else the whole body.
+
+    Raises what `Store.current` does.
+    """
+    served, trial = store.current(name), store.trial(name)
+    if trial is None:
+        return Choice(served)
+    key = next((value for header, value in headers if header == KEY_HEADER), content)
+    if not trial.rollout.takes(key):
+        return Choice(served, on_trial=True)
+    if trial.rollout.mode == "canary":
+        return Choice(trial.candidate, on_trial=True)
+    return Choice(served, shadow=trial.candidate, on_trial=True)
+
+
+@contextlib.contextmanager
+def counted(choice: Choice) -> Iterator[None]:
+    """Count what becomes of a request, by version, while there is a candidate."""
+    try:
+        yield
+    except Exception as error:
+        count(choice, error)
+        raise
+    count(choice)
+
+
+def count(choice: Choice, error: Exception | None = None) -> None:
+    """Count an answer, or an error that is the version's, while there is a candidate."""
+    own = not isinstance(error, NextdayError) or isinstance(error, Unforecastable)
+    if choice.on_trial and own:
+        manifest = choice.model.manifest
+        metrics.tried(manifest.name, manifest.version, "error" if error else "ok")
+
+
+class Shadow:
+    """A candidate's forecast of a request that another version has answered, as it waits."""
+
+    def __init__(self, manifest: Manifest, answered: Forecast) -> None:
+        """Wait for the forecast of the candidate, to hold it against the one that was given."""
+        self._manifest = manifest
+        self._answered = answered
+
+    def has_left(self) -> bool:
+        """Tell that the forecast is wanted."""
+        return False
+
+    def take(self, forecast: Forecast | None, _: Run) -> None:
+        """Measure how far the two are from each other, relative to the last price."""
+        manifest, answered = self._manifest, self._answered
+        metrics.tried(manifest.name, manifest.version, "ok" if forecast else "error")
+        if forecast is not None:
+            difference = abs(forecast.prediction - answered.prediction) / answered.last_price
+            metrics.differed(manifest.name, manifest.version, difference)
+
+    def send(self) -> None:
+        """Send nothing: nobody is to see it."""
+
+    def fail(self, error: Exception) -> None:
+        """Count the failure, unless there was no room to begin."""
+        if not isinstance(error, TooBusy):
+            metrics.tried(self._manifest.name, self._manifest.version, "error")
+        if not isinstance(error, NextdayError):
+            _log.error("the candidate on trial failed", exc_info=error)

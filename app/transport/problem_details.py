@@ -1,0 +1,176 @@
+"""Error -> status: one table, and the body that callers get, application/problem+json."""
+
+import logging
+from typing import Any, Final, NamedTuple
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel
+from pydantic_core import to_json
+from starlette.exceptions import HTTPException
+
+from app import errors
+from app.observability.request_record import Seen
+
+_log = logging.getLogger(__name__)
+
+MEDIA_TYPE: Final = "application/problem+json"
+_MAX_DETAIL: Final = 400
+"""Characters; keeps every error body under 1 kB."""
+
+
+class Problem(BaseModel):
+    """An error, as RFC 9457 has it."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    field: str | None = None
+    index: int | None = None
+
+
+class Kind(NamedTuple):
+    """How one kind of error is told."""
+
+    status: int
+    code: str
+    title: str
+
+
+KINDS: Final[dict[type[errors.NextdayError], Kind]] = {
+    errors.NotHttp: Kind(400, "not_http", "The request is not HTTP"),
+    errors.NotCompressed: Kind(400, "not_compressed", "The body is not compressed as it says"),
+    errors.NotJson: Kind(400, "not_json", "The body is not JSON"),
+    errors.WrongMediaType: Kind(415, "wrong_media_type", "The body is of another media type"),
+    errors.BodyTooLarge: Kind(413, "body_too_large", "The body is too large"),
+    errors.BodyTooSlow: Kind(408, "body_too_slow", "The request is too slow"),
+    errors.HeadersTooLarge: Kind(431, "headers_too_large", "The headers are too large"),
+    errors.Unauthorized: Kind(401, "unauthorized", "No key, or none that is known"),
+    errors.RateLimited: Kind(429, "rate_limited", "Too many requests of this key"),
+    errors.BadInput: Kind(422, "bad_input", "The request is not of this shape"),
+    errors.BadPrice: Kind(422, "bad_price", "A price is not one"),
+    errors.BadDate: Kind(422, "bad_date", "The dates are not those of the rows"),
+    errors.BadTable: Kind(422, "bad_table", "The file cannot be read"),
+    errors.Suspicious: Kind(422, "suspicious", "The prices look damaged"),
+    errors.WindowTooShort: Kind(422, "window_too_short", "Too few prices"),
+    errors.NotSupported: Kind(422, "not_supported", "We do not do this"),
+    errors.Unforecastable: Kind(422, "unforecastable", "No finite forecast"),
+    errors.NoSuchModel: Kind(404, "no_such_model", "No such model"),
+    errors.NoSuchVersion: Kind(404, "no_such_version", "No such version"),
+    errors.NoSuchCalendar: Kind(404, "no_such_calendar", "No such calendar"),
+    # what nginx logs for it; nobody gets it
+    errors.Abandoned: Kind(499, "client_gone", "The client has gone"),
+    errors.NotReady: Kind(503, "not_ready", "No model is served yet"),
+    errors.TooBusy: Kind(503, "too_busy", "Too many requests wait"),
+    errors.TooLate: Kind(504, "too_late", "Not answered in time"),
+    errors.ArtifactRejected: Kind(503, "model_refused", "The model was refused"),
+}
+
+_INTERNAL: Final = Kind(500, "internal_error", "An error of ours")
+_UNEXPECTED: Final = "the request could not be answered; the server's log says why"
+
+
+def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Describe the errors of a route, for the OpenAPI document."""
+    content = {MEDIA_TYPE: {"schema": Problem.model_json_schema()}}
+    return {
+        status: {
+            "description": " · ".join(
+                f"`{kind.code}`: {kind.title}" for kind in KINDS.values() if kind.status == status
+            ),
+            "content": content,
+        }
+        for status in statuses
+    }
+
+
+def kind_of(error: Exception) -> Kind:
+    """Return the kind of an error: its own, or that of the nearest class above it."""
+    return next((KINDS[cls] for cls in type(error).__mro__ if cls in KINDS), _INTERNAL)
+
+
+def install(app: FastAPI) -> None:
+    """Answer every error of the app, each in the form of the protocol that its path belongs to."""
+    app.add_exception_handler(errors.NextdayError, _ours)
+    app.add_exception_handler(HTTPException, _frameworks)
+    app.add_exception_handler(RequestValidationError, _parameters)
+    app.add_exception_handler(Exception, _unexpected)
+
+
+def of(error: Exception, path: str) -> Response:
+    """Answer with an error of ours, or with one that was not expected, which is the log's alone."""
+    if not isinstance(error, errors.NextdayError):
+        _log.error("an error of ours, at %s", path, exc_info=error)
+        return _answer(path, _INTERNAL, _UNEXPECTED, {})
+    kind, headers = kind_of(error), {}
+    if isinstance(error, errors.RateLimited):
+        headers = {"Retry-After": str(error.retry_s)}
+    elif isinstance(error, errors.Unauthorized):
+        headers = {"WWW-Authenticate": "Bearer"}
+    elif kind.status == 503:  # noqa: PLR2004 - the status itself
+        headers = {"Retry-After": "1"}
+    at = error if isinstance(error, errors.BadInput) else None
+    return _answer(path, kind, str(error), headers, at)
+
+
+def seen_of(request: Request) -> Seen:
+    """Return what is told of this request; see observed.py."""
+    seen: Seen = request.scope["seen"]
+    return seen
+
+
+def _ours(request: Request, error: Exception) -> Response:
+    seen_of(request).code = kind_of(error).code
+    return of(error, request.url.path)
+
+
+def _frameworks(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101 - what it is installed for
+    detail = str(error.detail)
+    kind = Kind(error.status_code, detail.lower().replace(" ", "_"), detail)
+    seen_of(request).code = kind.code
+    return _answer(request.url.path, kind, detail, dict(error.headers or {}))
+
+
+def _parameters(request: Request, error: Exception) -> Response:
+    """Answer for what the framework checks itself: the parts of a path."""
+    assert isinstance(error, RequestValidationError)  # noqa: S101 - what it is installed for
+    first = error.errors()[0]
+    return _ours(
+        request,
+        errors.BadInput(f"{first['loc'][-1]}: {first['msg']}", field=str(first["loc"][-1])),
+    )
+
+
+def _unexpected(request: Request, error: Exception) -> Response:
+    seen_of(request).code = _INTERNAL.code
+    # the server logs the traceback
+    _log.error("unexpected %s", type(error).__name__)
+    return _answer(request.url.path, _INTERNAL, _UNEXPECTED, {})
+
+
+def _answer(
+    path: str, kind: Kind, detail: str, headers: dict[str, str], at: errors.BadInput | None = None
+) -> Response:
+    detail = detail[:_MAX_DETAIL]
+    if path == "/v2" or path.startswith("/v2/"):
+        # that protocol names no status but 400, and its clients know no other for bad input
+        status = 400 if kind.status == 422 else kind.status  # noqa: PLR2004 - the status itself
+        return Response(to_json({"error": detail}), status, headers, "application/json")
+    problem = Problem(
+        type=f"urn:nextday:problem:{kind.code}",
+        title=kind.title,
+        status=kind.status,
+        detail=detail,
+        code=kind.code,
+        field=at and at.field,
+        index=at and at.index,
+    )
+    return Response(
+        problem.model_dump_json(exclude_none=True),
+        status_code=kind.status,
+        headers=headers,
+        media_type=MEDIA_TYPE,
+    )

@@ -1,0 +1,1 @@
+"""Prices cut into windows."""

@@ -1,0 +1,1 @@
+"""How good forecasts are, on sessions that they have not seen."""

@@ -1,0 +1,274 @@
+"""One run, top to bottom: a recipe and prices in, a published model and its scores out."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import pandas as pd
+
+from app.artifact.layout import CARD
+from app.artifact.manifest import Draft, Scores, TrainingRange
+from app.forecasting import novelty, scalers, screening
+from app.forecasting.arrays import Floats
+from app.forecasting.forecaster import Model
+from app.forecasting.scalers import Levels, Returns
+from training import provenance
+from training.datasets import windows
+from training.datasets.windows import Examples
+from training.errors import BadData, UsageError
+from training.evaluation import point_scores
+from training.progress import say
+from training.publishing import publish as publishing
+from training.recipes.recipe import Recipe
+from training.reports import model_report
+from training.reports.model_report import Judged
+from training.sources import csv_files
+
+if TYPE_CHECKING:
+    from training.networks.fit import Fitted
+
+_PARITY_WINDOWS: Final = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """Prices, cut into windows to fit on, to choose the epoch by, and to score on."""
+
+    prices: pd.DataFrame
+    training: Examples
+    validation: Examples | None
+    test: Examples
+    cutoff: np.datetime64
+    """The first session that is held out for scoring."""
+
+    @property
+    def rows_before_cutoff(self) -> pd.DataFrame:
+        """The rows that fitting may know of."""
+        return self.prices.loc[self.prices["date"] < pd.Timestamp(self.cutoff)]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Outcome:
+    """A fitted network, and how it did on the held-out sessions; nothing is published yet."""
+
+    recipe: Recipe
+    split: Split
+    seed: int
+    scaler: Levels | Returns
+    fitted: "Fitted"
+    judged: Judged
+    scores: Scores
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What came of a run."""
+
+    model: Model
+    folder: Path
+    parity: float
+    """Largest relative difference between served and fitted forecasts."""
+
+
+def split_files(recipe: Recipe, training: Path, test: Path) -> Split:
+    """Hold out the sessions of a test file, which must follow those of the training file."""
+    before = csv_files.read_csv(training, recipe.columns)
+    after = csv_files.read_csv(test, recipe.columns)
+    if after["date"].min() <= before["date"].max():
+        raise BadData(
+            test,
+            f"begins on {after['date'].min():%Y-%m-%d}, and {training} goes on to"
+            f" {before['date'].max():%Y-%m-%d}; the test file must begin after that",
+        )
+    _require_windows(recipe, training, before)
+    prices = pd.concat([before, after.assign(instrument=training.stem)], ignore_index=True)
+    examples = windows.cut(prices, recipe.window)
+    return _split(recipe, training, prices, examples, np.datetime64(after["date"].min(), "D"))
+
+
+def split_folder(recipe: Recipe, folder: Path, holdout_sessions: int | None = None) -> Split:
+    """Hold out the last sessions of all the files in a folder."""
+    prices = csv_files.read_folder(folder, recipe.columns)
+    return _split_last(recipe, folder, prices, holdout_sessions)
+
+
+def split_own(recipe: Recipe, folder: Path | None) -> Split:
+    """Use what the recipe's source did: files of its names in `folder`, or the series it makes."""
+    if recipe.data.generate == "sine":
+        return _split_last(recipe, Path("sine"), csv_files.sine(), None)
+    if folder is None or recipe.data.train is None or recipe.data.test is None:
+        raise UsageError(f"{recipe.name}: give --train FILE and --test FILE, or --data DIR")
+    return split_files(recipe, folder / recipe.data.train, folder / recipe.data.test)
+
+
+def _split_last(
+    recipe: Recipe, folder: Path, prices: pd.DataFrame, holdout_sessions: int | None
+) -> Split:
+    _require_windows(recipe, folder, prices)
+    examples = windows.cut(prices, recipe.window)
+    sessions = holdout_sessions or recipe.evaluation.holdout_sessions
+    cutoff = windows.newest_sessions(examples.dates, sessions)
+    if cutoff is None:
+        raise BadData(
+            folder,
+            f"too few rows: {sessions} sessions are to be held out, and there are windows for"
+            f" {len(np.unique(examples.dates))}; give more history, or a smaller --holdout",
+        )
+    return _split(recipe, folder, prices, examples, cutoff)
+
+
+def _require_windows(recipe: Recipe, source: Path, prices: pd.DataFrame) -> None:
+    longest = int(prices.groupby("instrument").size().max())
+    if longest <= recipe.window:
+        raise BadData(
+            source,
+            f"too few rows: a window of {recipe.window} sessions and the one after it need"
+            f" {recipe.window + 1}, and there are {longest}",
+        )
+
+
+def _split(
+    recipe: Recipe, source: Path, prices: pd.DataFrame, examples: Examples, cutoff: np.datetime64
+) -> Split:
+    training, validation = examples.before(cutoff), None
+    sessions = len(np.unique(training.dates))
+    watched = recipe.fit.validation_sessions or round(sessions * recipe.fit.validation_share)
+    if watched:
+        start = windows.newest_sessions(training.dates, watched)
+        if start is None:
+            raise BadData(
+                source,
+                f"too few rows: {watched} sessions are to choose the epoch,"
+                f" and there are windows for {sessions} before {cutoff}",
+            )
+        training, validation = training.before(start), training.since(start)
+    return Split(prices, training, validation, examples.since(cutoff), cutoff)
+
+
+def run(recipe: Recipe, split: Split, *, seed: int) -> Outcome:
+    """Fit, and forecast the held-out sessions."""
+    # here, not above: TensorFlow takes seconds to import, and bad data is refused before
+    from training.networks.fit import Pairs, fit  # noqa: PLC0415
+
+    training, test = split.training, split.test
+    say(
+        f"{recipe.name}: {recipe.title}\n"
+        f"{len(training):,} windows of {recipe.window} sessions to fit on,"
+        f" {training.first} to {training.last};"
+        f" {len(test):,} held out, {test.first} to {test.last}"
+    )
+    rows = split.rows_before_cutoff
+    scaler = scalers.fit(recipe.scaler, rows["price"].to_numpy(dtype=np.float64))
+
+    def pairs(examples: Examples) -> Pairs:
+        return Pairs(
+            inputs=scaler.inputs(examples.windows),
+            targets=scaler.targets(examples.windows, examples.nexts),
+        )
+
+    validation = None if split.validation is None else pairs(split.validation)
+    fitted = fit(recipe, pairs(training), validation, seed=seed)
+    outputs = fitted.outputs(scaler.inputs(test.windows))
+    expected = scaler.prices(test.windows, outputs)[:, 0]
+    panel = len(np.unique(test.instruments)) > 1
+    judged = Judged(
+        dates=test.dates,
+        actual=test.nexts,
+        expected=expected,
+        last=test.windows[:, -1, 0],
+        prior_close=_prior_closes(recipe, test),
+        instruments=test.instruments,
+        scale=point_scores.mase_scale(
+            rows["price"].to_numpy(dtype=np.float64),
+            rows["instrument"].to_numpy(dtype=np.str_),
+            percent=panel,
+        ),
+        losses=fitted.losses,
+    )
+    return Outcome(recipe, split, seed, scaler, fitted, judged, judge(test, expected))
+
+
+def publish(outcome: Outcome, root: Path, name: str) -> Published:
+    """Export, prove on real windows that what is served is what was fitted, and publish."""
+    from training.export import keras_to_onnx  # noqa: PLC0415 - as above
+
+    recipe, split, test = outcome.recipe, outcome.split, outcome.split.test
+    rows = split.rows_before_cutoff
+    draft = Draft(
+        window=recipe.window,
+        fields=(recipe.target,),
+        target=recipe.target,
+        output="point",
+        recipe=recipe.model_dump(),
+        seed=outcome.seed,
+        trained_on=TrainingRange(
+            first=rows["date"].min().date(),
+            last=rows["date"].max().date(),
+            cutoff=windows.as_date(split.cutoff),
+            instruments=tuple(np.unique(split.training.instruments).tolist()),
+            windows=len(split.training),
+        ),
+        distribution=novelty.distribution_of(screening.glance(split.training.windows)),
+        data_digest=csv_files.digest(split.prices),
+        scores=outcome.scores,
+        created_at=datetime.now(UTC).replace(microsecond=0),
+        libraries=provenance.libraries(),
+        git_commit=provenance.git_commit(),
+    )
+    shown = np.linspace(0, len(test) - 1, min(len(test), _PARITY_WINDOWS)).astype(int)
+    parity = keras_to_onnx.Parity(test.windows[shown], outcome.judged.expected[shown])
+    card = model_report.card(name, recipe, draft).encode()
+    model = publishing.publish(
+        root,
+        name,
+        draft=draft,
+        graph=keras_to_onnx.to_bytes(outcome.fitted.to_onnx()),
+        scaler=outcome.scaler,
+        reports={CARD: card}
+        | model_report.files(name, recipe, draft, outcome.judged, recipe.published),
+        prove=parity.prove,
+    )
+    return Published(model, root / name / str(model.manifest.version), parity.worst)
+
+
+def _prior_closes(recipe: Recipe, test: Examples) -> Floats | None:
+    """Return the closes of the evenings before, where the model is not of the close itself."""
+    if recipe.target == "close" or not np.isfinite(test.prior_closes).all():
+        return None
+    return test.prior_closes
+
+
+def judge(test: Examples, expected: Floats) -> Scores:
+    """
+    Score forecasts (n,) of held-out sessions, with "tomorrow = today" beside them.
+
+    One instrument is scored in its own unit; several, whose prices cannot be added up, in
+    percent of the last price.
+    """
+    naive = test.windows[:, -1, 0]
+    instruments = len(np.unique(test.instruments))
+    scale = np.ones_like(naive) if instruments == 1 else 100 / naive
+    actual, model, last = test.nexts * scale, expected * scale, naive * scale
+    mae, naive_mae = point_scores.mae(actual, model), point_scores.mae(actual, last)
+    rmse, naive_rmse = point_scores.rmse(actual, model), point_scores.rmse(actual, last)
+    if not naive_mae:
+        raise UsageError("the held-out prices never move: there is nothing to score against")
+    by_date = [
+        point_scores.mean_by_date(test.dates, np.abs(actual - each)) for each in (model, last)
+    ]
+    return Scores(
+        first=test.first,
+        last=test.last,
+        sessions=len(test),
+        instruments=instruments,
+        unit="price" if instruments == 1 else "percent of the last price",
+        mae=mae,
+        rmse=rmse,
+        naive_mae=naive_mae,
+        naive_rmse=naive_rmse,
+        mae_vs_naive=mae / naive_mae,
+        rmse_vs_naive=rmse / naive_rmse,
+        dm_t=point_scores.diebold_mariano(*by_date),
+    )

@@ -1,0 +1,1 @@
+"""Fitted networks as ONNX graphs, and the proof that both forecast the same."""

@@ -1,0 +1,131 @@
+"""Fit the global network on windows of all instruments at once, and take it to ONNX."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Final, TypeAlias
+
+import keras
+import numpy as np
+import onnx
+from keras import layers, ops
+
+from app.forecasting.arrays import Float32s, Floats
+from training.baselines import log_har
+from training.baselines.log_har import LogHar
+from training.datasets.panel import Panel, Rows
+from training.evaluation.quantile_scores import level_weights
+from training.export import keras_to_onnx
+from training.networks import quantile_network
+from training.networks.fit import watched
+from training.recipes.recipe import QuantileNetwork, Recipe
+
+Tensor: TypeAlias = Any
+
+_CLIPNORM: Final = 1.0
+
+
+@dataclass(frozen=True, eq=False)
+class FittedQuantiles:
+    """A fitted network, and the regression that it corrects."""
+
+    described: QuantileNetwork
+    regression: LogHar
+    network: keras.Model
+    losses: dict[str, list[float]]
+    """One number an epoch."""
+
+    def outputs(self, moves: Floats) -> Floats:
+        """Map moves (n, steps, fields) to quantiles (n, k), both in percent, by Keras."""
+        served = quantile_network.served(self.described, self.regression, self.network, own=False)
+        quantiles: Float32s = served.predict(moves.astype(np.float32), batch_size=512, verbose=0)
+        return quantiles.astype(np.float64)
+
+    @cached_property
+    def graph(self) -> onnx.ModelProto:
+        """The network that is published."""
+        own = quantile_network.served(self.described, self.regression, self.network, own=True)
+        return keras_to_onnx.convert(own)
+
+
+def fit(  # noqa: PLR0913 - what a fit is made of
+    recipe: Recipe,
+    described: QuantileNetwork,
+    panel: Panel,
+    train: Rows,
+    levels: Floats,
+    *,
+    seed: int,
+    closes_only: bool = False,
+) -> FittedQuantiles:
+    """
+    Fit on the windows of `panel` that end at the rows `train`.
+
+    The loss is the continuous ranked probability score of the next session's return, in
+    percent, approximated by the pinball losses at `levels`; every window counts the same.
+    Raises Diverged where it stops being a number.
+    """
+    steps = recipe.window - 1
+    regression = log_har.fit(
+        panel, train, levels, steps=steps, strong=True, closes_only=closes_only
+    )
+    keras.utils.clear_session()
+    keras.utils.set_random_seed(seed)
+    moves = panel.returns[:, None] if closes_only else panel.moves
+    network = quantile_network.build(described, regression, steps=steps, fields=moves.shape[1])
+    row = keras.Input((1,), dtype="int32")
+    fitting = keras.Model(row, network(_Windows(moves, steps)(row)))
+    batches = math.ceil(len(train) / recipe.fit.batch_size)
+    falling = keras.optimizers.schedules.CosineDecay(
+        recipe.fit.learning_rate, batches * recipe.fit.epochs
+    )
+    fitting.compile(
+        optimizer=keras.optimizers.AdamW(
+            falling, weight_decay=recipe.fit.weight_decay, clipnorm=_CLIPNORM
+        ),
+        loss=_score(levels),
+        jit_compile=True,
+        steps_per_execution=batches,
+    )
+    with watched(recipe.fit.epochs) as after_epoch:
+        history = fitting.fit(
+            train[:, None].astype(np.int32),
+            panel.returns[train + 1].astype(np.float32)[:, None],
+            epochs=recipe.fit.epochs,
+            batch_size=recipe.fit.batch_size,
+            callbacks=[keras.callbacks.LambdaCallback(on_epoch_end=after_epoch)],
+            verbose=0,
+        )
+    return FittedQuantiles(described, regression, network, history.history)
+
+
+class _Windows(layers.Layer):  # type: ignore[misc] # Keras ships no types
+    """
+    Rows (n, 1) -> the windows (n, steps, fields) of moves that end there.
+
+    The panel is held once and each batch is gathered from it: half a million windows that
+    overlap, copied out, would take gigabytes.
+    """
+
+    def __init__(self, moves: Floats, steps: int) -> None:
+        super().__init__()
+        self._moves = self.add_weight(shape=moves.shape, initializer="zeros", trainable=False)
+        self._moves.assign(moves)
+        self._before = np.arange(1 - steps, 1, dtype=np.int32)
+
+    def call(self, rows: Tensor) -> Tensor:
+        return ops.take(self._moves, rows + self._before, axis=0)
+
+
+def _score(levels: Floats) -> Callable[[Tensor, Tensor], Tensor]:
+    """Return the loss of returns (n, 1) and quantiles (n, members + 1, k): (n,)."""
+    tau = levels.astype(np.float32)
+    weights = (2 * level_weights(levels)).astype(np.float32)
+
+    def score(actual: Tensor, quantiles: Tensor) -> Tensor:
+        # the last is the regression's own, which is not fitted here
+        above = actual[:, None] - quantiles[:, :-1]
+        return ops.mean(ops.sum(ops.maximum(tau * above, (tau - 1) * above) * weights, -1), -1)
+
+    return score

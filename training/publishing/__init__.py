@@ -1,0 +1,1 @@
+"""Published versions: written, kept, and taken back."""

@@ -1,0 +1,1 @@
+"""What can be fitted: one TOML file a recipe, and what reads them."""

@@ -1,0 +1,255 @@
+"""
+The retraining job, which nobody watches.
+
+    python -m training retrain --config retrain.toml
+
+Read, check, walk forward over the newest sessions, judge candidate, incumbent and naive on
+them, publish or keep, and write down how it went, whatever the end was. The incumbent is not
+touched before its successor is whole.
+"""
+
+import contextlib
+import re
+import shutil
+import tempfile
+import traceback
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import pandas as pd
+import tenacity
+
+from app.artifact.layout import GRAPH
+from app.forecasting.forecaster import Model
+from training.datasets.panel import Panel
+from training.errors import BadConfig, PublishError, SourceUnreachable, TrainingError, UsageError
+from training.evaluation import accuracy, walk_forward
+from training.evaluation.accuracy import Accuracy
+from training.evaluation.walk_forward import Data, Walk
+from training.progress import say
+from training.publishing import lock
+from training.retraining import comparison, incumbent, run_record, verdict
+from training.retraining.config import Plan, Retries
+from training.retraining.run_record import JUDGED, Ledger, RunRecord
+from training.retraining.verdict import Verdict
+from training.sources import continuity, csv_files, open_source, quality
+
+PUBLISHED: Final = 0
+FAILED: Final = 1
+USAGE: Final = 2
+KEPT: Final = 3
+INTERRUPTED: Final = 130
+
+_LONGEST_WAIT_S: Final = 600.0
+_WALK: Final = re.compile(r"[0-9a-f]{16}")
+"""The name of a walk's folder, see `backtest.run`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One run."""
+
+    plan: Plan
+    models: Path
+    work: Path
+    """Where a walk's forecasts lie, for a run that goes on where another was killed."""
+    dry_run: bool = False
+    """Do all but publish and write a record."""
+    force: bool = False
+    """Fit and judge although nothing is new."""
+    accept_data: bool = False
+    """Do not hold the data against those of the last verdict."""
+    patience_s: float = lock.PATIENCE_S
+    """How long another run in the same work folder is waited for: one that died is no other."""
+
+    @property
+    def home(self) -> Path:
+        """Return the model's folder in the store."""
+        return self.models / self.plan.config.name
+
+
+class _NothingNew(Exception):
+    """The same was asked of the same data, and answered."""
+
+
+def run(job: Job) -> RunRecord:
+    """
+    Run once, and write the record of it; nothing is raised but KeyboardInterrupt.
+
+    Exit codes are 0 published, 3 kept or nothing new, 2 not to be done as the file says, and
+    1 failed, also where the record could not be written.
+    """
+    config = job.plan.config
+    ledger = Ledger(config.name, config.seed, job.plan.digest, job.dry_run)
+    try:
+        record = _run(job, ledger)
+    except _NothingNew as nothing:
+        record = ledger.close("skipped", KEPT, str(nothing))
+    except BadConfig as error:
+        record = ledger.close("failed", USAGE, str(error))
+    except (TrainingError, UsageError) as error:
+        record = ledger.close("failed", FAILED, str(error))
+    except KeyboardInterrupt:
+        _write(job, ledger.close("failed", INTERRUPTED, "interrupted"))
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever it is, the record must say it
+        traceback.print_exc()
+        record = ledger.close("failed", FAILED, f"{type(error).__name__}: {error}")
+    return _write(job, record)
+
+
+def _run(job: Job, ledger: Ledger) -> RunRecord:
+    config, work = job.plan.config, job.work / job.plan.config.name
+    if not job.dry_run:
+        run_record.require_writable(job.home)
+    with ledger.stage("read"):
+        bars = _read(config.source, config.retries)
+    with ledger.stage("check"):
+        data, bars = _check(job, ledger, bars)
+    work.mkdir(parents=True, exist_ok=True)
+    with _alone(work, job.patience_s):
+        with ledger.stage("walk"):
+            walk = _walk(job.plan, data, work)
+        with ledger.stage("judge"):
+            found = accuracy.measure(walk)
+            judged = _judge(job, ledger, found, bars)
+        if not judged.publish:
+            return ledger.close("kept", KEPT, judged.told)
+        with ledger.stage("release"):
+            _release(job, ledger, found, work)
+    return ledger.close("published", PUBLISHED, judged.told)
+
+
+def _read(source: open_source.Source, retries: Retries) -> pd.DataFrame:
+    """Read the source; one that cannot be reached is tried again, later each time."""
+
+    def tell(state: tenacity.RetryCallState) -> None:
+        reason = state.outcome.exception() if state.outcome else None
+        tries = f"attempt {state.attempt_number} of {retries.attempts}"
+        say(f"{tries}: {reason}; again in {state.upcoming_sleep:.0f} s")
+
+    trying = tenacity.Retrying(
+        retry=tenacity.retry_if_exception_type(SourceUnreachable),
+        stop=tenacity.stop_after_attempt(retries.attempts),
+        wait=tenacity.wait_exponential(retries.first_wait_seconds, max=_LONGEST_WAIT_S),
+        before_sleep=tell,
+        reraise=True,
+    )
+    return trying(open_source.read, source)
+
+
+def _check(job: Job, ledger: Ledger, bars: pd.DataFrame) -> tuple[Data, pd.DataFrame]:
+    """
+    Hold the bars against those of the last verdict, and against what bars can be.
+
+    Returns what a walk needs, and the bars that are its panel's rows.
+    """
+    judged = None
+    for record in run_record.newest_first(job.home):
+        if record.started > ledger.started:
+            raise TrainingError(
+                f"the clock went back: it is {ledger.started:%Y-%m-%d %H:%M} UTC, and run"
+                f" {record.id} began later; set the clock, or remove that record if it was wrong"
+            )
+        if record.status in JUDGED:
+            judged = record
+            break
+    ledger.data = continuity.summarise(bars)
+    before = judged.data if judged and not job.accept_data else None
+    seen = continuity.continues(before, bars, ledger.started.date())
+    for line in seen.corrected:
+        ledger.note(line)
+    if seen.faults:
+        raise TrainingError("; ".join(seen.faults))
+    checked = quality.check(bars)
+    digest = ledger.data_digest = csv_files.digest(checked.bars)
+    asked = (job.plan.digest, digest)
+    if judged and (judged.config_digest, judged.data_digest) == asked and not job.force:
+        raise _NothingNew(f"nothing is new since run {judged.id}, which was {judged.status}")
+    for flag in checked.flags:
+        say(f"{flag.instrument} {flag.date}: {flag.message}")
+    if checked.bars.empty:
+        raise TrainingError(f"no instrument has {quality.USABLE_ROWS} usable sessions")
+    return Data(Panel.of(checked.bars), checked.flags, digest), checked.bars
+
+
+@contextlib.contextmanager
+def _alone(work: Path, patience_s: float) -> Iterator[None]:
+    """Let one run at a time work in a folder: two would write the same files."""
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(lock.held(work, patience_s=patience_s))
+        except PublishError as error:
+            raise TrainingError(f"another run is under way: {error}") from error
+        yield
+
+
+def _walk(plan: Plan, data: Data, work: Path) -> Walk:
+    evaluation = plan.config.evaluation
+    walk = walk_forward.walk(
+        plan.recipe,
+        plan.network,
+        data,
+        work,
+        seed=plan.config.seed,
+        test_sessions=evaluation.sessions,
+        refit_sessions=evaluation.refit_sessions,
+    )
+    for folder in work.iterdir():
+        # those of other nights: that data does not come again
+        if _WALK.fullmatch(folder.name) and folder != walk.kept.folder:
+            shutil.rmtree(folder, ignore_errors=True)
+    return walk
+
+
+def _judge(job: Job, ledger: Ledger, found: Accuracy, bars: pd.DataFrame) -> Verdict:
+    bounds = job.plan.config.verdict
+    current = incumbent.find(job.home, job.plan.config.name)
+    ledger.incumbent = current.version
+    held = comparison.hold(found, bars, current, bounds)
+    for line in held.notes:
+        ledger.note(line)
+    ledger.standings = held.standings
+    ledger.verdict = verdict.decide(held.evidence, bounds)
+    return ledger.verdict
+
+
+def _release(job: Job, ledger: Ledger, found: Accuracy, work: Path) -> None:
+    """Refit, prove and publish; a dry run does all of it in a store that is thrown away."""
+    # here, not above: TensorFlow takes seconds to import, and most nights may not need it
+    from training.publishing.release import release  # noqa: PLC0415
+
+    config = job.plan.config
+
+    def require_same_incumbent(model: Model) -> None:
+        ledger.graph_digest = model.manifest.files[GRAPH].sha256
+        now = incumbent.find(job.home, config.name).version
+        if now != ledger.incumbent:
+            raise PublishError(f"version {now} was made current while another one was judged")
+
+    with tempfile.TemporaryDirectory(dir=work) as thrown_away:
+        released = release(
+            found,
+            job.plan.network,
+            Path(thrown_away) if job.dry_run else job.models,
+            config.name,
+            seed=config.seed,
+            keep=config.store.keep,
+            before_publishing=require_same_incumbent,
+        )
+    say(f"served and fitted quantiles differ by at most {released.parity:.1e}")
+    if not job.dry_run:
+        ledger.version = released.model.manifest.version
+
+
+def _write(job: Job, record: RunRecord) -> RunRecord:
+    if job.dry_run:
+        return record
+    try:
+        run_record.write(job.home, record)
+    except TrainingError as error:
+        reason = f"{record.reason}; there is no record of this run: {error}"
+        return record.model_copy(update={"exit_code": FAILED, "reason": reason})
+    return record

@@ -1,0 +1,236 @@
+"""
+Checks on daily bars: flags, never repairs.
+
+A flagged row is not usable: a window that holds an unusable row, or whose next session is one,
+is left out of fitting and scoring (see `panel`). No value is changed and no row is made up; of
+rows that share a date the first is kept, unusable. An instrument with too few usable rows is
+left out whole. A large move is no fault: it is flagged only where it is one that a split or
+another unit would make, and, for a split, far beyond the volatility before it.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import date
+from typing import Final, Literal, TypeAlias
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from app.forecasting.arrays import Bools, Floats
+from training.datasets.windows import Dates, as_date
+from training.sources.csv_files import OHLC
+
+Code: TypeAlias = Literal[
+    "bad_price",
+    "impossible_bar",
+    "duplicate_date",
+    "possible_split",
+    "unit_jump",
+    "stale_run",
+    "gap",
+    "too_short",
+]
+
+ROUNDING: Final = 1e-4
+"""
+How far, relatively, a bar's ends may lie outside its low to high: what rounding open and close to
+four decimals apart from high and low can do to a price of one.
+"""
+SPLITS: Final = (2, 3, 4, 5, 10, 20)
+"""And their inverses. Not 3 for 2: bad news takes a third off a price often enough."""
+SPLIT_WITHIN: Final = 0.03
+SPLIT_VOLATILITIES: Final = 10.0
+DECAY: Final = 0.94
+"""Of the exponentially weighted volatility (RiskMetrics, 1996)."""
+UNIT: Final = 100
+UNIT_WITHIN: Final = 0.05
+STALE_SESSIONS: Final = 5
+SAME_CLOSE: Final = 1e-6
+"""Adjusted closes that vendors computed in single precision differ by a tenth of this."""
+GAP_DAYS: Final = 13
+"""
+The longest closures of exchanges since 2003, session to session: 11 days in Tokyo (2019) and
+Seoul (2017), 12 in Taipei (most New Years), 13 in Shanghai (2004); 7 in New York (2001).
+"""
+USABLE_ROWS: Final = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """What is wrong with an instrument's bars, and where it begins."""
+
+    instrument: str
+    date: date
+    code: Code
+    message: str
+    """One sentence with figures; prices are those of the frame, adjusted."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Checked:
+    """Bars that were looked at."""
+
+    bars: pd.DataFrame
+    """As given, by instrument and date, each date once, with a boolean column `usable`."""
+    flags: tuple[Flag, ...]
+    """By instrument and date."""
+
+
+# of absurd prices, which are flagged for what they are, even a ratio can be
+@np.errstate(over="ignore")
+def check(bars: pd.DataFrame) -> Checked:
+    """Check a frame of bars, as `sources.read_bars` gives it."""
+    ordered = bars.sort_values(["instrument", "date"], ignore_index=True)
+    first = ~ordered.duplicated(["instrument", "date"])
+    kept = ordered[first].reset_index(drop=True)
+    series = _Series.of(kept, times=np.diff(np.flatnonzero(np.append(first, True))))
+    usable = np.ones(len(kept), dtype=np.bool_)
+    flags = []
+    for code, rule in _RULES.items():
+        for rows, message in rule(series):
+            usable[rows] = False
+            flags.append(series.flag(rows.start, code, message))
+    kept["usable"] = usable
+
+    counts = kept.groupby("instrument")["usable"].transform("sum").to_numpy()
+    short = counts < USABLE_ROWS
+    for last in _where(short & np.append(series.firsts[1:], True)):
+        message = f"{counts[last]} usable sessions, needs {USABLE_ROWS}: left out"
+        flags.append(series.flag(last, "too_short", message))
+    return Checked(
+        bars=kept[~short].reset_index(drop=True),
+        flags=tuple(sorted(flags, key=lambda flag: (flag.instrument, flag.date))),
+    )
+
+
+def _where(found: Bools) -> list[int]:
+    return [int(row) for row in np.flatnonzero(found)]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Series:
+    """The columns of a frame of bars, each (rows,) but for `prices`, (rows, 4)."""
+
+    instruments: pd.Series
+    dates: Dates
+    prices: Floats
+    """NaN where one is not finite or not above zero."""
+    times: NDArray[np.int64]
+    """How often the row's date came."""
+    firsts: Bools
+    """True where an instrument begins."""
+    returns: Floats
+    """Log returns of closes; NaN in first rows, and where one of the closes is."""
+
+    @classmethod
+    def of(cls, rows: pd.DataFrame, times: NDArray[np.int64]) -> "_Series":
+        """Take a frame by instrument and date, each date once."""
+        prices = rows[list(OHLC)].to_numpy(dtype=np.float64)
+        firsts = ~rows["instrument"].duplicated().to_numpy(dtype=np.bool_)
+        prices = np.where(np.isfinite(prices) & (prices > 0), prices, np.nan)
+        return cls(
+            instruments=rows["instrument"],
+            dates=rows["date"].to_numpy().astype("datetime64[D]"),
+            prices=prices,
+            times=times,
+            firsts=firsts,
+            returns=np.where(firsts, np.nan, np.diff(np.log(prices[:, 3]), prepend=np.nan)),
+        )
+
+    def flag(self, row: int, code: Code, message: str) -> Flag:
+        """Flag a row."""
+        return Flag(str(self.instruments.iloc[row]), as_date(self.dates[row]), code, message)
+
+
+_Found: TypeAlias = Iterator[tuple[slice, str]]
+"""Rows that are not usable, and why: the flag has the date of the first of them."""
+
+
+def _bad_price(series: _Series) -> _Found:
+    bad: Bools = np.isnan(series.prices)
+    for row in _where(np.any(bad, axis=1)):
+        listed = ", ".join(name for name, wrong in zip(OHLC, bad[row], strict=True) if wrong)
+        yield slice(row, row + 1), f"not a finite number above zero: {listed}"
+
+
+def _impossible_bar(series: _Series) -> _Found:
+    opens, highs, lows, closes = series.prices.T
+    below = lows / np.minimum(opens, closes) - 1
+    above = 1 - highs / np.maximum(opens, closes)
+    outside: Floats = np.maximum(below, above)
+    for row in _where(outside > ROUNDING):
+        message = (
+            f"open {opens[row]:.6g} or close {closes[row]:.6g} lies {outside[row]:.2%} outside"
+            f" low {lows[row]:.6g} to high {highs[row]:.6g}"
+        )
+        yield slice(row, row + 1), message
+
+
+def _duplicate_date(series: _Series) -> _Found:
+    for row in _where(series.times > 1):
+        yield slice(row, row + 1), f"the date comes {series.times[row]} times; the first is kept"
+
+
+def _possible_split(series: _Series) -> _Found:
+    sizes = np.abs(series.returns)
+    distances = np.abs(sizes[:, None] - np.log(SPLITS))
+    near = distances.min(axis=1) < np.log1p(SPLIT_WITHIN)
+    jumps = near | _is_unit_jump(series)
+    # what may be no move tells nothing of volatility: a split taken back would pass otherwise
+    squares = pd.Series(np.where(jumps, np.nan, series.returns**2))
+    means = squares.groupby(series.firsts.cumsum()).ewm(alpha=1 - DECAY).mean()
+    volatilities = np.sqrt(means.to_numpy())
+    for row in _where(near):
+        # not a number before the first return: then nothing speaks for the move
+        volatility = np.nan_to_num(volatilities[row - 1])
+        if sizes[row] > SPLIT_VOLATILITIES * volatility:
+            split = SPLITS[int(distances[row].argmin())]
+            like = f"{split} for 1" if series.returns[row] < 0 else f"1 for {split}"
+            message = f"{_jump(series, row)}, like a split {like}; volatility was {volatility:.1%}"
+            yield slice(row, row + 1), message
+
+
+def _unit_jump(series: _Series) -> _Found:
+    for row in _where(_is_unit_jump(series)):
+        yield slice(row, row + 1), f"{_jump(series, row)}, like a change of unit by {UNIT}"
+
+
+def _is_unit_jump(series: _Series) -> Bools:
+    is_jump: Bools = np.abs(np.abs(series.returns) - np.log(UNIT)) < np.log1p(UNIT_WITHIN)
+    return is_jump
+
+
+def _jump(series: _Series, row: int) -> str:
+    before, after = series.prices[row - 1 : row + 1, 3]
+    return f"close {before:.6g}, then {after:.6g}: times {after / before:.4g}"
+
+
+def _stale_run(series: _Series) -> _Found:
+    same = np.abs(series.returns) < SAME_CLOSE
+    begins = np.flatnonzero(~same)
+    for begin, end in zip(begins, np.append(begins, len(same))[1:], strict=True):
+        if end - begin >= STALE_SESSIONS:
+            close = series.prices[begin, 3]
+            message = (
+                f"the close is {close:.6g} for {end - begin} sessions, to {series.dates[end - 1]}"
+            )
+            yield slice(begin + 1, end), message
+
+
+def _gap(series: _Series) -> _Found:
+    days = np.diff(series.dates, prepend=series.dates[:1]).astype(np.int64)
+    for row in _where((days > GAP_DAYS) & ~series.firsts):
+        message = f"{days[row]} days after the session before, {series.dates[row - 1]}"
+        yield slice(row, row + 1), message
+
+
+_RULES: Final[dict[Code, Callable[[_Series], _Found]]] = {
+    "bad_price": _bad_price,
+    "impossible_bar": _impossible_bar,
+    "duplicate_date": _duplicate_date,
+    "possible_split": _possible_split,
+    "unit_jump": _unit_jump,
+    "stale_run": _stale_run,
+    "gap": _gap,
+}
