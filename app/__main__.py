@@ -16,7 +16,7 @@ from typing import Final
 
 import uvicorn
 
-from app.settings import of_environment
+from app.settings import from_environment
 
 _METRICS_FOLDER: Final = "PROMETHEUS_MULTIPROC_DIR"
 _LONGEST_S: Final = 30
@@ -26,7 +26,7 @@ _NO_LIMIT: Final = 1_000_000
 
 def main() -> None:
     """Serve until told to stop."""
-    settings = of_environment()
+    settings = from_environment()
     # told to stop before uvicorn listens to it, there is nothing to end; and uvicorn raises the
     # signal once more when it has stopped: what it was told, it did. Not by an exception, which a
     # module that is being imported may turn into one of its own

@@ -19,20 +19,20 @@ from app.api import metrics as metrics_api
 from app.fastpath.endpoints import Endpoints
 from app.fastpath.header_cache import Heads
 from app.fastpath.shortcut import ShortCut
-from app.inference.microbatching import Batches
-from app.inference.model_store import Store
-from app.inference.onnx_session import Sessions
-from app.inference.worker_threads import SWITCH_S, Aside, Background
+from app.inference.microbatching import MicroBatcher
+from app.inference.model_store import ModelStore
+from app.inference.onnx_session import SessionCache
+from app.inference.worker_threads import SWITCH_S, LowPriorityThread, WorkerThreads
 from app.observability import log_config, metrics
 from app.observability.access_log import RequestLog
-from app.observability.request_record import Tell, Tellers
+from app.observability.request_record import Recorder, Recorders
 from app.open_inference import infer, metadata, timeseries
-from app.serving.app_state import State
-from app.serving.auth import Access
-from app.serving.graceful_shutdown import Draining
-from app.settings import Settings, of_environment
+from app.serving.app_state import AppState
+from app.serving.auth import AccessControl
+from app.serving.graceful_shutdown import GracefulShutdown
+from app.settings import Settings, from_environment
 from app.transport import openapi, problem_details
-from app.transport.middleware import Observed
+from app.transport.middleware import RequestMiddleware
 
 _log = logging.getLogger(__name__)
 
@@ -68,7 +68,7 @@ would wait until it is 100,000 objects, which scatter memory for good.
 
 def serve() -> ASGIApp:
     """Return the app that production runs, as the environment says."""
-    settings = of_environment()
+    settings = from_environment()
     log_config.configure_logging(settings.log_level)
     sys.setswitchinterval(SWITCH_S)
     return create_app(settings)
@@ -98,7 +98,7 @@ def create_app(settings: Settings) -> ASGIApp:
         app, {predict.PATH: predict.predict, predict_batch.PATH: predict_batch.predict_batch}
     )
     paths = {route.path for route in app.routes if isinstance(route, Route)}
-    observed = Observed(short, paths, settings.deadline_seconds)
+    observed = RequestMiddleware(short, paths, settings.deadline_seconds)
     if not settings.cors_origins:
         return observed
     # before keys are asked for: a browser asks without one whether it may send it
@@ -108,17 +108,17 @@ def create_app(settings: Settings) -> ASGIApp:
 
 
 @contextlib.asynccontextmanager
-async def _life(settings: Settings) -> AsyncIterator[State]:
+async def _life(settings: Settings) -> AsyncIterator[AppState]:
     """Make all that lives as long as the app does, and end it."""
-    store = Store(
+    store = ModelStore(
         settings.models,
-        Sessions(settings.sessions, threads=settings.threads),
-        noticed=metrics.loaded,
+        SessionCache(settings.open_models, threads=settings.threads),
+        noticed=metrics.record_load,
     )
-    loader = Aside("loader")
+    loader = LowPriorityThread("loader")
     # before the first request is taken: whoever can connect gets an answer
     await loader.run(store.refresh)
-    metrics.watched(len(store.served))
+    metrics.record_process(len(store.served))
     if not store.served:
         _log.warning("no model to serve in %s yet", settings.models)
     # each of the framework's own forty would keep memory of its own
@@ -129,26 +129,26 @@ async def _life(settings: Settings) -> AsyncIterator[State]:
         ending.callback(watching.cancel)
         counting = asyncio.create_task(_count())
         ending.callback(counting.cancel)
-        background = Background(settings.background_threads, settings.max_batches)
+        background = WorkerThreads(settings.background_threads, settings.max_batches)
         ending.callback(background.close)
-        draining = Draining(settings.drain_seconds)
-        state = State(
+        draining = GracefulShutdown(settings.drain_seconds)
+        state = AppState(
             settings=settings,
             store=store,
-            batches=Batches(
+            batches=MicroBatcher(
                 settings.max_waiting,
                 metrics,
                 deadline_s=settings.deadline_seconds,
-                gives_way=lambda: loader.is_busy,
+                should_yield=lambda: loader.is_busy,
             ),
             background=background,
             heads=Heads(),
             endpoints=Endpoints(settings),
             draining=draining,
-            access=Access(settings.key_digests, settings.rate_limit),
-            tellers=Tellers(_tellers(settings, ending)),
+            access=AccessControl(settings.key_digests, settings.rate_limit),
+            recorders=Recorders(_recorders(settings, ending)),
         )
-        ending.callback(metrics.add_up)
+        ending.callback(metrics.flush)
         if settings.grpc_port is not None:
             from app.grpc import server  # noqa: PLC0415 - an extra, which may not be installed
 
@@ -162,35 +162,35 @@ async def _life(settings: Settings) -> AsyncIterator[State]:
             yield state
 
 
-def _tellers(settings: Settings, ending: contextlib.AsyncExitStack) -> Iterator[Tell]:
+def _recorders(settings: Settings, ending: contextlib.AsyncExitStack) -> Iterator[Recorder]:
     """Yield all that want to be told of requests; they are closed at the end."""
-    yield metrics.told
+    yield metrics.record_request
     if settings.request_log:
         request_log = RequestLog(sys.stdout.buffer)
         ending.callback(request_log.flush)
-        yield request_log.tell
+        yield request_log.record
     if settings.otlp_endpoint is not None:
         from app.observability.tracing import Traces  # noqa: PLC0415 - an extra, which may not be installed
 
         traces = Traces(settings.otlp_endpoint)
         ending.callback(traces.close)
-        yield traces.tell
+        yield traces.record
 
 
 async def _count() -> None:
     """Add up what requests tell for as long as the app lives."""
     while True:
         await asyncio.sleep(_ADD_UP_S)
-        metrics.add_up()
+        metrics.flush()
 
 
-async def _watch(store: Store, loader: Aside, every_s: float) -> None:
+async def _watch(store: ModelStore, loader: LowPriorityThread, every_s: float) -> None:
     """Follow the published versions for as long as the app lives."""
     while True:
         await asyncio.sleep(every_s)
         try:
             await loader.run(store.refresh)
-            metrics.watched(len(store.served))
+            metrics.record_process(len(store.served))
         except Exception:  # noqa: BLE001 - a watch that ended would go unnoticed
             # the models that are loaded go on serving; the next round tries again
             _log.exception("could not look for new versions")

@@ -86,7 +86,7 @@ class Settings(BaseSettings):
     threads: Annotated[int, Field(ge=1)] = 1
     """Threads of one onnxruntime call; more than one pays for large batches only."""
 
-    sessions: Annotated[int, Field(ge=1)] = 256
+    open_models: Annotated[int, Field(ge=1)] = 256
     """Networks open at once, about a megabyte each; others open again when they are asked."""
 
     max_body_bytes: Annotated[int, Field(ge=1)] = 2**20
@@ -175,7 +175,7 @@ def _keys_in(file: Path | None) -> list[str]:
     return [line.strip() for line in lines if line.strip() and not line.startswith("#")]
 
 
-def of_environment() -> Settings:
+def from_environment() -> Settings:
     """Read the settings; end the process, naming each variable at fault, where any is wrong."""
     try:
         return Settings()

@@ -109,12 +109,12 @@ def named(bars: Bars) -> set[tuple[str, int | None]]:
     """Return what the service says of a window: the codes and rows of it."""
     columns = dict(zip(BARS, bars.prices.T.tolist(), strict=True))
     try:
-        checked = price_validation.of_bars(columns, BARS, least=SESSIONS)
+        checked = price_validation.validate_bars(columns, BARS, least=SESSIONS)
     except BadPrice as error:
         return {("bad_price", error.index)}
-    found = list(date_checks.look(bars.dates, CALENDAR, SESSIONS).remarks)
-    if screening.glance(checked[None]).suspects[0]:
-        found += anomalies.look(checked)
+    found = list(date_checks.check_dates(bars.dates, CALENDAR, SESSIONS).remarks)
+    if screening.screen(checked[None]).suspects[0]:
+        found += anomalies.explain(checked)
     return {(remark.code, remark.row) for remark in found}
 
 
@@ -183,8 +183,8 @@ def _blamed(series: Sequence[Bars]) -> dict[str, Any]:
         closes = whole.prices[:, 3]
         views = sliding_window_view(closes, SESSIONS)[:, :, None]
         windows += len(views)
-        for at in np.flatnonzero(screening.glance(views).suspects):
-            found = {remark.code for remark in anomalies.look(views[at])}
+        for at in np.flatnonzero(screening.screen(views).suspects):
+            found = {remark.code for remark in anomalies.explain(views[at])}
             codes.update(found)
             blamed += bool(found)
     return {"windows": windows, "blamed": blamed, "share": blamed / windows, "codes": dict(codes)}
@@ -194,11 +194,11 @@ def _cost(series: Sequence[Bars]) -> dict[str, Any]:
     """Time what every request pays, and what those pay that look damaged; medians."""
     window = series[0].prices[None, :SESSIONS]
     fitted_on = novelty.distribution_of(
-        screening.glance(sliding_window_view(series[0].prices, SESSIONS, 0).swapaxes(1, 2))
+        screening.screen(sliding_window_view(series[0].prices, SESSIONS, 0).swapaxes(1, 2))
     )
     ways: dict[str, Callable[[], object]] = {
-        "every request, us": lambda: novelty.scores(screening.glance(window), fitted_on),
-        "a suspect besides, us": lambda: anomalies.look(window[0]),
+        "every request, us": lambda: novelty.scores(screening.screen(window), fitted_on),
+        "a suspect besides, us": lambda: anomalies.explain(window[0]),
     }
     took: dict[str, list[float]] = {name: [] for name in ways}
     for _ in range(_TIMED):

@@ -24,7 +24,7 @@ import pandas as pd
 from app.artifact import layout
 from app.artifact.layout import CURRENT
 from app.artifact.manifest import Draft, Scores, TrainingRange
-from app.forecasting.scalers import Levels
+from app.forecasting.scalers import LevelScaler
 from training import provenance
 from training.datasets import windows
 from training.evaluation import holdout
@@ -62,7 +62,7 @@ def write(folder: Path) -> None:
     examples = windows.cut(prices, chosen.window)
     cutoff = np.datetime64(prices["date"].iloc[-_HELD_OUT], "D")
     training, test = examples.before(cutoff), examples.since(cutoff)
-    scaler = Levels.fit("minmax", training.windows)
+    scaler = LevelScaler.fit("minmax", training.windows)
     keras.utils.set_random_seed(_SEED)
     fitted = keras_networks.build(chosen.network, steps=chosen.window, features=1)
     fitted.compile(optimizer="adam", loss=chosen.fit.loss)

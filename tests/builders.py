@@ -15,16 +15,16 @@ from starlette.testclient import TestClient
 from app.artifact import archive, layout
 from app.artifact.manifest import (
     BARS,
-    Calibration,
     CloseOnly,
     Draft,
     Manifest,
+    ModelCalibration,
     PriceField,
     Scores,
     TrainingRange,
 )
 from app.forecasting.arrays import Floats
-from app.forecasting.scalers import Levels, Returns
+from app.forecasting.scalers import LevelScaler, ReturnScaler
 from app.main import create_app
 from app.settings import Settings
 
@@ -108,8 +108,8 @@ def model_bytes(
     return content
 
 
-def levels(*, low: float = 100.0, high: float = 200.0) -> Levels:
-    return Levels(kind="minmax", offset=low, scale=high - low, low=low, high=high)
+def levels(*, low: float = 100.0, high: float = 200.0) -> LevelScaler:
+    return LevelScaler(kind="minmax", offset=low, scale=high - low, low=low, high=high)
 
 
 def draft(
@@ -118,7 +118,7 @@ def draft(
     mae_vs_naive: float = 1.0,
     fields: tuple[PriceField, ...] = ("close",),
     quantiles: tuple[float, ...] = (),
-    calibration: Calibration | None = None,
+    calibration: ModelCalibration | None = None,
     close_only: CloseOnly | None = None,
 ) -> Draft:
     return Draft(
@@ -165,8 +165,8 @@ def scores(*, mae_vs_naive: float = 1.0, sessions: int = 252) -> Scores:
 
 def calibration(
     *, offsets: Sequence[float] = (0.0,) * len(QUANTILES), gain: float = 0.0
-) -> Calibration:
-    return Calibration(offsets=tuple(offsets), gain=gain, sessions=5_000)
+) -> ModelCalibration:
+    return ModelCalibration(offsets=tuple(offsets), gain=gain, sessions=5_000)
 
 
 def publish_quantiles(
@@ -177,13 +177,13 @@ def publish_quantiles(
     window: int = 5,
     fields: tuple[PriceField, ...] = BARS,
     graph: bytes | None = None,
-    own: Calibration | None = None,
+    own: ModelCalibration | None = None,
     close_graph: bytes | None = None,
     close_only: CloseOnly | None = None,
-    scaler: Levels | Returns | None = None,
+    scaler: LevelScaler | ReturnScaler | None = None,
 ) -> Path:
     """Publish a model of quantiles: normal ones, as wide as the window's moves are large."""
-    scaler = scaler or Returns(unit="percent")
+    scaler = scaler or ReturnScaler(unit="percent")
     steps = scaler.steps(window)
     contents = {
         layout.GRAPH: graph or spread_graph(steps=steps, features=len(fields)),
@@ -204,7 +204,7 @@ def publish(
     version: int = 1,
     *,
     window: int = 3,
-    scaler: Levels | Returns | None = None,
+    scaler: LevelScaler | ReturnScaler | None = None,
     scale: float = 1.0,
     graph: bytes | None = None,
     scaler_file: bytes | None = None,

@@ -19,7 +19,7 @@ from app.grpc import inference_pb2 as pb
 from app.grpc import server
 from app.main import create_app
 from app.observability import metrics
-from app.observability.request_record import Seen, Tellers
+from app.observability.request_record import Recorders, RequestRecord
 from app.settings import Settings
 from tests import asgi
 from tests.builders import (
@@ -28,7 +28,7 @@ from tests.builders import (
 )
 
 if TYPE_CHECKING:
-    from app.serving.app_state import State
+    from app.serving.app_state import AppState
 
 _Answer = TypeVar("_Answer", bound=Message)
 
@@ -48,9 +48,9 @@ class Service:
         end: Callable[[], Awaitable[None]],
     ) -> None:
         self.http, self.port, self.channel, self.end = http, port, channel, end
-        self.state = cast("State", http.state)
-        self.told: list[tuple[Seen, int]] = []
-        self.state["tellers"] = Tellers([lambda seen, status: self.told.append((seen, status))])
+        self.state = cast("AppState", http.state)
+        self.told: list[tuple[RequestRecord, int]] = []
+        self.state["recorders"] = Recorders([lambda seen, status: self.told.append((seen, status))])
 
     async def call(
         self, name: str, request: Message, kind: type[_Answer], **metadata: str
@@ -90,7 +90,7 @@ async def serving(root: Path, **given: Any) -> AsyncIterator[Service]:
         asgi.running(create_app(Settings(models=root, **given))) as http,
         contextlib.AsyncExitStack() as ending,
     ):
-        state = cast("State", http.state)
+        state = cast("AppState", http.state)
         port = await ending.enter_async_context(server.serving(state, chosen, version=VERSION))
         async with aio.insecure_channel(f"127.0.0.1:{port}") as channel:
             yield Service(http, port, channel, ending.aclose)
@@ -181,7 +181,7 @@ async def refusal(asking: Any, code: StatusCode, word: str | None = None) -> str
 
 def counted(line: str) -> float:
     """Return a metric; they add up over the tests of this process."""
-    lines = metrics.metrics().decode().splitlines()
+    lines = metrics.render().decode().splitlines()
     return sum(float(each.rsplit(" ", 1)[1]) for each in lines if each.startswith(line))
 
 

@@ -8,16 +8,16 @@ from weakref import WeakKeyDictionary
 from app.api.schemas import DEFAULT_LEVELS, Skill, Warning_, skill_of
 from app.errors import Suspicious
 from app.forecasting.forecaster import Model
-from app.market_data.anomalies import Remark
+from app.market_data.anomalies import DataWarning
 
 _NOT_WORSE: Final = 1.01
 """Errors up to this ratio to naive's earn no warning: a short test cannot tell them apart."""
 
-UNLIKE_TRAINING: Final = Remark(
+UNLIKE_TRAINING: Final = DataWarning(
     "unlike_training", "these prices move as in no window that the model was fitted on"
 )
 
-_NO_INTERVALS: Final = Remark(
+_NO_INTERVALS: Final = DataWarning(
     "no_intervals", "this model forecasts a point and has no intervals to give"
 )
 
@@ -29,32 +29,32 @@ def levels_of(part: Model, wanted: Sequence[float] | None) -> tuple[float, ...]:
     return DEFAULT_LEVELS if wanted is None else tuple(wanted)
 
 
-def of_levels(wanted: Sequence[float] | None, given: tuple[float, ...]) -> tuple[Remark, ...]:
+def of_levels(wanted: Sequence[float] | None, given: tuple[float, ...]) -> tuple[DataWarning, ...]:
     """Say that intervals were asked for and are not given."""
     return (_NO_INTERVALS,) if wanted and not given else ()
 
 
-def warning_of(remark: Remark) -> Warning_:
+def warning_of(remark: DataWarning) -> Warning_:
     """Write a remark."""
     return Warning_(code=remark.code, message=remark.message, row=remark.row)
 
 
-def refuse(remarks: list[Remark], field: str) -> None:
+def refuse(remarks: list[DataWarning], field: str) -> None:
     """Raise Suspicious with the first remark, where there is one."""
     for first in remarks[:1]:
         raise Suspicious(f"{first.code}: {first.message}", field=field, index=first.row)
 
 
-def outside(windows: int) -> Remark:
+def outside(windows: int) -> DataWarning:
     """Say that so many windows lie beyond what the scaler was fitted on."""
     message = (
         f"{windows} window(s) hold prices beyond those that the model was fitted on;"
         " its forecasts there are extrapolation"
     )
-    return Remark("outside_training_range", message)
+    return DataWarning("outside_training_range", message)
 
 
-def of_fitted(part: Model, last: date) -> Iterator[Remark]:
+def of_fitted(part: Model, last: date) -> Iterator[DataWarning]:
     """Say that a model was fitted on what it is to forecast from a history that ends so."""
     fitted_to = part.manifest.trained_on.last
     if last < fitted_to:
@@ -62,7 +62,7 @@ def of_fitted(part: Model, last: date) -> Iterator[Remark]:
             f"the model was fitted on sessions to {fitted_to}, of this instrument or of others: its"
             " forecasts of those say nothing of how good it is"
         )
-        yield Remark("in_sample", message)
+        yield DataWarning("in_sample", message)
 
 
 class OfModel(NamedTuple):
@@ -85,14 +85,14 @@ def of_model(model: Model, part: Model) -> OfModel:
 _of_parts: Final[WeakKeyDictionary[Model, OfModel]] = WeakKeyDictionary()
 
 
-def _of_model(model: Model, part: Model) -> Iterator[Remark]:
+def _of_model(model: Model, part: Model) -> Iterator[DataWarning]:
     scores = part.manifest.scores
     if part is not model:
         message = "this model reads bars and was given prices; its intervals are wider for it"
-        yield Remark("close_only", message)
+        yield DataWarning("close_only", message)
     if scores.mae_vs_naive > _NOT_WORSE:
         message = (
             f"on {scores.sessions} held-out sessions this model's mean absolute error was"
             f" {scores.mae_vs_naive:.2f} times that of the naive forecast; use `naive`"
         )
-        yield Remark("worse_than_naive", message)
+        yield DataWarning("worse_than_naive", message)

@@ -18,7 +18,7 @@ from app.artifact.manifest import BARS
 from app.errors import BadInput, BadTable
 from app.market_data import csv_reader
 from app.market_data.csv_reader import Table
-from app.serving.app_state import State, state_of
+from app.serving.app_state import AppState, state_of
 from app.transport import request_body
 from app.transport.problem_details import documented
 
@@ -158,7 +158,7 @@ def _levels(value: str) -> Iterator[float]:
             raise BadInput("levels must be percents, as in levels=80,95", field="levels") from None
 
 
-def _history(table: Table, asked: dict[str, object], state: State) -> dict[str, object]:
+def _history(table: Table, asked: dict[str, object], state: AppState) -> dict[str, object]:
     """Take bars where the file has them, and else the column that the model forecasts."""
     dates = {"dates": table.dates} if table.dates else {}
     if all(field in table.columns for field in BARS):

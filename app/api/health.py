@@ -5,7 +5,7 @@ from fastapi import APIRouter, Request
 from app.api.models import refused_models
 from app.api.schemas import Live, Ready
 from app.errors import NotReady
-from app.serving.app_state import TheStore, state_of
+from app.serving.app_state import StoreDependency, state_of
 from app.transport.problem_details import documented
 
 router = APIRouter(tags=["health"])
@@ -18,7 +18,7 @@ async def live() -> Live:
 
 
 @router.get("/readyz", summary="Forecasts can be had", responses=documented(503))
-async def ready(request: Request, store: TheStore) -> Ready:
+async def ready(request: Request, store: StoreDependency) -> Ready:
     """
     Say which version answers under each name; 503 as long as none does, or the process stops.
 
@@ -34,7 +34,7 @@ async def ready(request: Request, store: TheStore) -> Ready:
     )
 
 
-def _why_not(store: TheStore) -> str:
+def _why_not(store: StoreDependency) -> str:
     refused = refused_models(store)
     if not refused:
         return "no model is published in the models folder yet"

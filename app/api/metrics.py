@@ -21,4 +21,4 @@ _EXAMPLE: Final = 'nextday_requests_total{route="/predict",status="200"} 1.0'
 )
 def read_metrics() -> Response:
     """Tell of answers, times, runs and models, over all workers."""
-    return Response(metrics.metrics(), headers={"Content-Type": CONTENT_TYPE_LATEST})
+    return Response(metrics.render(), headers={"Content-Type": CONTENT_TYPE_LATEST})

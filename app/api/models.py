@@ -11,15 +11,15 @@ from app.api.schemas import (
     VersionDetail,
     skill_of,
 )
-from app.inference.model_store import Store
-from app.serving.app_state import TheStore
+from app.inference.model_store import ModelStore
+from app.serving.app_state import StoreDependency
 from app.transport.problem_details import documented
 
 router = APIRouter(prefix="/models", tags=["models"])
 
 
 @router.get("", summary="The models that answer, and those that were refused")
-async def list_models(store: TheStore) -> ModelList:
+async def list_models(store: StoreDependency) -> ModelList:
     """List every model in one row."""
     summaries = [
         ModelSummary(
@@ -41,7 +41,7 @@ async def list_models(store: TheStore) -> ModelList:
     summary="One model, and the manifest of the version that answers",
     responses=documented(404, 422, 503),
 )
-async def describe_model(name: str, store: TheStore) -> ModelDetail:
+async def describe_model(name: str, store: StoreDependency) -> ModelDetail:
     """Show the version being served, and the versions that a request may pin."""
     manifest = store.current(name).manifest
     versions = await run_in_threadpool(store.versions, name)
@@ -60,13 +60,13 @@ async def describe_model(name: str, store: TheStore) -> ModelDetail:
     summary="One published version",
     responses=documented(404, 422, 503),
 )
-async def describe_version(name: str, version: int, store: TheStore) -> VersionDetail:
+async def describe_version(name: str, version: int, store: StoreDependency) -> VersionDetail:
     """Show a version's manifest and its card, in Markdown."""
     model = await run_in_threadpool(store.pinned, name, version)
     return VersionDetail(name=name, version=version, manifest=model.manifest, card=model.card)
 
 
-def refused_models(store: Store) -> list[RefusedModel]:
+def refused_models(store: ModelStore) -> list[RefusedModel]:
     """Return the refused versions, by name; a refused candidate after what would be served."""
     return [
         RefusedModel(name=name, version=refusal.version, reason=refusal.reason)

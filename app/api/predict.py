@@ -15,25 +15,25 @@ from app.api.schemas import Bars, CalibrationUsed, Interval, PredictRequest, Pre
 from app.errors import Unforecastable
 from app.forecasting.arrays import Floats
 from app.forecasting.forecaster import (
-    Basis,
     Forecast,
+    IntervalBasis,
     Model,
     adapts_by,
-    answering,
+    answering_part,
     forecast_adapted,
 )
 from app.inference.microbatching import Run
 from app.market_data import anomalies, date_checks, price_validation
-from app.market_data.anomalies import Remark
+from app.market_data.anomalies import DataWarning
 from app.market_data.csv_reader import Table
-from app.market_data.date_checks import Dated
+from app.market_data.date_checks import DateReport
 from app.serving import canary
-from app.serving.app_state import State, state_of
+from app.serving.app_state import AppState, state_of
 from app.serving.canary import Choice
 from app.serving.pipeline import Answer, note_choice, note_forecast, shadow
 from app.transport import request_body
 from app.transport.headers import Headers
-from app.transport.problem_details import documented, seen_of
+from app.transport.problem_details import documented, record_of
 
 PATH: Final = "/predict"
 
@@ -87,7 +87,7 @@ async def forecast_of(
     request: Request, question: PredictRequest, content: bytes
 ) -> "tuple[Question, Forecast]":
     """Forecast as a request asks, whose body is `content`; raise what is wrong with it."""
-    state, seen = state_of(request), seen_of(request)
+    state, seen = state_of(request), record_of(request)
     batches = state["batches"]
     if question.version is None:
         headers = request.scope["headers"]
@@ -112,7 +112,7 @@ async def forecast_of(
     return asked, forecast
 
 
-def at_once(state: State, headers: Headers, content: bytes) -> "Question | None":
+def at_once(state: AppState, headers: Headers, content: bytes) -> "Question | None":
     """Read a request that nothing has to be waited for; None where something has."""
     question = request_body.parse(PredictRequest, content)
     if question.version is not None:
@@ -134,7 +134,7 @@ class Question(NamedTuple):
     history: Floats
     bars: Bars | None
     """What was posted, unless that was prices."""
-    dated: Dated
+    dated: DateReport
     newest: date | None
     """The day of the newest session."""
     levels: tuple[float, ...]
@@ -167,7 +167,7 @@ class Question(NamedTuple):
 
     def of(self, model: Model) -> "Question":
         """Ask another model the same; raise BadInput where it cannot forecast from it."""
-        part = answering(model, bars=self.bars is not None)
+        part = answering_part(model, bars=self.bars is not None)
         if self.bars is None:
             posted = price_validation.at_least(part.manifest.window, self.history, "prices")
         else:
@@ -219,14 +219,14 @@ class Question(NamedTuple):
             warnings=[*map(answer_warnings.warning_of, said), *of_model],
         )
 
-    def _suspicions(self, forecast: Forecast) -> list[Remark]:
+    def _suspicions(self, forecast: Forecast) -> list[DataWarning]:
         """Say what looks damaged, of dates and of prices."""
         found = [*self.dated.remarks]
         if forecast.is_suspect:
             # no more than what the forecast rests on
             used = adapts_by(self.part, len(self.history)) + self.part.manifest.window
             first = max(0, len(self.history) - used)
-            found += anomalies.look(self.history[first:], first)
+            found += anomalies.explain(self.history[first:], first)
         elif forecast.drift is not None and forecast.drift >= 1:
             # what looks damaged is unusual by that
             found.append(answer_warnings.UNLIKE_TRAINING)
@@ -244,9 +244,9 @@ class Question(NamedTuple):
 def understand(question: PredictRequest, choice: Choice) -> Question:
     """Check what was posted; raise BadInput where it cannot be used."""
     bars, levels = question.bars, question.levels
-    part = answering(choice.model, bars=bars is not None)
+    part = answering_part(choice.model, bars=bars is not None)
     if bars is None:
-        posted = price_validation.of_prices(question.prices or [], least=part.manifest.window)
+        posted = price_validation.validate_prices(question.prices or [], least=part.manifest.window)
     else:
         posted = _of_bars(bars, part)
     wanted = None if levels is None else tuple(levels)
@@ -254,7 +254,7 @@ def understand(question: PredictRequest, choice: Choice) -> Question:
         part=part,
         history=posted,
         bars=bars,
-        dated=date_checks.look(question.dates, question.calendar, len(posted)),
+        dated=date_checks.check_dates(question.dates, question.calendar, len(posted)),
         newest=question.dates[-1] if question.dates else None,
         levels=answer_warnings.levels_of(part, wanted),
         wanted=wanted,
@@ -265,10 +265,10 @@ def understand(question: PredictRequest, choice: Choice) -> Question:
 
 def _of_bars(bars: Bars, part: Model) -> Floats:
     manifest = part.manifest
-    return price_validation.of_bars(bars.columns, manifest.fields, least=manifest.window)
+    return price_validation.validate_bars(bars.columns, manifest.fields, least=manifest.window)
 
 
-def _calibration(basis: Basis | None) -> CalibrationUsed | None:
+def _calibration(basis: IntervalBasis | None) -> CalibrationUsed | None:
     if basis is None:
         return None
     return CalibrationUsed(method=basis.method, sessions=basis.sessions)

@@ -28,19 +28,19 @@ from app.api.schemas import (
 from app.artifact.manifest import PriceField
 from app.errors import Abandoned, BadInput, NotJson, Suspicious, Unforecastable
 from app.forecasting.arrays import Bools, Floats
-from app.forecasting.forecaster import Forecasts, Model, answering, forecast
-from app.inference.model_store import Store
-from app.inference.worker_threads import FEW, SHORT
+from app.forecasting.forecaster import Forecasts, Model, answering_part, forecast
+from app.inference.model_store import ModelStore
+from app.inference.worker_threads import INLINE_BYTES, INLINE_WINDOWS
 from app.market_data import anomalies, price_validation
-from app.market_data.anomalies import Remark
+from app.market_data.anomalies import DataWarning
 from app.observability import metrics
-from app.observability.request_record import Seen
+from app.observability.request_record import RequestRecord
 from app.serving import canary
 from app.serving.app_state import state_of
 from app.serving.canary import Choice
 from app.transport import json_slicing, request_body
 from app.transport.headers import Headers
-from app.transport.problem_details import documented, kind_of, seen_of
+from app.transport.problem_details import documented, kind_of, record_of
 
 PATH: Final = "/predict/batch"
 
@@ -81,8 +81,8 @@ async def predict_batch(request: Request) -> Response:
     store, background = state["store"], state["background"]
     background.admit()
     content = await request_body.read(request, state["settings"].max_batch_body_bytes)
-    asked = _Asked(store, request.scope["headers"], content, seen_of(request))
-    if len(content) > SHORT:
+    asked = _Asked(store, request.scope["headers"], content, record_of(request))
+    if len(content) > INLINE_BYTES:
         written = await background.run(asked.read_and_answer, request.receive)
     else:
         posted = _parse(content)
@@ -94,14 +94,14 @@ async def predict_batch(request: Request) -> Response:
 class _Asked(NamedTuple):
     """A request."""
 
-    store: Store
+    store: ModelStore
     headers: Headers
     content: bytes
-    seen: Seen
+    seen: RequestRecord
 
     def is_short(self, posted: "_Posted") -> bool:
         """Tell whether there are few forecasts to make, and nothing to be opened for them."""
-        if posted.windows > FEW or posted.question.version is not None:
+        if posted.windows > INLINE_WINDOWS or posted.question.version is not None:
             return False
         model = self._choose(posted.question).model
         parts = (part for part in (model, model.close_only) if part is not None)
@@ -124,7 +124,7 @@ class _Asked(NamedTuple):
                 # said of the body as it was posted, which is none either
                 request_body.parse(BatchRequest, self.content)
                 raise
-        metrics.ran(manifest.name, manifest.version, posted.windows)
+        metrics.record_run(manifest.name, manifest.version, posted.windows)
         seen.windows = posted.windows
         seen.wait_s, seen.run_s = began - seen.arrived, time.perf_counter() - began
         return written
@@ -144,10 +144,10 @@ class _Posted(NamedTuple):
     """How many items there are."""
 
 
-def _written(posted: _Posted, model: Model, seen: Seen, gone: Event) -> bytes:
+def _written(posted: _Posted, model: Model, seen: RequestRecord, gone: Event) -> bytes:
     question = posted.question
     bars = question.bars is not None
-    part = answering(model, bars=bars)
+    part = answering_part(model, bars=bars)
     levels = answer_warnings.levels_of(part, question.levels)
     target = part.manifest.target
     answered = _Answered(posted.windows, levels, target, is_strict=question.strict)
@@ -229,16 +229,16 @@ class _Answered:
         self._levels = levels
         self._target = target
         self._is_strict = is_strict
-        self._told: list[tuple[int, Remark]] = []
+        self._told: list[tuple[int, DataWarning]] = []
         self._looked_at = 0
 
-    def told(self) -> Iterator[tuple[int | None, Remark]]:
+    def told(self) -> Iterator[tuple[int | None, DataWarning]]:
         """Yield what looks damaged, and of which window."""
         yield from self._told
         more = self._looked_at - _MOST_TOLD
         if more > 0 and not self._is_strict:
             message = f"{more} more window(s) look odd, and were not looked at closely"
-            yield None, Remark("more_suspicions", message)
+            yield None, DataWarning("more_suspicions", message)
         if self.outside:
             yield None, answer_warnings.outside(self.outside)
 
@@ -290,7 +290,7 @@ class _Answered:
             item = items[index - start]
             column = item[self._target] if isinstance(item, dict) else item
             first = len(column) - sessions
-            found = anomalies.look(np.array(column[first:], np.float64)[:, None], first)
+            found = anomalies.explain(np.array(column[first:], np.float64)[:, None], first)
             # what looks damaged is unusual by that
             if not found and forecasts.drifts is not None and forecasts.drifts[at] >= 1:
                 found.append(answer_warnings.UNLIKE_TRAINING)
@@ -328,8 +328,8 @@ def _together(part: Model, text: bytes, *, bars: bool) -> Floats:
     manifest = part.manifest
     if bars:
         many = [each.columns for each in _many_bars.validate_json(text)]
-        return price_validation.newest_of_bars(many, manifest.fields, sessions=manifest.window)
-    return price_validation.newest_of_prices(
+        return price_validation.validate_many_bars(many, manifest.fields, sessions=manifest.window)
+    return price_validation.validate_many_prices(
         _many_prices.validate_json(text), sessions=manifest.window
     )
 
@@ -341,12 +341,12 @@ def _alone(part: Model, item: Any, *, bars: bool) -> Floats:  # noqa: ANN401 - w
         if bars:
             window = WindowOfBars.model_validate({"bars": item})
             request_body.refuse_unknown(window)
-            posted = price_validation.of_bars(
+            posted = price_validation.validate_bars(
                 window.bars.columns, manifest.fields, least=manifest.window
             )
         else:
             prices = Window.model_validate({"prices": item}).prices
-            posted = price_validation.of_prices(prices, least=manifest.window)
+            posted = price_validation.validate_prices(prices, least=manifest.window)
     except ValidationError as error:
         raise request_body.bad_input(error) from None
     return posted[-manifest.window :]

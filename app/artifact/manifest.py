@@ -107,7 +107,7 @@ class Distribution(BaseModel):
         return np.array(self.volatility), np.array(self.largest_move)
 
 
-class Calibration(BaseModel):
+class ModelCalibration(BaseModel):
     """
     What makes a network's quantiles hold what they promise.
 
@@ -135,7 +135,7 @@ class CloseOnly(BaseModel):
     model_config = _Frozen
 
     scores: Scores
-    calibration: Calibration | None = None
+    calibration: ModelCalibration | None = None
 
 
 class Draft(BaseModel):
@@ -152,7 +152,7 @@ class Draft(BaseModel):
     output: Literal["point", "quantiles"]
     quantiles: tuple[float, ...] = ()
     """The levels of the network's outputs: rising, symmetric about a half, which is one."""
-    calibration: Calibration | None = None
+    calibration: ModelCalibration | None = None
     close_only: CloseOnly | None = None
     recipe: dict[str, Any]
     seed: int

@@ -4,8 +4,8 @@ import asyncio
 from typing import Final, Protocol
 
 from app.forecasting.forecaster import Forecast
-from app.inference.microbatching import Batches, Run
-from app.observability.request_record import Seen
+from app.inference.microbatching import MicroBatcher, Run
+from app.observability.request_record import RequestRecord
 from app.serving import canary
 from app.serving.pipeline import JSON, Answer, Asked, note_forecast, shadow
 
@@ -14,25 +14,25 @@ _OK_LINE: Final = b"HTTP/1.1 200 OK\r\n"
 _OK_HEAD: Final = _OK_LINE + b"content-type: application/json\r\n"
 
 
-class Wire(Protocol):
+class Connection(Protocol):
     """A connection, as far as an answer needs it; see protocol.py."""
 
     transport: asyncio.Transport
 
     @property
-    def batches(self) -> Batches:
+    def batches(self) -> MicroBatcher:
         """What waits for a forecast."""
         ...
 
-    def answer(self, request: Seen, head: bytes, content: bytes) -> bytes:
+    def answer(self, request: RequestRecord, head: bytes, content: bytes) -> bytes:
         """Return an answer as it is sent; `head` has the status line and some headers."""
         ...
 
-    def refuse(self, request: Seen, error: Exception) -> None:
+    def refuse(self, request: RequestRecord, error: Exception) -> None:
         """Write a problem."""
         ...
 
-    def tell(self, request: Seen, status: int) -> None:
+    def record(self, request: RequestRecord, status: int) -> None:
         """Tell that a request was answered."""
         ...
 
@@ -41,7 +41,7 @@ class Wire(Protocol):
         ...
 
 
-class Exchange:
+class PendingResponse:
     """
     What a connection's request waits as, and answers by: one after the other, so one is enough.
 
@@ -61,10 +61,10 @@ class Exchange:
         "response_complete",
     )
 
-    def __init__(self, wire: Wire) -> None:
+    def __init__(self, wire: Connection) -> None:
         """Answer on a connection."""
         self._wire = wire
-        self._request: Seen
+        self._request: RequestRecord
         self._asked: Asked
         self._forecast: Forecast | None = None
         self._answer = b""
@@ -73,7 +73,7 @@ class Exchange:
         self.disconnected = False
         self.message_event = _Nobody()
 
-    def begin(self, request: Seen, asked: Asked) -> None:
+    def begin(self, request: RequestRecord, asked: Asked) -> None:
         """Wait for a forecast."""
         self._request = request
         self._asked = asked
@@ -99,7 +99,7 @@ class Exchange:
         """Send the answer, unless that was a problem and has been sent."""
         if self._answer:
             self._wire.transport.write(self._answer)
-            self._wire.tell(self._request, _OK)
+            self._wire.record(self._request, _OK)
             shadow(self._asked, self._forecast, self._wire.batches)
             self._complete()
 

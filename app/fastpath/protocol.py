@@ -17,11 +17,11 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from app.api import predict
 from app.errors import BodyTooSlow, HeadersTooLarge, NotHttp, TooBusy
-from app.fastpath.pending_response import Exchange
-from app.inference.microbatching import Batches
+from app.fastpath.pending_response import PendingResponse
+from app.inference.microbatching import MicroBatcher
 from app.observability import request_record
-from app.observability.request_record import Seen
-from app.serving.app_state import State
+from app.observability.request_record import RequestRecord
+from app.serving.app_state import AppState
 from app.serving.pipeline import Endpoint, note_choice
 from app.transport import problem_details
 from app.transport.headers import Headers
@@ -56,7 +56,7 @@ class ForecastProtocol(HttpToolsProtocol):
         "_waits_since",
     )
 
-    _state: State
+    _state: AppState
     _last_headers: ClassVar[tuple[Headers, bytes, bool]] = ([], b"", False)
     """The headers of the last answer that all have, the same written, and whether it closes."""
 
@@ -64,7 +64,7 @@ class ForecastProtocol(HttpToolsProtocol):
         super().__init__(*args, **kwargs)
         # what the app's lifespan gave
         self._state = self.app_state  # type: ignore[assignment]  # any dictionary, to uvicorn
-        self._exchange = Exchange(self)
+        self._exchange = PendingResponse(self)
         self._between = True
         """The parser has read whole requests so far, and nothing of another one."""
         self._held = b""
@@ -203,7 +203,7 @@ class ForecastProtocol(HttpToolsProtocol):
             self._hand_on()
         super().shutdown()
 
-    def answer(self, request: Seen, head: bytes, content: bytes) -> bytes:
+    def answer(self, request: RequestRecord, head: bytes, content: bytes) -> bytes:
         """Return an answer as it is sent; `head` has the status line and some headers."""
         headers = self._headers_of_all()
         known, lines, self._is_last = ForecastProtocol._last_headers
@@ -215,23 +215,23 @@ class ForecastProtocol(HttpToolsProtocol):
         end = b"x-request-id: %b\r\ncontent-length: %d\r\n\r\n"
         return b"".join((head, lines, end % (request.id.encode(), len(content)), content))
 
-    def refuse(self, request: Seen, error: Exception) -> None:
+    def refuse(self, request: RequestRecord, error: Exception) -> None:
         """Write a problem."""
         request.code = problem_details.kind_of(error).code
         if isinstance(error, TooBusy) and request.route == predict.PATH:
             status, head, content = _too_busy.status_code, _TOO_BUSY_HEAD, _TOO_BUSY_BODY
         else:
-            response = problem_details.of(error, request.route)
+            response = problem_details.response_for(error, request.route)
             status, head, content = response.status_code, _head(response), bytes(response.body)
         self.transport.write(self.answer(request, head, content))
-        self.tell(request, status)
+        self.record(request, status)
 
-    def tell(self, request: Seen, status: int) -> None:
+    def record(self, request: RequestRecord, status: int) -> None:
         """Tell that a request was answered."""
-        self._state["tellers"].tell(request, status)
+        self._state["recorders"].record(request, status)
 
     @property
-    def batches(self) -> Batches:
+    def batches(self) -> MicroBatcher:
         """What waits for a forecast."""
         return self._state["batches"]
 
@@ -367,6 +367,6 @@ def _head(response: Response) -> bytes:
 
 
 # written once: under overload it is most of the answers
-_too_busy: Final = problem_details.of(TooBusy(), predict.PATH)
+_too_busy: Final = problem_details.response_for(TooBusy(), predict.PATH)
 _TOO_BUSY_HEAD: Final = _head(_too_busy)
 _TOO_BUSY_BODY: Final = bytes(_too_busy.body)

@@ -36,5 +36,5 @@ class ShortCut:
             response = await self._posts[path](Request(scope, receive))
         except Exception as error:  # noqa: BLE001 - the caller gets an answer, the log the reason
             scope["seen"].code = problem_details.kind_of(error).code
-            response = problem_details.of(error, path)
+            response = problem_details.response_for(error, path)
         await response(scope, receive, send)

@@ -12,7 +12,7 @@ from app.artifact.manifest import BARS, Manifest
 from app.errors import BadInput
 from app.forecasting import conformal, novelty, quantiles, screening
 from app.forecasting.arrays import Bools, Float32s, Floats
-from app.forecasting.scalers import Levels, Returns
+from app.forecasting.scalers import LevelScaler, ReturnScaler
 
 # prices may jump so far that nothing finite comes out: `Forecasts.usable` tells, not NumPy
 _overflowing: Final = np.errstate(over="ignore", invalid="ignore", divide="ignore")
@@ -40,7 +40,7 @@ class Model:
     """A published model, loaded: what it says of itself, its scaler and its network."""
 
     manifest: Manifest
-    scaler: Levels | Returns
+    scaler: LevelScaler | ReturnScaler
     network: Network
     card: str
     close_only: "Model | None" = None
@@ -73,7 +73,7 @@ class Forecasts:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Basis:
+class IntervalBasis:
     """What the intervals of one forecast rest on."""
 
     method: Literal["none", "model", "history"]
@@ -94,11 +94,11 @@ class Forecast(NamedTuple):
     outside: bool
     is_suspect: bool
     drift: float | None
-    basis: Basis | None
+    basis: IntervalBasis | None
     """None where the model forecasts a point."""
 
 
-def answering(model: Model, *, bars: bool) -> Model:
+def answering_part(model: Model, *, bars: bool) -> Model:
     """
     Return the part of a model that answers for bars, or for prices.
 
@@ -172,13 +172,13 @@ def forecast_adapted(
     forecasts, basis = adapted
     [answer] = _singly(model, forecasts, basis)
     # all of the history counts here
-    return answer and answer._replace(is_suspect=bool(screening.glance(history[None]).suspects[0]))
+    return answer and answer._replace(is_suspect=bool(screening.screen(history[None]).suspects[0]))
 
 
 @_overflowing
 def _adapted(
     model: Model, history: Floats, levels: tuple[float, ...]
-) -> tuple[Forecasts, Basis] | None:
+) -> tuple[Forecasts, IntervalBasis] | None:
     """Forecast from all of a history; None where some part of it overflows."""
     manifest, known = model.manifest, adapts_by(model, len(history))
     recent = history[-known - manifest.window :]
@@ -193,12 +193,12 @@ def _adapted(
     adapted = conformal.adapt(own, spreads, outcomes[:, 0], manifest.quantiles, _gain(model))
     ends = quantiles.intervals(adapted[:-1], manifest.quantiles, levels)
     inside = (ends[:, :, 0] <= outcomes) & (outcomes <= ends[:, :, 1])
-    basis = Basis("history", known, inside.mean(axis=0))
+    basis = IntervalBasis("history", known, inside.mean(axis=0))
     return _between(model, windows[-1:], adapted[-1:], levels), basis
 
 
 def _singly(
-    model: Model, forecasts: Forecasts, basis: Basis | None = None
+    model: Model, forecasts: Forecasts, basis: IntervalBasis | None = None
 ) -> list[Forecast | None]:
     """Take forecasts apart, by way of lists: reading an array number by number is slow."""
     basis = basis or _own_basis(model.manifest)
@@ -250,7 +250,7 @@ def _between(
 def _priced(model: Model, windows: Floats, outputs: Float32s | Floats) -> Forecasts:
     """Make forecasts of outputs (n, 1 + 2 levels): the prediction, then low and high of each."""
     prices = model.scaler.prices(windows, outputs)
-    seen, fitted_on = screening.glance(windows), model.manifest.distribution
+    seen, fitted_on = screening.screen(windows), model.manifest.distribution
     return Forecasts(
         last_prices=windows[:, -1, -1],
         predictions=prices[:, 0],
@@ -266,9 +266,9 @@ def _gain(model: Model) -> float:
     return calibrated.gain if calibrated else 0.0
 
 
-def _own_basis(manifest: Manifest) -> Basis | None:
+def _own_basis(manifest: Manifest) -> IntervalBasis | None:
     if not manifest.quantiles:
         return None
     if manifest.calibration is None:
-        return Basis("none", 0)
-    return Basis("model", manifest.calibration.sessions)
+        return IntervalBasis("none", 0)
+    return IntervalBasis("model", manifest.calibration.sessions)

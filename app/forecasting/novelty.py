@@ -6,7 +6,7 @@ import numpy as np
 
 from app.artifact.manifest import Distribution
 from app.forecasting.arrays import Floats
-from app.forecasting.screening import Glance
+from app.forecasting.screening import Screening
 
 _LEVELS: Final = np.linspace(0, 1, Distribution.LEVELS)
 _UNUSUAL: Final = 2 * _LEVELS - 1
@@ -14,7 +14,7 @@ _LEAST: Final = 1e-12
 """Of a volatility: of prices that never move there is no largest move to speak of."""
 
 
-def measures(seen: Glance) -> tuple[Floats, Floats]:
+def measures(seen: Screening) -> tuple[Floats, Floats]:
     """
     Return what windows are told apart by: volatility in percent, and the largest move over it.
 
@@ -24,13 +24,13 @@ def measures(seen: Glance) -> tuple[Floats, Floats]:
     return 100 * seen.volatilities, seen.largest / np.maximum(seen.volatilities, _LEAST)
 
 
-def distribution_of(seen: Glance) -> Distribution:
+def distribution_of(seen: Screening) -> Distribution:
     """Return the percentiles of the windows that a model is fitted on."""
     volatility, largest = (np.quantile(values, _LEVELS).tolist() for values in measures(seen))
     return Distribution(volatility=tuple(volatility), largest_move=tuple(largest))
 
 
-def scores(seen: Glance, fitted_on: Distribution) -> Floats:
+def scores(seen: Screening, fitted_on: Distribution) -> Floats:
     """
     Return which share of the fitted windows were less unusual than each, (n,), 0 to 1.
 

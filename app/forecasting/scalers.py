@@ -34,7 +34,7 @@ def moves(windows: Floats) -> Floats:
     return 100 * np.concatenate([opens - logs[:, :-1, 3:], logs[:, 1:, 1:] - opens], axis=2)
 
 
-class Levels(BaseModel):
+class LevelScaler(BaseModel):
     """
     Price levels, moved and stretched by what the training rows were: (price - offset) / scale.
 
@@ -92,7 +92,7 @@ class Levels(BaseModel):
         return outside
 
 
-class Returns(BaseModel):
+class ReturnScaler(BaseModel):
     """
     Log returns, so price level and currency drop out, and nothing posted lies out of range.
 
@@ -167,17 +167,17 @@ class Returns(BaseModel):
         return returns, np.sqrt(variance + self.floor**2)
 
 
-Scaler: TypeAlias = Annotated[Levels | Returns, Field(discriminator="kind")]
+Scaler: TypeAlias = Annotated[LevelScaler | ReturnScaler, Field(discriminator="kind")]
 ScalerKind: TypeAlias = Literal["minmax", "standard", "returns"]
 
-_adapter: TypeAdapter[Levels | Returns] = TypeAdapter(Scaler)
+_adapter: TypeAdapter[LevelScaler | ReturnScaler] = TypeAdapter(Scaler)
 
 
-def parse(document: bytes) -> Levels | Returns:
+def parse(document: bytes) -> LevelScaler | ReturnScaler:
     """Read scaler.json; raise pydantic's ValidationError where it is none."""
     return _adapter.validate_json(document)
 
 
-def fit(kind: ScalerKind, prices: Floats) -> Levels | Returns:
+def fit(kind: ScalerKind, prices: Floats) -> LevelScaler | ReturnScaler:
     """Make the scaler of a recipe from the training rows, an array of prices of any shape."""
-    return Returns() if kind == "returns" else Levels.fit(kind, prices)
+    return ReturnScaler() if kind == "returns" else LevelScaler.fit(kind, prices)

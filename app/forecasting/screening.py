@@ -27,7 +27,7 @@ _SMALLEST_SPLIT: Final = float(np.log(SPLITS[0])) - WIDEST_TOLERANCE
 """The smallest move that may be a split."""
 
 
-class Glance(NamedTuple):
+class Screening(NamedTuple):
     """What is seen of windows at once; every array is (n,)."""
 
     volatilities: Floats
@@ -38,7 +38,7 @@ class Glance(NamedTuple):
     """Windows that `look` may have something to say of."""
 
 
-def glance(windows: Floats) -> Glance:
+def screen(windows: Floats) -> Screening:
     """Look at windows (n, sessions, fields)."""
     logs = np.log(windows[:, :, -1])
     returns = logs[:, 1:] - logs[:, :-1]
@@ -46,7 +46,7 @@ def glance(windows: Floats) -> Glance:
     # the ufuncs themselves: what numpy has around them costs more than they do
     largest: Floats = np.maximum.reduce(sizes, axis=1)
     repeated = np.add.reduce(sizes < UNCHANGED_WITHIN, axis=1)
-    return Glance(
+    return Screening(
         volatilities=np.sqrt(np.vecdot(returns, returns) / sizes.shape[1]),
         largest=largest,
         suspects=(largest > _SMALLEST_SPLIT) | (repeated >= STALE_SESSIONS),

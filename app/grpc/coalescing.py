@@ -17,7 +17,7 @@ _TURN_S: Final = 0.001
 _MOST_TURNS: Final = 4
 
 
-class Gathering:
+class CallCoalescer:
     """Who is under way, and who waits for the others."""
 
     def __init__(self) -> None:

@@ -12,7 +12,7 @@ from app.errors import BadInput, BodyTooLarge
 from app.forecasting.arrays import Floats
 from app.grpc import inference_pb2 as pb
 from app.open_inference import codec
-from app.open_inference.codec import INPUT, Question, Row, Wanted
+from app.open_inference.codec import INPUT, RequestedOutput, TensorRequest, WindowShape
 from app.serving.pipeline import Answer
 
 _Message = TypeVar("_Message", bound=Message)
@@ -49,8 +49,8 @@ def parse_request(message: bytes, most: int) -> pb.ModelInferRequest:
 
 
 def question(
-    request: pb.ModelInferRequest, *, rows: Sequence[Row], gives: Sequence[str]
-) -> Question:
+    request: pb.ModelInferRequest, *, rows: Sequence[WindowShape], gives: Sequence[str]
+) -> TensorRequest:
     """
     Check a request for a model that gives `gives` of windows of one of some rows.
 
@@ -71,10 +71,10 @@ def question(
     codec.check_outputs(names, gives)
     if any("classification" in each.parameters for each in request.outputs):
         raise BadInput("classification is not for forecasts", field="outputs")
-    return Question(
+    return TensorRequest(
         request.id or None,
         flat.astype(np.float64).reshape(shape),
-        tuple(Wanted(name, binary=True) for name in names or gives),
+        tuple(RequestedOutput(name, binary=True) for name in names or gives),
     )
 
 

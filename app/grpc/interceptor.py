@@ -11,10 +11,10 @@ from grpc.aio import ServicerContext
 
 from app import errors
 from app.errors import BadInput, BodyTooSlow, NextdayError, TooLate
-from app.grpc.coalescing import Gathering
+from app.grpc.coalescing import CallCoalescer
 from app.observability import request_record
-from app.observability.request_record import UNKNOWN, Seen
-from app.serving.app_state import State
+from app.observability.request_record import UNKNOWN, RequestRecord
+from app.serving.app_state import AppState
 from app.transport import problem_details
 from app.transport.headers import Headers
 
@@ -51,7 +51,7 @@ _UNEXPECTED: Final = "the request could not be answered; the server's log says w
 class Call(NamedTuple):
     """What came with a message."""
 
-    seen: Seen
+    seen: RequestRecord
     headers: Headers
     """Its metadata, as HTTP has them."""
     is_one_of_many: bool
@@ -67,7 +67,7 @@ Answering: TypeAlias = Callable[[AsyncIterator[bytes], Context], Awaitable[None]
 """Answers a call, as gRPC has it."""
 
 
-class Observed:
+class CallInterceptor:
     """
     Lets calls of one method in, gives each so long, and tells of it.
 
@@ -77,7 +77,7 @@ class Observed:
     """
 
     def __init__(
-        self, state: State, name: str, method: Method, gathering: Gathering, *, is_open: bool
+        self, state: AppState, name: str, method: Method, gathering: CallCoalescer, *, is_open: bool
     ) -> None:
         """Answer by `method`; one that is open needs no key."""
         self._state = state
@@ -114,7 +114,7 @@ class Observed:
             status = _OK
             return answer
         finally:
-            self._state["tellers"].tell(call.seen, status)
+            self._state["recorders"].record(call.seen, status)
 
     async def _answer(self, call: Call, context: Context) -> bytes:
         state = self._state
@@ -130,10 +130,10 @@ class Observed:
             raise TooLate from None
 
 
-class Unknown:
+class UnknownMethod:
     """Refuses calls of methods that are not there, and tells of them."""
 
-    def __init__(self, state: State) -> None:
+    def __init__(self, state: AppState) -> None:
         """Tell those of `state`."""
         self._state = state
 
@@ -141,7 +141,7 @@ class Unknown:
         """Refuse a call; its message is not read."""
         call = request_record.begin(UNKNOWN, _headers(context))
         call.code = "not_found"
-        self._state["tellers"].tell(call, _NOT_FOUND)
+        self._state["recorders"].record(call, _NOT_FOUND)
         await context.abort(
             StatusCode.UNIMPLEMENTED, "there is no such method", ((_REQUEST_ID, call.id),)
         )
@@ -160,7 +160,7 @@ async def _read(context: Context, longest_s: float) -> bytes:
     return message
 
 
-async def _abort(context: Context, request: Seen, error: Exception) -> NoReturn:
+async def _abort(context: Context, request: RequestRecord, error: Exception) -> NoReturn:
     if isinstance(error, NextdayError):
         details = str(error)[:_MOST_DETAILS]
     else:

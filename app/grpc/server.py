@@ -8,10 +8,10 @@ from typing import Final, TypeAlias
 import grpc
 from grpc import aio
 
-from app.grpc.coalescing import Gathering
-from app.grpc.interceptor import READS_S, Answering, Observed, Unknown
-from app.grpc.servicer import OPEN, Service
-from app.serving.app_state import State
+from app.grpc.coalescing import CallCoalescer
+from app.grpc.interceptor import READS_S, Answering, CallInterceptor, UnknownMethod
+from app.grpc.servicer import OPEN, Servicer
+from app.serving.app_state import AppState
 from app.settings import Settings
 
 _log = logging.getLogger(__name__)
@@ -24,7 +24,7 @@ _Handler: TypeAlias = "grpc.RpcMethodHandler[bytes, bytes]"
 
 
 @contextlib.asynccontextmanager
-async def serving(state: State, settings: Settings, *, version: str) -> AsyncIterator[int]:
+async def serving(state: AppState, settings: Settings, *, version: str) -> AsyncIterator[int]:
     """
     Serve the Open Inference Protocol on `grpc_port` of the settings; give the port, where it is 0.
 
@@ -40,7 +40,7 @@ async def serving(state: State, settings: Settings, *, version: str) -> AsyncIte
             ("grpc.so_reuseport", int(settings.workers != 1)),
         ],
     )
-    gathering = Gathering()
+    gathering = CallCoalescer()
     server.add_generic_rpc_handlers((_Methods(state, version, gathering),))
     port = _listen(server, settings)
     await server.start()
@@ -55,15 +55,15 @@ async def serving(state: State, settings: Settings, *, version: str) -> AsyncIte
 class _Methods(grpc.GenericRpcHandler):
     """Finds who answers a call."""
 
-    def __init__(self, state: State, version: str, gathering: Gathering) -> None:
+    def __init__(self, state: AppState, version: str, gathering: CallCoalescer) -> None:
         known = {
-            name: Observed(state, name, method, gathering, is_open=name in OPEN)
-            for name, method in Service(state, version, gathering).methods.items()
+            name: CallInterceptor(state, name, method, gathering, is_open=name in OPEN)
+            for name, method in Servicer(state, version, gathering).methods.items()
         }
         self._known = {
             f"/{SERVICE}/{name}": _handler(observed.answer) for name, observed in known.items()
         }
-        self._unknown = _handler(Unknown(state).answer)
+        self._unknown = _handler(UnknownMethod(state).answer)
 
     def service(self, handler_call_details: grpc.HandlerCallDetails) -> _Handler:
         return self._known.get(handler_call_details.method, self._unknown)

@@ -10,14 +10,14 @@ from google.protobuf.json_format import ParseDict
 from app.errors import BadInput, NotFound, Unavailable
 from app.grpc import codec
 from app.grpc import inference_pb2 as pb
-from app.grpc.coalescing import Gathering
+from app.grpc.coalescing import CallCoalescer
 from app.grpc.interceptor import Call, Method
-from app.inference.model_store import Store
-from app.inference.worker_threads import SHORT
+from app.inference.model_store import ModelStore
+from app.inference.worker_threads import INLINE_BYTES
 from app.open_inference import metadata
 from app.open_inference.infer import Inference, checked, gives_of, rows_of
 from app.serving import canary
-from app.serving.app_state import State
+from app.serving.app_state import AppState
 from app.serving.canary import Choice
 from app.serving.pipeline import note_choice, note_forecast, shadow
 
@@ -30,10 +30,10 @@ OPEN: Final = {"ServerLive", "ServerReady"}
 _version = re.compile(r"[1-9][0-9]{0,8}")
 
 
-class Service:
+class Servicer:
     """`inference.GRPCInferenceService`."""
 
-    def __init__(self, state: State, version: str, gathering: Gathering) -> None:
+    def __init__(self, state: AppState, version: str, gathering: CallCoalescer) -> None:
         """Answer by what the app hands to its routes; `version` is the server's own."""
         self._state = state
         self._gathering = gathering
@@ -103,7 +103,7 @@ class Service:
     async def _infer(self, call: Call, message: bytes) -> pb.ModelInferResponse:
         background, batches = self._state["background"], self._state["batches"]
         # to refuse must cost less than to answer
-        (batches if len(message) <= SHORT else background).admit()
+        (batches if len(message) <= INLINE_BYTES else background).admit()
         most = self._state["settings"].max_body_bytes
         request = await _where_it_fits(len(message), codec.parse_request, message, most)
         choice = await self._choice(
@@ -140,8 +140,8 @@ class Service:
     async def _described(
         self,
         message: bytes,
-        current: Callable[[str, Store], Awaitable[_T]],
-        pinned: Callable[[str, int, Store], Awaitable[_T]],
+        current: Callable[[str, ModelStore], Awaitable[_T]],
+        pinned: Callable[[str, int, ModelStore], Awaitable[_T]],
     ) -> _T:
         """Return what HTTP tells of a model, or of a version of it; all who ask do so alike."""
         asked = codec.parse(pb.ModelMetadataRequest, message)
@@ -173,7 +173,7 @@ async def _where_it_fits(
     **kwargs: _Asked.kwargs,
 ) -> _T:
     """Do work on a message of so many bytes: at once, or in a thread."""
-    if size <= SHORT:
+    if size <= INLINE_BYTES:
         return work(*args, **kwargs)
     return await asyncio.to_thread(work, *args, **kwargs)
 

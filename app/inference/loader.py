@@ -11,10 +11,10 @@ from app.artifact.layout import CLOSE_GRAPH, GRAPH
 from app.errors import ArtifactRejected
 from app.forecasting import scalers
 from app.forecasting.forecaster import Model, forecast
-from app.inference.onnx_session import OnnxNetwork, Sessions
+from app.inference.onnx_session import OnnxNetwork, SessionCache
 
 
-def load(folder: Path, name: str, version: int, *, sessions: Sessions | None = None) -> Model:
+def load(folder: Path, name: str, version: int, *, sessions: SessionCache | None = None) -> Model:
     """
     Verify and open the model in `folder`, and let it make one forecast.
 

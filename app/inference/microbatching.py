@@ -30,14 +30,14 @@ Windows in one run: a quarter of those that wait, within these bounds.
 More at once are hardly faster each, and whoever comes meanwhile waits for all of them.
 """
 
-_SHORT: Final = 16
+OVERLOAD_QUEUE_DIVISOR: Final = 16
 """By how much shorter the queue is once it has been full, ..."""
 
-_SHORT_S: Final = 30.0
+OVERLOAD_SECONDS: Final = 30.0
 """... and for how many seconds. Both are a choice: see `Batches`."""
 
 
-_WAY_S: Final = 0.0005
+LOADER_TIMESLICE_S: Final = 0.0005
 """
 That a run leaves to work of low priority which has to end soon.
 
@@ -80,19 +80,19 @@ class _Waiting(NamedTuple):
     since: float
 
 
-class Watcher(Protocol):
+class RunRecorder(Protocol):
     """Whoever wants to know of every run."""
 
-    def ran(self, model: str, version: int, windows: int) -> None:
+    def record_run(self, model: str, version: int, windows: int) -> None:
         """Take note of a run of so many windows."""
         ...
 
-    def waiting(self, requests: int) -> None:
+    def record_waiting(self, requests: int) -> None:
         """Take note of how many waited when it began."""
         ...
 
 
-class Batches:
+class MicroBatcher:
     """
     What waits for its forecast, on one event loop.
 
@@ -105,21 +105,21 @@ class Batches:
     def __init__(
         self,
         most: int,
-        watcher: Watcher,
+        recorder: RunRecorder,
         *,
         deadline_s: float = math.inf,
-        gives_way: Callable[[], bool] = lambda: False,
+        should_yield: Callable[[], bool] = lambda: False,
     ) -> None:
         """
-        Let at most so many requests wait, none longer than so long; tell `watcher` of runs.
+        Let at most so many requests wait, none longer than so long; tell `recorder` of runs.
 
-        While `gives_way` says so, every run leaves the core to others for a moment before it.
+        While `should_yield` says so, every run leaves the core to others for a moment before it.
         """
         self._most = most
         self._deadline_s = deadline_s
-        self._gives_way = gives_way
-        self._short = max(1, most // _SHORT)
-        self._watcher = watcher
+        self._should_yield = should_yield
+        self._short = max(1, most // OVERLOAD_QUEUE_DIVISOR)
+        self._recorder = recorder
         self._waiting: dict[Model, list[_Waiting]] = {}
         self._count = 0
         self._seen = 0
@@ -132,7 +132,7 @@ class Batches:
             return
         now = time.monotonic()
         if self._count >= self._most:
-            self._short_until = now + _SHORT_S
+            self._short_until = now + OVERLOAD_SECONDS
             self._refuse_beyond(self._short)
         if now < self._short_until:
             raise TooBusy
@@ -196,11 +196,11 @@ class Batches:
         if batch and time.perf_counter() - batch[0].since > self._deadline_s:
             batch = self._without_the_late(batch)
         if batch:
-            if self._gives_way():
-                time.sleep(_WAY_S)
+            if self._should_yield():
+                time.sleep(LOADER_TIMESLICE_S)
             manifest = model.manifest
-            self._watcher.waiting(waited)
-            self._watcher.ran(manifest.name, manifest.version, len(batch))
+            self._recorder.record_waiting(waited)
+            self._recorder.record_run(manifest.name, manifest.version, len(batch))
             _answer(model, batch)
 
     def _without_the_late(self, batch: list[_Waiting]) -> list[_Waiting]:

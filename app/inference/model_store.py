@@ -34,7 +34,7 @@ from app.artifact.rollout import Rollout
 from app.errors import ArtifactRejected, NoSuchModel, NoSuchVersion
 from app.forecasting.forecaster import Model
 from app.inference.loader import load
-from app.inference.onnx_session import Sessions
+from app.inference.onnx_session import SessionCache
 
 _T = TypeVar("_T")
 
@@ -47,7 +47,7 @@ _PINNED_KEPT: Final = 8
 _RETRY_S: Final = 60.0
 """After so long a version that was refused is read again, though its files are as they were."""
 
-Noticed: TypeAlias = Callable[[str, int | None, Literal["served", "trial", "refused"]], None]
+LoadListener: TypeAlias = Callable[[str, int | None, Literal["served", "trial", "refused"]], None]
 """Told of a model's version: it is served from now on, or tried, or was refused."""
 
 
@@ -66,14 +66,14 @@ class Refusal:
     reason: str
 
 
-class Store:
+class ModelStore:
     """The models of one folder, each served by the newest version that could be loaded."""
 
     def __init__(
         self,
         root: Path,
-        sessions: Sessions | None = None,
-        noticed: Noticed = lambda *_: None,
+        sessions: SessionCache | None = None,
+        noticed: LoadListener = lambda *_: None,
     ) -> None:
         """Follow the models in `root`, whose networks run in `sessions`, and tell `noticed`."""
         self._root = root

@@ -27,7 +27,7 @@ makes each a fifth slower, and onnxruntime keeps the memory of the largest.
 """
 
 
-class Sessions:
+class SessionCache:
     """
     How many networks have their session open, at most: for another, one is closed.
 
@@ -80,7 +80,7 @@ class OnnxNetwork:
         steps: int,
         features: int,
         file: str = GRAPH,
-        sessions: Sessions | None = None,
+        sessions: SessionCache | None = None,
     ) -> None:
         """
         Open a session, one of `sessions` or one that is open for good.
@@ -88,7 +88,7 @@ class OnnxNetwork:
         Raises ArtifactRejected where the graph, of `file`, is no such network.
         """
         self._graph = graph
-        self._sessions = sessions or Sessions()
+        self._sessions = sessions or SessionCache()
         self._session: Any = None
         try:
             session = self.open()

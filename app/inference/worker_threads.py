@@ -25,10 +25,10 @@ _T = TypeVar("_T")
 Receive: TypeAlias = Callable[[], Awaitable[Mapping[str, Any]]]
 """ASGI's: tells of a client."""
 
-FEW: Final = 16
+INLINE_WINDOWS: Final = 16
 """Windows of short work: as many as run together where few wait, see batching.py."""
 
-SHORT: Final = 2**16
+INLINE_BYTES: Final = 2**16
 """Bytes of a body that may be read on the event loop, in some tenths of a millisecond."""
 
 SWITCH_S: Final = 0.0005
@@ -41,7 +41,7 @@ _NICEST: Final = 19
 """A seventieth: nobody waits for it, and the event loop leaves the core to it now and then."""
 
 
-class Background:
+class WorkerThreads:
     """A few threads, and a bound on what may wait for them."""
 
     def __init__(self, threads: int, most: int) -> None:
@@ -103,7 +103,7 @@ class Background:
             watching.cancel()
 
 
-class Aside:
+class LowPriorityThread:
     """One thread for work that nobody waits for, and that ought to end soon all the same."""
 
     def __init__(self, name: str) -> None:

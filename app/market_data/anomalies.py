@@ -27,7 +27,7 @@ _NORMAL: Final = 1.4826
 """The standard deviation over the median absolute value, where moves are normal."""
 
 
-class Remark(NamedTuple):
+class DataWarning(NamedTuple):
     """Something that a caller should know: a stable code, a sentence, and the row it is about."""
 
     code: str
@@ -36,7 +36,7 @@ class Remark(NamedTuple):
     """From 0, in what was posted; None where it is about no single one."""
 
 
-def look(history: Floats, first: int = 0) -> list[Remark]:
+def explain(history: Floats, first: int = 0) -> list[DataWarning]:
     """
     Say what is wrong with a history (sessions, fields), oldest first, by row.
 
@@ -47,7 +47,7 @@ def look(history: Floats, first: int = 0) -> list[Remark]:
     found = sorted(
         [*_jumps(closes, returns), *_stale_runs(closes, returns)], key=lambda one: one[0]
     )
-    return [Remark(code, message, first + row) for row, code, message in found]
+    return [DataWarning(code, message, first + row) for row, code, message in found]
 
 
 _Found = Iterator[tuple[int, str, str]]

@@ -17,7 +17,7 @@ from typing import Final, NamedTuple
 
 from app.artifact.manifest import BARS, PriceField
 from app.errors import BadTable
-from app.market_data.anomalies import Remark
+from app.market_data.anomalies import DataWarning
 from app.market_data.csv_dates import dates_of
 from app.market_data.csv_numbers import Decimals, number
 
@@ -62,9 +62,9 @@ class Table(NamedTuple):
     dates: list[date] | None
     lines: list[int]
     """The line of the file that each session is from, from 1."""
-    remarks: list[Remark]
+    remarks: list[DataWarning]
 
-    def located(self, remark: Remark) -> Remark:
+    def located(self, remark: DataWarning) -> DataWarning:
         """Say on which line of the file the row of a remark is."""
         if remark.row is None:
             return remark
@@ -86,7 +86,7 @@ def read(content: bytes) -> Table:
         raise BadTable("the file is empty")
     layout = _layout(rows)
     head = rows[0][1] if layout.begins else None
-    remarks: list[Remark] = []
+    remarks: list[DataWarning] = []
     kept = [
         (line, cells)
         for line, cells in rows[layout.begins :]
@@ -120,7 +120,9 @@ def read(content: bytes) -> Table:
         columns = {name: [column[row] for row in order] for name, column in columns.items()}
     if len(kept) > len(traded):
         empty = len(kept) - len(traded)
-        remarks.append(Remark("empty_rows", f"{empty} line(s) hold a date and no price: left out"))
+        remarks.append(
+            DataWarning("empty_rows", f"{empty} line(s) hold a date and no price: left out")
+        )
     return Table(_adjusted(columns), dates, lines, remarks)
 
 
@@ -216,7 +218,7 @@ def _price(line: int, name: str, cell: str, decimals: Decimals) -> float:
     return value
 
 
-def _order(dates: Sequence[date], lines: Sequence[int], remarks: list[Remark]) -> list[int]:
+def _order(dates: Sequence[date], lines: Sequence[int], remarks: list[DataWarning]) -> list[int]:
     """Return the rows, oldest first, each date once; and say where a file was otherwise."""
     steps = list(pairwise(dates))
     if all(first < second for first, second in steps):
@@ -231,7 +233,7 @@ def _order(dates: Sequence[date], lines: Sequence[int], remarks: list[Remark]) -
     if repeated:
         message = f"line {repeated[0]} has the date of another line, as have {len(repeated)} in"
         message += " all: the first of each day was taken"
-        remarks.append(Remark("duplicate_date", message))
+        remarks.append(DataWarning("duplicate_date", message))
     newest_first = all(first >= second for first, second in steps)
     if not newest_first and not all(first <= second for first, second in steps):
         # against the order that most of the file has
@@ -243,7 +245,7 @@ def _order(dates: Sequence[date], lines: Sequence[int], remarks: list[Remark]) -
             if (first > second if rises else first < second)
         )
         message = f"the dates are not in order, first at line {lines[row]}: they were sorted"
-        remarks.append(Remark("unsorted_dates", message))
+        remarks.append(DataWarning("unsorted_dates", message))
     return order
 
 

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from app.errors import BadDate
-from app.market_data.anomalies import Remark
+from app.market_data.anomalies import DataWarning
 from app.market_data.exchange_calendars.calendar import Calendar, Days, find
 
 _LONGEST_CLOSURE: Final = 13
@@ -17,24 +17,24 @@ Days from session to session: 11 in Tokyo (2019) and Seoul (2017), 12 in Taipei 
 """
 
 
-class Dated(NamedTuple):
+class DateReport(NamedTuple):
     """What is known of when a history was."""
 
     forecast_date: date | None
     """The session after it; None without a calendar, and where that does not know."""
     sessions_missing: int | None
     """Sessions of the calendar between the first and the last of the history, not in it."""
-    remarks: tuple[Remark, ...]
+    remarks: tuple[DataWarning, ...]
 
 
 _A_DAY: Final = timedelta(days=1)
 _MOST: Final = 5
 """Remarks of one kind: who has more of them has a file that is wrong throughout."""
 
-UNDATED: Final = Dated(None, None, ())
+NO_DATES: Final = DateReport(None, None, ())
 
 
-def look(dates: list[date] | None, calendar: str | None, sessions: int) -> Dated:
+def check_dates(dates: list[date] | None, calendar: str | None, sessions: int) -> DateReport:
     """
     Look at the dates of a history of so many sessions, oldest first.
 
@@ -43,9 +43,9 @@ def look(dates: list[date] | None, calendar: str | None, sessions: int) -> Dated
     known = None if calendar is None else find(calendar)
     if dates is None:
         if known is None:
-            return UNDATED
+            return NO_DATES
         message = "a calendar says nothing without dates: `forecast_date` needs one for each row"
-        return Dated(None, None, (Remark("no_dates", message),))
+        return DateReport(None, None, (DataWarning("no_dates", message),))
     if len(dates) != sessions:
         raise BadDate(
             f"dates must hold one for each of the {sessions} sessions, was given {len(dates)}",
@@ -53,7 +53,7 @@ def look(dates: list[date] | None, calendar: str | None, sessions: int) -> Dated
         )
     remarks = _of_the_future(dates)
     if known is None:
-        return Dated(None, None, (*_gaps(_rising(dates)), *remarks))
+        return DateReport(None, None, (*_gaps(_rising(dates)), *remarks))
     missing = 0
     # hardly ever, and much slower
     if not known.holds(dates):
@@ -65,8 +65,8 @@ def look(dates: list[date] | None, calendar: str | None, sessions: int) -> Dated
             f"the calendar {known.name} is known from {known.first} to {known.last}, and not which"
             " session comes after these dates"
         )
-        remarks.append(Remark("calendar_ends", message, sessions - 1))
-    return Dated(after, missing, tuple(remarks))
+        remarks.append(DataWarning("calendar_ends", message, sessions - 1))
+    return DateReport(after, missing, tuple(remarks))
 
 
 def _rising(dates: list[date]) -> Days:
@@ -85,26 +85,26 @@ def _rising(dates: list[date]) -> Days:
     return days
 
 
-def _of_the_future(dates: list[date]) -> list[Remark]:
+def _of_the_future(dates: list[date]) -> list[DataWarning]:
     # it may be tomorrow already where the exchange is
     latest = datetime.now(UTC).date() + _A_DAY
     if dates[-1] <= latest:
         return []
     row = bisect_right(dates, latest)
-    return [Remark("future_date", f"{dates[row]} has not been yet, nor what follows", row)]
+    return [DataWarning("future_date", f"{dates[row]} has not been yet, nor what follows", row)]
 
 
-def _gaps(days: Days) -> list[Remark]:
+def _gaps(days: Days) -> list[DataWarning]:
     """Tell of gaps that no exchange's holidays make."""
     lengths = (days[1:] - days[:-1]).astype(np.int64)
     rows = np.flatnonzero(lengths > _LONGEST_CLOSURE) + 1
     return [
-        Remark("gap", f"{lengths[row - 1]} days lie between this row and the one before", row)
+        DataWarning("gap", f"{lengths[row - 1]} days lie between this row and the one before", row)
         for row in rows[:_MOST].tolist()
     ]
 
 
-def _held_against(days: Days, calendar: Calendar) -> tuple[int, list[Remark]]:
+def _held_against(days: Days, calendar: Calendar) -> tuple[int, list[DataWarning]]:
     """Count the sessions that are missing, and tell where, and which days are none."""
     remarks = []
     places, are_sessions = calendar.places(days)
@@ -115,7 +115,7 @@ def _held_against(days: Days, calendar: Calendar) -> tuple[int, list[Remark]]:
         for row in np.flatnonzero(~are_sessions & inside)[:_MOST].tolist():
             weekday = days[row].item().strftime("%A")
             message = f"{days[row]}, a {weekday}, was no session of {calendar.name}"
-            remarks.append(Remark("not_a_session", message, row))
+            remarks.append(DataWarning("not_a_session", message, row))
     # a day that is no session stands where the next one does, and takes no place itself
     lacking = places[1:] - places[:-1] - are_sessions[:-1]
     rows = np.flatnonzero(lacking > 0)
@@ -124,5 +124,5 @@ def _held_against(days: Days, calendar: Calendar) -> tuple[int, list[Remark]]:
             f"{lacking[row]} session(s) of {calendar.name} are missing before this row,"
             f" after {days[row]}"
         )
-        remarks.append(Remark("sessions_missing", message, row + 1))
+        remarks.append(DataWarning("sessions_missing", message, row + 1))
     return int(lacking[rows].sum()), remarks

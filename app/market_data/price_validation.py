@@ -17,7 +17,7 @@ _ROUNDING: Final = 1e-4
 Columns: TypeAlias = Mapping[PriceField, Sequence[float]]
 
 
-def of_prices(prices: Sequence[float], *, least: int) -> Floats:
+def validate_prices(prices: Sequence[float], *, least: int) -> Floats:
     """
     Return a history (sessions, 1) of prices, oldest first, that holds at least so many.
 
@@ -30,7 +30,7 @@ def of_prices(prices: Sequence[float], *, least: int) -> Floats:
     return at_least(least, column, "prices")
 
 
-def of_bars(bars: Columns, fields: Sequence[PriceField], *, least: int) -> Floats:
+def validate_bars(bars: Columns, fields: Sequence[PriceField], *, least: int) -> Floats:
     """
     Return a history (sessions, fields) of bars, oldest first, of the fields that are wanted.
 
@@ -59,7 +59,7 @@ def at_least(least: int, history: Floats, field: str) -> Floats:
     return history
 
 
-def newest_of_prices(many: Sequence[Sequence[float]], *, sessions: int) -> Floats:
+def validate_many_prices(many: Sequence[Sequence[float]], *, sessions: int) -> Floats:
     """
     Return the newest sessions of many histories at once, (n, sessions, 1).
 
@@ -68,7 +68,7 @@ def newest_of_prices(many: Sequence[Sequence[float]], *, sessions: int) -> Float
     return _newest(many, sessions, "windows")[0][:, :, None]
 
 
-def newest_of_bars(
+def validate_many_bars(
     many: Sequence[Columns], fields: Sequence[PriceField], *, sessions: int
 ) -> Floats:
     """
@@ -88,7 +88,7 @@ def newest_of_bars(
     return np.stack([newest[field] for field in fields], axis=2)
 
 
-def check_windows(windows: Floats, fields: Sequence[PriceField], *, field: str) -> None:
+def validate_windows(windows: Floats, fields: Sequence[PriceField], *, field: str) -> None:
     """
     Check windows (n, sessions, fields) as they came; raise BadPrice with the first bad element.
 

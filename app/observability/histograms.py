@@ -13,7 +13,7 @@ import numpy as np
 from prometheus_client import Histogram
 
 
-class Tally:
+class HistogramBuffer:
     """What is observed of one histogram, with its labels, until it is added."""
 
     def __init__(self, histogram: Histogram, bounds: Sequence[float]) -> None:

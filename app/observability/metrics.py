@@ -20,8 +20,8 @@ from prometheus_client import (
 from prometheus_client.metrics_core import Metric
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
-from app.observability.histograms import Tally
-from app.observability.request_record import UNKNOWN, Seen
+from app.observability.histograms import HistogramBuffer
+from app.observability.request_record import UNKNOWN, RequestRecord
 
 _SECONDS: Final = (
     *(0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05),
@@ -112,22 +112,22 @@ _FILES: Final = Gauge(
 )
 
 
-def told(seen: Seen, status: int) -> None:
+def record_request(record: RequestRecord, status: int) -> None:
     """Count a request that was answered."""
-    _answers(seen.route, status).inc()
-    labels = (seen.route, seen.model, seen.version)
-    _whole(*labels).observe(seen.whole_s)
-    if seen.run_s is not None and seen.wait_s is not None:
+    _answers(record.route, status).inc()
+    labels = (record.route, record.model, record.version)
+    _whole(*labels).observe(record.whole_s)
+    if record.run_s is not None and record.wait_s is not None:
         waits, runs = _parts(*labels)
-        waits.observe(seen.wait_s)
-        runs.observe(seen.run_s)
-    if seen.code is not None:
-        _REFUSALS.labels(seen.route, seen.code).inc()
-    if seen.outside:
-        _OUTSIDE.labels(seen.model, seen.version).inc(seen.outside)
+        waits.observe(record.wait_s)
+        runs.observe(record.run_s)
+    if record.code is not None:
+        _REFUSALS.labels(record.route, record.code).inc()
+    if record.outside:
+        _OUTSIDE.labels(record.model, record.version).inc(record.outside)
 
 
-def ran(model: str, version: int, windows: int) -> None:
+def record_run(model: str, version: int, windows: int) -> None:
     """Note how many windows ran together."""
     runs, forecasts, last = _batches(model, version)
     runs.observe(windows)
@@ -135,19 +135,21 @@ def ran(model: str, version: int, windows: int) -> None:
     last.set(time.time())
 
 
-def waiting(requests: int) -> None:
+def record_waiting(requests: int) -> None:
     """Note how many requests wait, those in a run included."""
     _WAITING.set(requests)
 
 
-def loaded(model: str, version: int | None, outcome: Literal["served", "trial", "refused"]) -> None:
+def record_load(
+    model: str, version: int | None, outcome: Literal["served", "trial", "refused"]
+) -> None:
     """Count a version that was loaded to be served or to be tried, or refused."""
     _LOADS.labels(model, outcome).inc()
     if outcome == "served" and version is not None:
         _SERVED.labels(model).set(version)
 
 
-def watched(models: int) -> None:
+def record_process(models: int) -> None:
     """Note how many models answer, and what the process takes of the machine."""
     _forget_the_dead()
     _MODELS.set(models)
@@ -176,24 +178,24 @@ def _forget_the_dead() -> None:
                 mark_process_dead(pid)
 
 
-def tried(model: str, version: int, outcome: Literal["ok", "error"]) -> None:
+def record_trial_answer(model: str, version: int, outcome: Literal["ok", "error"]) -> None:
     """Count what became of a request, by version, while a candidate is on trial."""
     _TRIED.labels(model, version, outcome).inc()
 
 
-def differed(model: str, version: int, ratio: float) -> None:
+def record_shadow_difference(model: str, version: int, ratio: float) -> None:
     """Note how far a candidate's forecast was from the one that was answered."""
     _DIFFERENCES.labels(model, version).observe(ratio)
 
 
-def metrics() -> bytes:
+def render() -> bytes:
     """Return the metrics of all workers together, in Prometheus's text format."""
     return generate_latest(registry())
 
 
 def registry() -> CollectorRegistry:
     """Return what collects the metrics of all workers."""
-    add_up()
+    flush()
     together = CollectorRegistry()
     try:
         # reads the folder that the workers share, see __main__.py
@@ -227,7 +229,7 @@ def _size(file: Path) -> int:
         return 0
 
 
-class Counted(NamedTuple):
+class VersionTotals(NamedTuple):
     """What one version has answered since the workers started, on all routes."""
 
     requests: float = 0
@@ -253,7 +255,7 @@ _COUNTED: Final = {
 }
 
 
-def by_version() -> dict[tuple[str, int], Counted]:
+def totals_by_version() -> dict[tuple[str, int], VersionTotals]:
     """Return the metrics of all workers by model and version."""
     sums: dict[tuple[str, int], dict[str, float]] = {}
     for metric in registry().collect():
@@ -262,7 +264,7 @@ def by_version() -> dict[tuple[str, int], Counted]:
             if member is not None and labels.get("model", UNKNOWN) != UNKNOWN:
                 of_version = sums.setdefault((labels["model"], int(labels["version"])), {})
                 of_version[member] = of_version.get(member, 0) + sample.value
-    return {key: Counted(**members) for key, members in sums.items()}
+    return {key: VersionTotals(**members) for key, members in sums.items()}
 
 
 # a few of each for every route, and none for what strangers make up
@@ -273,26 +275,26 @@ def _answers(route: str, status: int) -> Counter:
 
 # not one of these is forgotten: it may hold what has not been added
 @cache
-def _whole(route: str, model: str, version: int) -> Tally:
+def _whole(route: str, model: str, version: int) -> HistogramBuffer:
     return _tally(_WHOLE, route, model, version)
 
 
 @cache
-def _parts(route: str, model: str, version: int) -> tuple[Tally, Tally]:
+def _parts(route: str, model: str, version: int) -> tuple[HistogramBuffer, HistogramBuffer]:
     labels = (route, model, version)
     return _tally(_WAITS, *labels), _tally(_RUNS, *labels)
 
 
-def _tally(histogram: Histogram, route: str, model: str, version: int) -> Tally:
-    tally = Tally(histogram.labels(route, model, version), _SECONDS)
+def _tally(histogram: Histogram, route: str, model: str, version: int) -> HistogramBuffer:
+    tally = HistogramBuffer(histogram.labels(route, model, version), _SECONDS)
     _tallies.append(tally)
     return tally
 
 
-_tallies: Final[list[Tally]] = []
+_tallies: Final[list[HistogramBuffer]] = []
 
 
-def add_up() -> None:
+def flush() -> None:
     """Add what has been told since the last time to what Prometheus reads."""
     for tally in [*_tallies]:
         tally.add()

@@ -25,7 +25,7 @@ _numbers = count(1)
 
 
 @dataclass(slots=True)
-class Seen:
+class RequestRecord:
     """One request, as far as it has come."""
 
     route: str
@@ -52,25 +52,25 @@ class Seen:
     """From its arrival to the answer."""
 
 
-Tell: TypeAlias = Callable[[Seen, int], None]
+Recorder: TypeAlias = Callable[[RequestRecord, int], None]
 """Is told of a request and the status of its answer."""
 
 
-class Tellers:
+class Recorders:
     """All that want to be told."""
 
-    def __init__(self, tellers: Iterable[Tell]) -> None:
+    def __init__(self, recorders: Iterable[Recorder]) -> None:
         """Tell these."""
-        self._tellers = tuple(tellers)
+        self._recorders = tuple(recorders)
 
-    def tell(self, seen: Seen, status: int) -> None:
+    def record(self, record: RequestRecord, status: int) -> None:
         """Tell that a request was answered just now."""
-        seen.whole_s = time.perf_counter() - seen.arrived
-        for tell in self._tellers:
-            tell(seen, status)
+        record.whole_s = time.perf_counter() - record.arrived
+        for each in self._recorders:
+            each(record, status)
 
 
-def begin(route: str, headers: Iterable[tuple[bytes, bytes]]) -> Seen:
+def begin(route: str, headers: Iterable[tuple[bytes, bytes]]) -> RequestRecord:
     """Note the arrival of a request; an id that is no plain word is replaced by one of ours."""
     identity = traceparent = None
     for name, value in headers:
@@ -78,4 +78,4 @@ def begin(route: str, headers: Iterable[tuple[bytes, bytes]]) -> Seen:
             identity = value.decode()
         elif name == TRACEPARENT:
             traceparent = value.decode("latin-1")
-    return Seen(route, identity or f"{_own}-{next(_numbers):x}", traceparent)
+    return RequestRecord(route, identity or f"{_own}-{next(_numbers):x}", traceparent)

@@ -9,7 +9,7 @@ import threading
 import time
 from typing import Final
 
-from app.observability.request_record import TRACEPARENT, Seen
+from app.observability.request_record import TRACEPARENT, RequestRecord
 
 try:
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -58,29 +58,29 @@ class Traces:
         self._resource = Resource.create({SERVICE_NAME: _SERVICE})
         self._ids = RandomIdGenerator()
 
-    def tell(self, seen: Seen, status: int) -> None:
+    def record(self, record: RequestRecord, status: int) -> None:
         """Note the spans of a request, unless its caller has said that nobody wants them."""
-        parent = _parent(seen.traceparent)
+        parent = _parent(record.traceparent)
         if parent is not None and not parent.trace_flags.sampled:
             return
         # back from now: the clock that requests are timed by has no time of day
         end = time.time_ns()
-        start = end - int(_NS * seen.whole_s)
+        start = end - int(_NS * record.whole_s)
         trace = self._ids.generate_trace_id() if parent is None else parent.trace_id
         whole = self._context(trace)
         self._note(
-            seen.route,
+            record.route,
             whole,
             parent,
             start,
             end,
             kind=SpanKind.SERVER,
-            attributes=_attributes(seen, status),
+            attributes=_attributes(record, status),
             status=_ERROR if status >= _FAULT else _UNSET,
         )
-        if seen.wait_s is not None and seen.run_s is not None:
-            began = start + int(_NS * seen.wait_s)
-            ended = began + int(_NS * seen.run_s)
+        if record.wait_s is not None and record.run_s is not None:
+            began = start + int(_NS * record.wait_s)
+            ended = began + int(_NS * record.run_s)
             self._note("wait", self._context(trace), whole, start, began)
             self._note("run", self._context(trace), whole, began, ended)
 
@@ -131,15 +131,15 @@ def _parent(traceparent: str | None) -> SpanContext | None:
     return parent if parent.is_valid else None
 
 
-def _attributes(seen: Seen, status: int) -> dict[str, str | int]:
+def _attributes(record: RequestRecord, status: int) -> dict[str, str | int]:
     attributes: dict[str, str | int] = {
         "http.response.status_code": status,
-        "nextday.request_id": seen.id,
+        "nextday.request_id": record.id,
     }
-    if seen.windows:
-        attributes["nextday.model"] = seen.model
-        attributes["nextday.version"] = seen.version
-        attributes["nextday.windows"] = seen.windows
-    if seen.code is not None:
-        attributes["error.type"] = seen.code
+    if record.windows:
+        attributes["nextday.model"] = record.model
+        attributes["nextday.version"] = record.version
+        attributes["nextday.windows"] = record.windows
+    if record.code is not None:
+        attributes["error.type"] = record.code
     return attributes

@@ -63,11 +63,11 @@ class InferenceRequest(_Part):
     outputs: Annotated[list[_Output], Field(max_length=16)] | None = None
 
 
-Row: TypeAlias = tuple[int, int]
+WindowShape: TypeAlias = tuple[int, int]
 """What a window is: sessions, and fields of each."""
 
 
-class Wanted(NamedTuple):
+class RequestedOutput(NamedTuple):
     """An output that was asked for."""
 
     name: str
@@ -75,17 +75,17 @@ class Wanted(NamedTuple):
     """As bytes, not as JSON."""
 
 
-class Question(NamedTuple):
+class TensorRequest(NamedTuple):
     """A request for forecasts."""
 
     id: str | None
     windows: Floats
     """(n, sessions, fields), not looked at yet."""
-    wanted: tuple[Wanted, ...]
+    wanted: tuple[RequestedOutput, ...]
     """In the order asked for."""
 
 
-class Answer(NamedTuple):
+class EncodedResponse(NamedTuple):
     """A response: JSON, and the bytes of tensors behind it."""
 
     content: bytes
@@ -104,8 +104,8 @@ def header_length(headers: Iterable[tuple[bytes, bytes]]) -> int | None:
 
 
 def parse(
-    content: bytes, json_length: int | None, *, rows: Sequence[Row], gives: Sequence[str]
-) -> Question:
+    content: bytes, json_length: int | None, *, rows: Sequence[WindowShape], gives: Sequence[str]
+) -> TensorRequest:
     """
     Read a request for a model that gives `gives` of windows of one of some rows.
 
@@ -121,13 +121,13 @@ def parse(
 
 
 def write(
-    asked: Question,
+    asked: TensorRequest,
     outputs: dict[str, Floats],
     *,
     name: str,
     version: int,
     parameters: dict[str, float],
-) -> Answer:
+) -> EncodedResponse:
     """Write the outputs that were asked for; each is (n, ..)."""
     described: list[dict[str, Any]] = []
     tensors: list[bytes] = []
@@ -145,22 +145,23 @@ def write(
         response["id"] = asked.id
     head = to_json(response | {"parameters": parameters, "outputs": described})
     if not tensors:
-        return Answer(head, None)
-    return Answer(b"".join([head, *tensors]), len(head))
+        return EncodedResponse(head, None)
+    return EncodedResponse(b"".join([head, *tensors]), len(head))
 
 
-def _raw(content: bytes, row: Row, gives: Sequence[str]) -> Question:
+def _raw(content: bytes, row: WindowShape, gives: Sequence[str]) -> TensorRequest:
     """Read a body that is nothing but the input tensor, of as many windows as it holds."""
     size = math.prod(row) * _DTYPES[DATATYPE].itemsize
     if not content or len(content) % size:
         raise BadInput(f"a body of nothing but {INPUT} must hold {size} bytes for each")
     windows = np.frombuffer(content, _DTYPES[DATATYPE]).reshape(-1, *row)
-    return Question(None, windows.astype(np.float64), tuple(Wanted(name, True) for name in gives))  # noqa: FBT003
+    wanted = tuple(RequestedOutput(name, binary=True) for name in gives)
+    return TensorRequest(None, windows.astype(np.float64), wanted)
 
 
 def _question(
-    document: bytes, tensors: bytes, rows: Sequence[Row], gives: Sequence[str]
-) -> Question:
+    document: bytes, tensors: bytes, rows: Sequence[WindowShape], gives: Sequence[str]
+) -> TensorRequest:
     try:
         request = InferenceRequest.__pydantic_validator__.validate_json(document)
     except ValidationError as error:
@@ -171,12 +172,12 @@ def _question(
     check_shape(posted.shape, rows)
     dtype = dtype_of(posted.datatype)
     flat = _values(posted, tensors, dtype)
-    return Question(
+    return TensorRequest(
         request.id, flat.astype(np.float64).reshape(posted.shape), _wanted(request, gives)
     )
 
 
-def check_shape(shape: list[int], rows: Sequence[Row]) -> None:
+def check_shape(shape: list[int], rows: Sequence[WindowShape]) -> None:
     """Raise BadInput where an input is not of windows of one of some rows."""
     if len(shape) != _DIMENSIONS or tuple(shape[1:]) not in rows:
         shapes = " or ".join(f"[-1, {sessions}, {fields}]" for sessions, fields in rows)
@@ -256,17 +257,17 @@ def _flattened(data: list[Any], shape: list[int]) -> list[Any]:
     return level
 
 
-def _wanted(request: InferenceRequest, gives: Sequence[str]) -> tuple[Wanted, ...]:
+def _wanted(request: InferenceRequest, gives: Sequence[str]) -> tuple[RequestedOutput, ...]:
     """Return the outputs to give, all of them where none are named."""
     every = _flag(request.parameters, "binary_data_output", default=False)
     # to ask for none is to ask for all, as it is where nothing is said
     if not request.outputs:
-        return tuple(Wanted(name, every) for name in gives)
+        return tuple(RequestedOutput(name, every) for name in gives)
     check_outputs([each.name for each in request.outputs], gives)
     if any("classification" in each.parameters for each in request.outputs):
         raise BadInput("classification is not for forecasts", field="outputs")
     return tuple(
-        Wanted(each.name, _flag(each.parameters, "binary_data", default=every))
+        RequestedOutput(each.name, _flag(each.parameters, "binary_data", default=every))
         for each in request.outputs
     )
 

@@ -13,21 +13,21 @@ from app.api.examples import INFER_EXAMPLES
 from app.artifact.manifest import BARS
 from app.errors import Abandoned, BadInput, BodyTooLarge, Unforecastable
 from app.forecasting.arrays import Floats
-from app.forecasting.forecaster import Forecast, Model, answering, forecast
-from app.inference.worker_threads import FEW, SHORT, Background, Receive
+from app.forecasting.forecaster import Forecast, Model, answering_part, forecast
+from app.inference.worker_threads import INLINE_BYTES, INLINE_WINDOWS, Receive, WorkerThreads
 from app.market_data import price_validation
 from app.observability import metrics
-from app.observability.request_record import Seen
+from app.observability.request_record import RequestRecord
 from app.open_inference import codec
-from app.open_inference.codec import PREDICTION, QUANTILES, Question, Row
+from app.open_inference.codec import PREDICTION, QUANTILES, TensorRequest, WindowShape
 from app.open_inference.schemas import ERRORS, InferenceResponse
 from app.serving import canary
-from app.serving.app_state import State, state_of
+from app.serving.app_state import AppState, state_of
 from app.serving.canary import Choice
 from app.serving.pipeline import JSON, Answer, note_choice, note_forecast, shadow
 from app.transport import request_body
 from app.transport.headers import Headers
-from app.transport.problem_details import seen_of
+from app.transport.problem_details import record_of
 
 ROUTE: Final = "/v2/models/{name}/infer"
 """As metrics and logs call it, with a version or without."""
@@ -74,7 +74,7 @@ async def infer_version(request: Request, name: str, version: Version) -> Respon
 class Inference(NamedTuple):
     """A request that has been checked, and what is to answer it."""
 
-    posted: Question
+    posted: TensorRequest
     choice: Choice
     part: Model
 
@@ -106,12 +106,14 @@ class Inference(NamedTuple):
         ]
         return self._written(np.array([forecast.prediction]), np.array([quantiles]))
 
-    async def together(self, seen: Seen, background: Background, receive: Receive) -> Answer:
+    async def together(
+        self, seen: RequestRecord, background: WorkerThreads, receive: Receive
+    ) -> Answer:
         """Forecast from all windows; raises TooBusy."""
-        is_short = len(self.posted.windows) <= FEW
+        is_short = len(self.posted.windows) <= INLINE_WINDOWS
         return await background.run(partial(self._all, seen), receive, is_short=is_short)
 
-    def _all(self, seen: Seen, gone: Event) -> Answer:
+    def _all(self, seen: RequestRecord, gone: Event) -> Answer:
         """Forecast from all windows, unless the client has gone; then raise Abandoned."""
         began = time.perf_counter()
         windows, levels = self.posted.windows, self.levels
@@ -127,7 +129,7 @@ class Inference(NamedTuple):
             predictions.append(forecasts.predictions)
             ends.append(forecasts.intervals)
         manifest = self.part.manifest
-        metrics.ran(manifest.name, manifest.version, len(windows))
+        metrics.record_run(manifest.name, manifest.version, len(windows))
         seen.wait_s, seen.run_s = began - seen.arrived, time.perf_counter() - began
         seen.windows = len(windows)
         prediction, intervals = np.concatenate(predictions), np.concatenate(ends)
@@ -152,7 +154,7 @@ class Inference(NamedTuple):
 
 
 def at_once(
-    name: str, version: int | None, state: State, headers: Headers, content: bytes
+    name: str, version: int | None, state: AppState, headers: Headers, content: bytes
 ) -> Inference | None:
     """Read a request that nothing has to be waited for; None where something has."""
     choice = canary.choose(state["store"], name, headers, content)
@@ -175,16 +177,16 @@ def understand(headers: Headers, content: bytes, choice: Choice, most_json: int)
     return checked(question, choice)
 
 
-def checked(question: Question, choice: Choice) -> Inference:
+def checked(question: TensorRequest, choice: Choice) -> Inference:
     """Check the prices of a request; raise BadInput where a model cannot forecast from them."""
     model = choice.model
     fields = question.windows.shape[2]
-    part = answering(model, bars=fields == len(BARS))
-    price_validation.check_windows(question.windows, part.manifest.fields, field=codec.INPUT)
+    part = answering_part(model, bars=fields == len(BARS))
+    price_validation.validate_windows(question.windows, part.manifest.fields, field=codec.INPUT)
     return Inference(question, choice, part)
 
 
-def rows_of(model: Model) -> list[Row]:
+def rows_of(model: Model) -> list[WindowShape]:
     """Return what a model's windows may be; the first is what its metadata says."""
     manifest = model.manifest
     whole = [(manifest.window, len(manifest.fields))]
@@ -197,7 +199,7 @@ def gives_of(model: Model) -> list[str]:
 
 
 async def _infer(request: Request, name: str, version: int | None) -> Response:
-    state, seen = state_of(request), seen_of(request)
+    state, seen = state_of(request), record_of(request)
     seen.route = ROUTE
     background, batches = state["background"], state["batches"]
     background.admit()
@@ -210,7 +212,7 @@ async def _infer(request: Request, name: str, version: int | None) -> Response:
     else:
         choice = Choice(await run_in_threadpool(state["store"].pinned, name, version))
     most_json = state["settings"].max_body_bytes
-    if len(content) <= SHORT:
+    if len(content) <= INLINE_BYTES:
         asked = understand(headers, content, choice, most_json)
     else:
         asked = await run_in_threadpool(understand, headers, content, choice, most_json)

@@ -9,7 +9,7 @@ from app.api.models import refused_models
 from app.api.schemas import MAX_WINDOWS
 from app.errors import NotReady, NotSupported
 from app.forecasting.forecaster import Model
-from app.inference.model_store import Store
+from app.inference.model_store import ModelStore
 from app.observability import metrics
 from app.open_inference.codec import DATATYPE, INPUT, PREDICTION, QUANTILES
 from app.open_inference.infer import Version, gives_of, rows_of
@@ -25,7 +25,7 @@ from app.open_inference.schemas import (
     ServerReady,
     Statistics,
 )
-from app.serving.app_state import TheStore, state_of
+from app.serving.app_state import StoreDependency, state_of
 
 router = APIRouter(prefix="/v2", tags=["Open Inference Protocol"], responses=ERRORS)
 
@@ -42,7 +42,7 @@ async def server_live() -> ServerLive:
 
 
 @router.get("/health/ready", summary="Forecasts can be had")
-async def server_ready(request: Request, store: TheStore) -> ServerReady:
+async def server_ready(request: Request, store: StoreDependency) -> ServerReady:
     """Say whether any model answers; both members, as clients differ in which they read."""
     if state_of(request)["draining"].begun or not store.served:
         raise NotReady("no model is ready to answer")
@@ -59,57 +59,57 @@ async def server_metadata(request: Request) -> ServerMetadata:
 
 # before those of a model: a model of that name has no metadata of its own
 @router.get("/models/stats", summary="What every model has answered so far")
-async def every_statistics(store: TheStore) -> Statistics:
+async def every_statistics(store: StoreDependency) -> Statistics:
     """Count over all workers, and all protocols."""
     return await run_in_threadpool(_statistics, store, None, None)
 
 
 @router.get("/models/{name}/ready", summary="A model answers")
-async def model_ready(name: str, store: TheStore) -> ModelReady:
+async def model_ready(name: str, store: StoreDependency) -> ModelReady:
     """Say yes, or answer 404 or 503."""
     return ModelReady(name=store.current(name).manifest.name, ready=True)
 
 
 @router.get("/models/{name}/versions/{version}/ready", summary="A version answers")
-async def version_ready(name: str, version: Version, store: TheStore) -> ModelReady:
+async def version_ready(name: str, version: Version, store: StoreDependency) -> ModelReady:
     """Load it, where it is not; say yes, or answer 404 or 503."""
     model = await run_in_threadpool(store.pinned, name, version)
     return ModelReady(name=model.manifest.name, ready=True)
 
 
 @router.get("/models/{name}", summary="What a model takes and gives")
-async def model_metadata(name: str, store: TheStore) -> ModelMetadata:
+async def model_metadata(name: str, store: StoreDependency) -> ModelMetadata:
     """Describe the version that answers."""
     return await run_in_threadpool(_metadata, store, store.current(name))
 
 
 @router.get("/models/{name}/versions/{version}", summary="What a version takes and gives")
-async def version_metadata(name: str, version: Version, store: TheStore) -> ModelMetadata:
+async def version_metadata(name: str, version: Version, store: StoreDependency) -> ModelMetadata:
     """Describe a version."""
     return await run_in_threadpool(lambda: _metadata(store, store.pinned(name, version)))
 
 
 @router.get("/models/{name}/config", summary="A model's configuration, as Triton has it")
-async def model_config(name: str, store: TheStore) -> _Document:
+async def model_config(name: str, store: StoreDependency) -> _Document:
     """Describe the version that answers."""
     return _config(store.current(name))
 
 
 @router.get("/models/{name}/versions/{version}/config", summary="That of a version")
-async def version_config(name: str, version: Version, store: TheStore) -> _Document:
+async def version_config(name: str, version: Version, store: StoreDependency) -> _Document:
     """Describe a version."""
     return _config(await run_in_threadpool(store.pinned, name, version))
 
 
 @router.get("/models/{name}/stats", summary="What a model has answered so far")
-async def model_statistics(name: str, store: TheStore) -> Statistics:
+async def model_statistics(name: str, store: StoreDependency) -> Statistics:
     """Count over all workers, and all protocols."""
     store.current(name)
     return await run_in_threadpool(_statistics, store, name, None)
 
 
 @router.get("/models/{name}/versions/{version}/stats", summary="What a version has answered")
-async def version_statistics(name: str, version: Version, store: TheStore) -> Statistics:
+async def version_statistics(name: str, version: Version, store: StoreDependency) -> Statistics:
     """Count over all workers, and all protocols."""
     await run_in_threadpool(store.pinned, name, version)
     return await run_in_threadpool(_statistics, store, name, version)
@@ -117,7 +117,7 @@ async def version_statistics(name: str, version: Version, store: TheStore) -> St
 
 @router.post("/repository/index", summary="The models that are loaded, and those that were refused")
 async def repository_index(
-    store: TheStore, wanted: Annotated[_Document | None, Body()] = None
+    store: StoreDependency, wanted: Annotated[_Document | None, Body()] = None
 ) -> list[RepositoryEntry]:
     """List them; `{"ready": true}` leaves out the refused."""
     loaded = [
@@ -143,7 +143,7 @@ async def read_only(name: str) -> Response:  # noqa: ARG001 - as its path has it
     raise NotSupported("models are published by python -m training, not by this protocol")
 
 
-def _metadata(store: Store, model: Model) -> ModelMetadata:
+def _metadata(store: ModelStore, model: Model) -> ModelMetadata:
     manifest = model.manifest
     return {
         "name": manifest.name,
@@ -185,12 +185,12 @@ def _given(model: Model) -> dict[str, list[int]]:
     return {PREDICTION: [], QUANTILES: [len(model.manifest.quantiles)]}
 
 
-def _statistics(store: Store, name: str | None, version: int | None) -> Statistics:
-    counted = metrics.by_version()
+def _statistics(store: ModelStore, name: str | None, version: int | None) -> Statistics:
+    counted = metrics.totals_by_version()
     known = {(each, model.manifest.version) for each, model in store.served.items()}
     return {
         "model_stats": [
-            _of_version(*key, counted.get(key, metrics.Counted()))
+            _of_version(*key, counted.get(key, metrics.VersionTotals()))
             for key in sorted(known | counted.keys())
             if key[0] in store.served
             and (name is None or key[0] == name)
@@ -199,7 +199,7 @@ def _statistics(store: Store, name: str | None, version: int | None) -> Statisti
     }
 
 
-def _of_version(name: str, version: int, counted: metrics.Counted) -> ModelStatistics:
+def _of_version(name: str, version: int, counted: metrics.VersionTotals) -> ModelStatistics:
     return {
         "name": name,
         "version": str(version),

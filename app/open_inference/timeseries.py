@@ -22,9 +22,9 @@ from app.api import predict
 from app.api.examples import SERIES_EXAMPLES
 from app.api.schemas import PredictRequest
 from app.errors import BadInput, NotSupported
-from app.serving.app_state import TheStore, state_of
+from app.serving.app_state import StoreDependency, state_of
 from app.transport import request_body
-from app.transport.problem_details import documented, seen_of
+from app.transport.problem_details import documented, record_of
 
 router = APIRouter(prefix="/v1/timeseries", tags=["KServe time series"])
 
@@ -71,7 +71,7 @@ class ForecastRequest(BaseModel):
 
 
 @router.get("/models", summary="The models that forecast series")
-async def list_series_models(store: TheStore) -> dict[str, Any]:
+async def list_series_models(store: StoreDependency) -> dict[str, Any]:
     """List the models that take prices of a single field."""
     names = [
         name
@@ -100,7 +100,7 @@ async def forecast_series(request: Request) -> Response:
     answers = await asyncio.gather(
         *(_content(request, question, index) for index in range(len(question.inputs)))
     )
-    seen_of(request).windows = len(answers)
+    record_of(request).windows = len(answers)
     written = {
         "id": f"forecast-{uuid.uuid4().hex}",
         "created_at": int(time.time()),

@@ -4,12 +4,12 @@ from typing import TYPE_CHECKING, Annotated, TypedDict
 
 from fastapi import Depends, Request
 
-from app.inference.microbatching import Batches
-from app.inference.model_store import Store
-from app.inference.worker_threads import Background
-from app.observability.request_record import Tellers
-from app.serving.auth import Access
-from app.serving.graceful_shutdown import Draining
+from app.inference.microbatching import MicroBatcher
+from app.inference.model_store import ModelStore
+from app.inference.worker_threads import WorkerThreads
+from app.observability.request_record import Recorders
+from app.serving.auth import AccessControl
+from app.serving.graceful_shutdown import GracefulShutdown
 from app.settings import Settings
 
 if TYPE_CHECKING:
@@ -18,29 +18,29 @@ if TYPE_CHECKING:
     from app.serving.pipeline import Endpoint
 
 
-class State(TypedDict):
+class AppState(TypedDict):
     """What lives as long as the app does."""
 
     settings: Settings
-    store: Store
-    batches: Batches
-    background: Background
+    store: ModelStore
+    batches: MicroBatcher
+    background: WorkerThreads
     heads: "Heads[Endpoint]"
     endpoints: "Endpoints"
-    draining: Draining
-    access: Access
-    tellers: Tellers
+    draining: GracefulShutdown
+    access: AccessControl
+    recorders: Recorders
 
 
-def state_of(request: Request) -> State:
+def state_of(request: Request) -> AppState:
     """Return what the app hands to its routes."""
-    state: State = request.scope["state"]
+    state: AppState = request.scope["state"]
     return state
 
 
 # async: a plain function would be sent to the thread pool for each request
-async def _store(request: Request) -> Store:
+async def _store(request: Request) -> ModelStore:
     return state_of(request)["store"]
 
 
-TheStore = Annotated[Store, Depends(_store)]
+StoreDependency = Annotated[ModelStore, Depends(_store)]

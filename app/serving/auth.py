@@ -18,17 +18,17 @@ _SHOWN: Final = 8
 """Digits of a key's digest by which logs tell keys apart."""
 
 
-OPEN: Final = frozenset({"/", "/livez", "/readyz", "/v2/health/live", "/v2/health/ready"})
+OPEN_PATHS: Final = frozenset({"/", "/livez", "/readyz", "/v2/health/live", "/v2/health/ready"})
 """Paths that need no key: whoever restarts or balances has none, and the page asks for it."""
 _OPEN_BELOW: Final = "/page/"
 
 
-def is_open(path: str) -> bool:
+def needs_no_key(path: str) -> bool:
     """Tell whether a path needs no key."""
-    return path in OPEN or path.startswith(_OPEN_BELOW)
+    return path in OPEN_PATHS or path.startswith(_OPEN_BELOW)
 
 
-class Access:
+class AccessControl:
     """The keys that may ask, and how often each may; without keys everybody may."""
 
     def __init__(self, keys: frozenset[bytes], rate: RateLimitItem | None) -> None:

@@ -9,7 +9,7 @@ from app.artifact.manifest import Manifest
 from app.errors import NextdayError, TooBusy, Unforecastable
 from app.forecasting.forecaster import Forecast, Model
 from app.inference.microbatching import Run
-from app.inference.model_store import Store
+from app.inference.model_store import ModelStore
 from app.observability import metrics
 
 KEY_HEADER: Final = b"nextday-key"
@@ -29,7 +29,7 @@ class Choice(NamedTuple):
 
 
 def choose(
-    store: Store, name: str, headers: Iterable[tuple[bytes, bytes]], content: bytes
+    store: ModelStore, name: str, headers: Iterable[tuple[bytes, bytes]], content: bytes
 ) -> Choice:
     """
     Choose who answers under a name; the key is that of the header, or else the whole body.
@@ -63,7 +63,7 @@ def count(choice: Choice, error: Exception | None = None) -> None:
     own = not isinstance(error, NextdayError) or isinstance(error, Unforecastable)
     if choice.on_trial and own:
         manifest = choice.model.manifest
-        metrics.tried(manifest.name, manifest.version, "error" if error else "ok")
+        metrics.record_trial_answer(manifest.name, manifest.version, "error" if error else "ok")
 
 
 class Shadow:
@@ -81,10 +81,10 @@ class Shadow:
     def take(self, forecast: Forecast | None, _: Run) -> None:
         """Measure how far the two are from each other, relative to the last price."""
         manifest, answered = self._manifest, self._answered
-        metrics.tried(manifest.name, manifest.version, "ok" if forecast else "error")
+        metrics.record_trial_answer(manifest.name, manifest.version, "ok" if forecast else "error")
         if forecast is not None:
             difference = abs(forecast.prediction - answered.prediction) / answered.last_price
-            metrics.differed(manifest.name, manifest.version, difference)
+            metrics.record_shadow_difference(manifest.name, manifest.version, difference)
 
     def send(self) -> None:
         """Send nothing: nobody is to see it."""
@@ -92,6 +92,6 @@ class Shadow:
     def fail(self, error: Exception) -> None:
         """Count the failure, unless there was no room to begin."""
         if not isinstance(error, TooBusy):
-            metrics.tried(self._manifest.name, self._manifest.version, "error")
+            metrics.record_trial_answer(self._manifest.name, self._manifest.version, "error")
         if not isinstance(error, NextdayError):
             _log.error("the candidate on trial failed", exc_info=error)

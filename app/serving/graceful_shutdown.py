@@ -17,7 +17,7 @@ from types import FrameType
 _log = logging.getLogger(__name__)
 
 
-class Draining:
+class GracefulShutdown:
     """Whether the process is about to stop."""
 
     def __init__(self, seconds: float) -> None:

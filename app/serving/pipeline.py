@@ -8,9 +8,9 @@ from fastapi import Response
 from app.errors import NextdayError
 from app.forecasting.arrays import Floats
 from app.forecasting.forecaster import Forecast, Model
-from app.inference.microbatching import Batches, Run
-from app.observability.request_record import Seen
-from app.serving.app_state import State
+from app.inference.microbatching import MicroBatcher, Run
+from app.observability.request_record import RequestRecord
+from app.serving.app_state import AppState
 from app.serving.canary import Choice, Shadow
 from app.transport.headers import Headers
 
@@ -63,7 +63,7 @@ class Asked(Protocol):
         ...
 
 
-Understand: TypeAlias = Callable[[State, Headers, bytes], Asked | None]
+Understand: TypeAlias = Callable[[AppState, Headers, bytes], Asked | None]
 """Reads a request: its headers, its body. None where it has to wait elsewhere."""
 
 
@@ -79,7 +79,7 @@ class Endpoint(NamedTuple):
     understand: Understand
 
 
-def shadow(asked: Asked, answered: Forecast | None, batches: Batches) -> None:
+def shadow(asked: Asked, answered: Forecast | None, batches: MicroBatcher) -> None:
     """Let the candidate that is run unseen forecast from it too, where there is one and room."""
     candidate = asked.choice.shadow
     if candidate is None or answered is None:
@@ -92,13 +92,13 @@ def shadow(asked: Asked, answered: Forecast | None, batches: Batches) -> None:
         waiting.fail(error)
 
 
-def note_choice(seen: Seen, asked: Asked) -> None:
+def note_choice(seen: RequestRecord, asked: Asked) -> None:
     """Note who is to answer a request."""
     manifest = asked.part.manifest
     seen.model, seen.version = manifest.name, manifest.version
 
 
-def note_forecast(seen: Seen, forecast: Forecast | None, run: Run) -> None:
+def note_forecast(seen: RequestRecord, forecast: Forecast | None, run: Run) -> None:
     """Note that a forecast was made for a request."""
     seen.wait_s, seen.run_s = run.began - seen.arrived, run.seconds
     seen.windows = 1

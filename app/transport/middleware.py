@@ -8,12 +8,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.errors import NextdayError, TooLate
 from app.observability import request_record
-from app.observability.request_record import REQUEST_ID, UNKNOWN, Seen
-from app.serving.auth import is_open
+from app.observability.request_record import REQUEST_ID, UNKNOWN, RequestRecord
+from app.serving.auth import needs_no_key
 from app.transport import problem_details
 
 if TYPE_CHECKING:
-    from app.serving.app_state import State
+    from app.serving.app_state import AppState
 
 _GONE: Final = 499
 """What nginx logs where a client has left before there was an answer."""
@@ -21,7 +21,7 @@ _GONE: Final = 499
 _HTTP: Final = "http"
 
 
-class Observed:
+class RequestMiddleware:
     """ASGI: lets a request in, gives it so long, and tells of it; the rest is another app's."""
 
     def __init__(self, app: ASGIApp, paths: Container[str], deadline_s: float) -> None:
@@ -46,14 +46,14 @@ class Observed:
             route = scope.get("route")
             if request.route == UNKNOWN and route is not None:
                 request.route = route.path
-            state: State = scope["state"]
-            state["tellers"].tell(request, sending.status or _GONE)
+            state: AppState = scope["state"]
+            state["recorders"].record(request, sending.status or _GONE)
 
     async def _answer(self, scope: Scope, receive: Receive, sending: "_Sending") -> None:
-        state: State = scope["state"]
+        state: AppState = scope["state"]
         try:
-            if not is_open(scope["path"]):
-                request: Seen = scope["seen"]
+            if not needs_no_key(scope["path"]):
+                request: RequestRecord = scope["seen"]
                 request.caller = state["access"].caller(scope["headers"])
                 if "admitted" not in scope:
                     # or protocol.py has counted it
@@ -71,14 +71,14 @@ class Observed:
         scope["seen"].code = problem_details.kind_of(error).code
         # of an answer that has begun, the end cannot be another
         if not sending.status:
-            response = problem_details.of(error, scope["path"])
+            response = problem_details.response_for(error, scope["path"])
             await response(scope, receive, sending)
 
 
 class _Sending:
     """Sends on, with the request's id; and knows the status that was sent."""
 
-    def __init__(self, send: Send, request: Seen) -> None:
+    def __init__(self, send: Send, request: RequestRecord) -> None:
         self._send = send
         self._id = (REQUEST_ID, request.id.encode())
         self.status = 0

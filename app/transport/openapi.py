@@ -5,7 +5,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from app.serving.auth import is_open
+from app.serving.auth import needs_no_key
 from app.transport import problem_details
 
 _SCHEMES: dict[str, Any] = {
@@ -29,7 +29,7 @@ def install(app: FastAPI) -> None:
         document["components"]["securitySchemes"] = _SCHEMES
         for path, operations in document["paths"].items():
             for operation in operations.values():
-                if is_open(path):
+                if needs_no_key(path):
                     operation["security"] = []
                 else:
                     _refusals(path, operation["responses"])

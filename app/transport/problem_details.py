@@ -10,7 +10,7 @@ from pydantic_core import to_json
 from starlette.exceptions import HTTPException
 
 from app import errors
-from app.observability.request_record import Seen
+from app.observability.request_record import RequestRecord
 
 _log = logging.getLogger(__name__)
 
@@ -99,7 +99,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _unexpected)
 
 
-def of(error: Exception, path: str) -> Response:
+def response_for(error: Exception, path: str) -> Response:
     """Answer with an error of ours, or with one that was not expected, which is the log's alone."""
     if not isinstance(error, errors.NextdayError):
         _log.error("an error of ours, at %s", path, exc_info=error)
@@ -115,22 +115,22 @@ def of(error: Exception, path: str) -> Response:
     return _answer(path, kind, str(error), headers, at)
 
 
-def seen_of(request: Request) -> Seen:
+def record_of(request: Request) -> RequestRecord:
     """Return what is told of this request; see observed.py."""
-    seen: Seen = request.scope["seen"]
+    seen: RequestRecord = request.scope["seen"]
     return seen
 
 
 def _ours(request: Request, error: Exception) -> Response:
-    seen_of(request).code = kind_of(error).code
-    return of(error, request.url.path)
+    record_of(request).code = kind_of(error).code
+    return response_for(error, request.url.path)
 
 
 def _frameworks(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - what it is installed for
     detail = str(error.detail)
     kind = Kind(error.status_code, detail.lower().replace(" ", "_"), detail)
-    seen_of(request).code = kind.code
+    record_of(request).code = kind.code
     return _answer(request.url.path, kind, detail, dict(error.headers or {}))
 
 
@@ -145,7 +145,7 @@ def _parameters(request: Request, error: Exception) -> Response:
 
 
 def _unexpected(request: Request, error: Exception) -> Response:
-    seen_of(request).code = _INTERNAL.code
+    record_of(request).code = _INTERNAL.code
     # the server logs the traceback
     _log.error("unexpected %s", type(error).__name__)
     return _answer(request.url.path, _INTERNAL, _UNEXPECTED, {})

@@ -10,7 +10,7 @@ import pytest
 from pydantic import ValidationError
 
 from app.errors import RateLimited, Unauthorized
-from app.serving.auth import Access
+from app.serving.auth import AccessControl
 from app.settings import Settings, digests
 from tests.builders import PRICES, assert_problem, publish, serving
 from tests.wire import BODY, Service, request, run
@@ -111,12 +111,12 @@ def test_without_keys_all_are_one(models: Path) -> None:
 
 
 def test_no_keys_let_everybody_in() -> None:
-    assert Access(frozenset(), None).caller([]) is None
-    Access(frozenset(), None).admit(None)
+    assert AccessControl(frozenset(), None).caller([]) is None
+    AccessControl(frozenset(), None).admit(None)
 
 
 def test_a_caller_is_told_by_the_beginning_of_the_digest() -> None:
-    of_keys = Access(digests([KEY]), limits.parse("1/hour"))
+    of_keys = AccessControl(digests([KEY]), limits.parse("1/hour"))
 
     caller = of_keys.caller([(b"host", b"x"), (b"x-api-key", KEY.encode())])
 

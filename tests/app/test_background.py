@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from app.errors import Abandoned, TooBusy
-from app.inference.worker_threads import Aside, Background
+from app.inference.worker_threads import LowPriorityThread, WorkerThreads
 
 
 async def stays() -> Mapping[str, Any]:
@@ -21,7 +21,7 @@ async def stays() -> Mapping[str, Any]:
 
 
 def test_work_is_done_in_another_thread() -> None:
-    background = Background(1, 1)
+    background = WorkerThreads(1, 1)
 
     def work(_: Event) -> int:
         return threading.get_ident()
@@ -31,7 +31,7 @@ def test_work_is_done_in_another_thread() -> None:
 
 
 def test_short_work_is_done_on_the_loop_once_in_each_of_its_turns() -> None:
-    background, turn = Background(1, 8), 0
+    background, turn = WorkerThreads(1, 8), 0
     done: list[tuple[int, int]] = []
 
     def work(_: Event) -> None:
@@ -55,7 +55,7 @@ def test_short_work_is_done_on_the_loop_once_in_each_of_its_turns() -> None:
 
 
 def test_short_work_that_fails_leaves_its_turn_to_the_next() -> None:
-    background = Background(1, 1)
+    background = WorkerThreads(1, 1)
 
     def fails(_: Event) -> None:
         raise ValueError
@@ -74,7 +74,7 @@ def test_short_work_that_fails_leaves_its_turn_to_the_next() -> None:
 
 
 def test_beyond_the_bound_it_is_too_busy_and_free_again_afterwards() -> None:
-    background, release = Background(1, 2), Event()
+    background, release = WorkerThreads(1, 2), Event()
 
     def work(_: Event) -> bool:
         return release.wait(10)
@@ -96,7 +96,7 @@ def test_beyond_the_bound_it_is_too_busy_and_free_again_afterwards() -> None:
 
 @pytest.mark.parametrize("way", ["the client leaves", "the request is cancelled"])
 def test_work_for_nobody_ends(way: str) -> None:
-    background, ended = Background(1, 1), Event()
+    background, ended = WorkerThreads(1, 1), Event()
 
     def work(gone: Event) -> None:
         began = time.monotonic()
@@ -125,7 +125,7 @@ def test_work_for_nobody_ends(way: str) -> None:
 
 
 def test_work_aside_is_known_before_it_begins_and_until_it_has_ended() -> None:
-    aside = Aside("loader")
+    aside = LowPriorityThread("loader")
     seen: list[bool] = []
 
     def work() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from app.forecasting.scalers import Returns
+from app.forecasting.scalers import ReturnScaler
 from app.main import create_app
 from app.settings import Settings
 from tests.asgi import Answer, running
@@ -31,7 +31,7 @@ def test_answers_come_in_columns_in_the_order_of_the_windows(tmp_path: Path) -> 
 
 
 def test_a_bad_window_is_null_and_costs_its_neighbours_nothing(tmp_path: Path) -> None:
-    publish(tmp_path, scaler=Returns())
+    publish(tmp_path, scaler=ReturnScaler())
     bad: list[Any] = [
         [1, 2],
         [1, 0, 2, 3],
@@ -73,7 +73,7 @@ def test_numbers_that_are_not_finite_are_errors_of_their_window(tmp_path: Path) 
 
 
 def test_more_windows_than_one_call_takes_give_the_same_forecasts(tmp_path: Path) -> None:
-    publish(tmp_path, scaler=Returns())
+    publish(tmp_path, scaler=ReturnScaler())
     windows = [[100.0 + index, 101.0, 102.0] for index in range(600)]
 
     with serving(tmp_path) as client:

@@ -12,8 +12,8 @@ import pytest
 from app.errors import TooBusy
 from app.forecasting.arrays import Floats
 from app.forecasting.forecaster import Forecast, Model, forecast_each
-from app.inference.microbatching import Batches
-from app.inference.model_store import Store
+from app.inference.microbatching import MicroBatcher
+from app.inference.model_store import ModelStore
 from app.main import create_app
 from app.settings import Settings
 from tests.asgi import Answer, running
@@ -24,7 +24,7 @@ WINDOW = 60
 
 
 def shipped() -> Model:
-    store = Store(SHIPPED)
+    store = ModelStore(SHIPPED)
     store.refresh()
     model = store.current("default").close_only
     assert model is not None
@@ -47,16 +47,16 @@ class Watching:
         self.runs, self.waited = runs, list[int]()
         self.models = set[tuple[str, int]]()
 
-    def ran(self, model: str, version: int, windows: int) -> None:
+    def record_run(self, model: str, version: int, windows: int) -> None:
         self.models.add((model, version))
         self.runs.append(windows)
 
-    def waiting(self, requests: int) -> None:
+    def record_waiting(self, requests: int) -> None:
         self.waited.append(requests)
 
 
 async def together(
-    batches: Batches, model: Model, several: Sequence[Floats], own: Sequence[tuple[float, ...]]
+    batches: MicroBatcher, model: Model, several: Sequence[Floats], own: Sequence[tuple[float, ...]]
 ) -> list[Forecast | None]:
     answers = await asyncio.gather(
         *(
@@ -74,7 +74,7 @@ def test_what_waits_together_runs_together_and_answers_as_alone() -> None:
 
     watching = Watching(runs)
 
-    found = asyncio.run(together(Batches(100, watching), model, several, own))
+    found = asyncio.run(together(MicroBatcher(100, watching), model, several, own))
 
     assert runs == [16, 2]
     assert watching.models == {("default", model.manifest.version)}
@@ -90,7 +90,7 @@ def test_what_waits_together_runs_together_and_answers_as_alone() -> None:
 
 def test_alone_it_waits_for_one_turn_of_the_loop_and_no_timer() -> None:
     async def turns() -> int:
-        batches, count = Batches(100, Watching([])), 0
+        batches, count = MicroBatcher(100, Watching([])), 0
         answer = asyncio.ensure_future(batches.forecast(shipped(), windows(1)[0], ()))
         while not answer.done():
             await asyncio.sleep(0)
@@ -104,7 +104,7 @@ def test_a_run_leaves_the_core_to_what_must_end_soon() -> None:
     busy = True
 
     async def seconds() -> float:
-        batches = Batches(100, Watching([]), gives_way=lambda: busy)
+        batches = MicroBatcher(100, Watching([]), should_yield=lambda: busy)
         model, window = shipped(), windows(1)[0]
         await batches.forecast(model, window, ())
         began = time.perf_counter()
@@ -122,7 +122,7 @@ def test_whoever_comes_in_the_next_turn_of_the_loop_runs_with_those_before() -> 
     runs: list[int] = []
 
     async def turn_by_turn() -> None:
-        batches, model, several = Batches(100, Watching(runs)), shipped(), windows(4)
+        batches, model, several = MicroBatcher(100, Watching(runs)), shipped(), windows(4)
         tasks = []
         for turn, window in enumerate(several):
             tasks.append(asyncio.ensure_future(batches.forecast(model, window, ())))
@@ -142,7 +142,7 @@ def test_models_take_turns() -> None:
     runs: list[int] = []
 
     async def both() -> None:
-        batches = Batches(1000, Watching(runs))
+        batches = MicroBatcher(1000, Watching(runs))
         await asyncio.gather(
             together(batches, first, windows(150), [()] * 150),
             together(batches, second, windows(10), [()] * 10),
@@ -157,7 +157,7 @@ def test_models_take_turns() -> None:
 def test_no_run_is_larger_than_it_may_be() -> None:
     runs: list[int] = []
 
-    asyncio.run(together(Batches(1000, Watching(runs)), shipped(), windows(300), [()] * 300))
+    asyncio.run(together(MicroBatcher(1000, Watching(runs)), shipped(), windows(300), [()] * 300))
 
     assert runs[0] == 64
     assert sum(runs) == 300
@@ -168,7 +168,7 @@ def test_a_queue_that_was_full_is_a_short_one_for_a_while(monkeypatch: pytest.Mo
     monkeypatch.setattr("app.inference.microbatching.time.monotonic", lambda: now)
     model, several = shipped(), windows(40)
 
-    async def ask(batches: Batches, count: int) -> int:
+    async def ask(batches: MicroBatcher, count: int) -> int:
         """Return how many of so many at once are answered."""
         found = await asyncio.gather(
             *(batches.forecast(model, window, ()) for window in several[:count]),
@@ -179,7 +179,7 @@ def test_a_queue_that_was_full_is_a_short_one_for_a_while(monkeypatch: pytest.Mo
 
     async def asking() -> list[int]:
         nonlocal now
-        batches = Batches(32, Watching([]))
+        batches = MicroBatcher(32, Watching([]))
         answered = [await ask(batches, 32), await ask(batches, 33), await ask(batches, 10)]
         now += 31
         return [*answered, await ask(batches, 32)]
@@ -192,7 +192,7 @@ def test_whoever_leaves_costs_nothing() -> None:
     runs: list[int] = []
 
     async def leaving() -> list[object]:
-        batches, model = Batches(100, Watching(runs)), shipped()
+        batches, model = MicroBatcher(100, Watching(runs)), shipped()
         tasks = [
             asyncio.ensure_future(batches.forecast(model, window, ())) for window in windows(4)
         ]

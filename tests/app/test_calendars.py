@@ -62,16 +62,16 @@ def sessions_of(name: str, first: date, count: int) -> list[date]:
 def test_whole_sessions_are_told_what_follows_and_nothing_else() -> None:
     days = sessions_of("XNYS", date(2026, 1, 2), 60)
 
-    said = date_checks.look(days, "XNYS", 60)
+    said = date_checks.check_dates(days, "XNYS", 60)
 
-    assert said == date_checks.Dated(sessions_of("XNYS", days[-1], 2)[1], 0, ())
+    assert said == date_checks.DateReport(sessions_of("XNYS", days[-1], 2)[1], 0, ())
 
 
 def test_what_is_missing_is_told_by_row_and_counted() -> None:
     days = sessions_of("XNYS", date(2026, 1, 2), 63)
     del days[40], days[20:22]
 
-    said = date_checks.look(days, "XNYS", 60)
+    said = date_checks.check_dates(days, "XNYS", 60)
 
     assert said.sessions_missing == 3
     assert [(remark.code, remark.row) for remark in said.remarks] == [
@@ -89,7 +89,7 @@ def test_days_without_a_session_are_told_by_row() -> None:
     )
     days = sorted([*days, saturday])
 
-    said = date_checks.look(days, "XNYS", 61)
+    said = date_checks.check_dates(days, "XNYS", 61)
 
     assert [(each.code, each.row) for each in said.remarks] == [
         ("not_a_session", days.index(saturday))
@@ -102,7 +102,7 @@ def test_without_a_calendar_only_what_no_holiday_explains_is_told() -> None:
     days = [date(2026, 1, 1) + timedelta(days=row) for row in range(5)]
     days += [days[-1] + timedelta(days=20), days[-1] + timedelta(days=21)]
 
-    said = date_checks.look(days, None, 7)
+    said = date_checks.check_dates(days, None, 7)
 
     assert (said.forecast_date, said.sessions_missing) == (None, None)
     assert [(each.code, each.row) for each in said.remarks] == [("gap", 5)]
@@ -121,21 +121,21 @@ def test_dates_that_do_not_rise_are_refused(
     calendar: str | None, days: list[date], row: int, said: str
 ) -> None:
     with pytest.raises(BadDate, match=said) as caught:
-        date_checks.look(days, calendar, len(days))
+        date_checks.check_dates(days, calendar, len(days))
 
     assert caught.value.index == row
 
 
 def test_there_is_a_date_for_each_session() -> None:
     with pytest.raises(BadDate, match="each of the 5 sessions, was given 4"):
-        date_checks.look(NEW_YEAR, "24/7", 5)
+        date_checks.check_dates(NEW_YEAR, "24/7", 5)
 
 
 def test_the_future_is_told_from_its_first_row() -> None:
     today = datetime.now(UTC).date()
     days = [today + timedelta(days=row - 2) for row in range(6)]
 
-    said = date_checks.look(days, "24/7", 6)
+    said = date_checks.check_dates(days, "24/7", 6)
 
     # tomorrow may have begun elsewhere
     assert [(each.code, each.row) for each in said.remarks] == [("future_date", 4)]
@@ -146,14 +146,14 @@ def test_past_the_last_known_day_there_is_no_date_but_a_reason() -> None:
     last = calendar.find("XNYS").last
     days = [day for day in (last - timedelta(days=40 - n) for n in range(41)) if day.weekday() < 5]
 
-    said = date_checks.look(days, "XNYS", len(days))
+    said = date_checks.check_dates(days, "XNYS", len(days))
 
     assert said.forecast_date is None
     assert said.remarks[-1].code == "calendar_ends"
 
 
 def test_a_calendar_without_dates_is_told_of() -> None:
-    said = date_checks.look(None, "XNYS", 60)
+    said = date_checks.check_dates(None, "XNYS", 60)
 
     assert (said.forecast_date, [each.code for each in said.remarks]) == (None, ["no_dates"])
 

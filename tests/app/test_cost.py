@@ -22,7 +22,7 @@ from app.api import predict
 from app.api.examples import EXAMPLE_BARS, EXAMPLE_PRICES
 from app.api.schemas import PredictRequest
 from app.fastpath.protocol import ForecastProtocol
-from app.inference.model_store import Store
+from app.inference.model_store import ModelStore
 from app.main import create_app
 from app.serving.canary import Choice
 from app.settings import Settings
@@ -144,7 +144,7 @@ async def _calls_by_protocol(models: Path, body: bytes) -> int:
 
 
 def test_what_waits_holds_little_but_its_prices(closes: Path) -> None:
-    store = Store(closes)
+    store = ModelStore(closes)
     store.refresh()
     choice = Choice(store.current("default"))
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from app.serving.graceful_shutdown import Draining
+from app.serving.graceful_shutdown import GracefulShutdown
 from tests.app.test_process import connected, process
 
 BODY = Path("docs/example.json").read_bytes()
@@ -125,9 +125,9 @@ def test_without_seconds_to_drain_it_goes_at_once() -> None:
 def test_where_nobody_handles_the_signal_it_stays_so() -> None:
     script = (
         "import asyncio, os, signal\n"
-        "from app.serving.graceful_shutdown import Draining\n"
+        "from app.serving.graceful_shutdown import GracefulShutdown\n"
         "async def main():\n"
-        "    with Draining(9).on_sigterm():\n"
+        "    with GracefulShutdown(9).on_sigterm():\n"
         "        os.kill(os.getpid(), signal.SIGTERM)\n"
         "        await asyncio.sleep(9)\n"
         "asyncio.run(main())\n"
@@ -140,7 +140,7 @@ def test_where_nobody_handles_the_signal_it_stays_so() -> None:
 
 def test_beside_the_main_thread_there_are_no_signals() -> None:
     async def within() -> bool:
-        draining = Draining(9)
+        draining = GracefulShutdown(9)
         with draining.on_sigterm():
             return draining.begun
 

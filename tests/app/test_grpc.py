@@ -14,9 +14,9 @@ from app.artifact import rollout
 from app.artifact.rollout import Rollout
 from app.grpc import inference_pb2 as pb
 from app.grpc import server
-from app.grpc.coalescing import Gathering
+from app.grpc.coalescing import CallCoalescer
 from app.observability import metrics
-from app.observability.request_record import Tellers
+from app.observability.request_record import Recorders
 from tests.builders import (
     point,
     publish,
@@ -132,7 +132,7 @@ def test_what_was_answered_is_counted(root: Path, asked: dict[str, str]) -> None
 
     async def test(service: Service) -> None:
         # as production counts, which is over all tests of this process
-        service.state["tellers"] = Tellers([metrics.told])
+        service.state["recorders"] = Recorders([metrics.record_request])
         before = await statistics(service)
         await service.infer(request(windows(3)))
         assert await statistics(service) == before + 3
@@ -277,12 +277,12 @@ def test_a_network_that_was_closed_is_opened_again(root: Path) -> None:
         for name in ("default", "other", "default"):
             assert (await service.infer(request(windows(), model_name=name))).model_name == name
 
-    run(test, root, sessions=1)
+    run(test, root, open_models=1)
 
 
 def test_one_that_leaves_keeps_nobody_waiting_nor_do_those_who_come_without_end() -> None:
     async def test() -> None:
-        gathering = Gathering()
+        gathering = CallCoalescer()
         first, leaving = (asyncio.ensure_future(gathering.others()) for _ in range(2))
         await asyncio.sleep(0)
         leaving.cancel()

@@ -38,7 +38,7 @@ from tests.builders import (
 )
 
 if TYPE_CHECKING:
-    from app.serving.app_state import State
+    from app.serving.app_state import AppState
 
 from tests.grpc_calls import (
     MANY,
@@ -87,7 +87,7 @@ def test_those_beyond_what_may_wait_are_told_to_come_back(
 class Eager:
     """Waits for a forecast, and for another one as soon as it has it."""
 
-    def __init__(self, state: "State") -> None:
+    def __init__(self, state: "AppState") -> None:
         self.state, self.left = state, False
 
     def ask(self) -> None:

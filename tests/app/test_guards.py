@@ -26,8 +26,8 @@ def walk(seed: int, volatility: float = 0.015, sessions: int = 60) -> Floats:
 
 def said(closes: Floats) -> list[tuple[str, int | None]]:
     """Return codes and rows, as a request has them: `look` is asked where `glance` says so."""
-    found = anomalies.look(closes)
-    assert bool(screening.glance(closes[None]).suspects[0]) >= bool(found)
+    found = anomalies.explain(closes)
+    assert bool(screening.screen(closes[None]).suspects[0]) >= bool(found)
     return [(remark.code, remark.row) for remark in found]
 
 
@@ -50,7 +50,7 @@ def test_a_split_says_which() -> None:
     closes = walk(1)
     closes[30:] /= 4
 
-    [remark] = anomalies.look(closes, first=100)
+    [remark] = anomalies.explain(closes, first=100)
 
     assert remark.row == 130
     assert "like a split 4 for 1 that was not adjusted for" in remark.message
@@ -101,7 +101,7 @@ def test_a_glance_takes_few_microseconds() -> None:
     took = []
     for _ in range(500):
         began = time.perf_counter()
-        screening.glance(window)
+        screening.screen(window)
         took.append(time.perf_counter() - began)
 
     # 13 us where it was measured (benchmarks/guards.py); the rest is room for slow machines
@@ -112,15 +112,15 @@ def test_absurd_prices_are_looked_at_all_the_same() -> None:
     with np.errstate(all="raise"):
         closes = np.array([1e-300, 1e300] * 30)[:, None]
 
-        assert anomalies.look(closes) == []
+        assert anomalies.explain(closes) == []
 
 
 def test_drift_is_the_share_of_windows_that_were_less_unusual() -> None:
     fitted = np.stack([walk(seed, volatility=0.01 + 0.0001 * seed) for seed in range(200)])
-    distribution = novelty.distribution_of(screening.glance(fitted))
+    distribution = novelty.distribution_of(screening.screen(fitted))
 
-    usual = novelty.scores(screening.glance(fitted), distribution)
-    wild = novelty.scores(screening.glance(walk(1, volatility=0.2)[None]), distribution)
+    usual = novelty.scores(screening.screen(fitted), distribution)
+    wild = novelty.scores(screening.screen(walk(1, volatility=0.2)[None]), distribution)
 
     # of two measures the larger: above a half more often than not
     assert 0.5 < usual.mean() < 0.8

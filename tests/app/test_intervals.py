@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
-from app.artifact.manifest import Calibration, CloseOnly
-from app.forecasting.scalers import Returns
+from app.artifact.manifest import CloseOnly, ModelCalibration
+from app.forecasting.scalers import ReturnScaler
 from tests.builders import (
     NORMAL,
     QUANTILES,
@@ -271,7 +271,7 @@ def serving_quantiles(tmp_path_factory: pytest.TempPathFactory) -> Any:
         yield client
 
 
-def close_only(own: Calibration | None = None) -> CloseOnly:
+def close_only(own: ModelCalibration | None = None) -> CloseOnly:
     return CloseOnly(scores=scores(mae_vs_naive=1.005, sessions=77), calibration=own)
 
 
@@ -359,7 +359,7 @@ def test_bars_may_be_scaled_by_the_range_of_the_training_rows(tmp_path: Path) ->
 
 
 def test_a_point_model_of_closes_takes_bars(tmp_path: Path) -> None:
-    publish(tmp_path, window=WINDOW, scaler=Returns())
+    publish(tmp_path, window=WINDOW, scaler=ReturnScaler())
     bars = random_bars(WINDOW)
 
     with serving(tmp_path) as client:

@@ -15,7 +15,7 @@ import pytest
 
 from app.observability import metrics, request_record
 from app.observability.access_log import RequestLog
-from app.observability.request_record import Tellers
+from app.observability.request_record import Recorders
 from tests.builders import PRICES, assert_problem, publish, serving
 from tests.wire import BODY, Service, request, run
 
@@ -105,12 +105,12 @@ def test_a_log_that_nobody_reads_any_more_stops_nothing() -> None:
     async def telling() -> None:
         stream = io.BytesIO()
         log = RequestLog(stream)
-        tellers = Tellers([log.tell])
-        tellers.tell(request_record.begin("/predict", ()), 200)
+        tellers = Recorders([log.record])
+        tellers.record(request_record.begin("/predict", ()), 200)
         await asyncio.sleep(0.15)
         assert json.loads(stream.getvalue())["status"] == 200
         stream.close()
-        tellers.tell(request_record.begin("/predict", ()), 200)
+        tellers.record(request_record.begin("/predict", ()), 200)
         await asyncio.sleep(0.15)
         log.flush()
 
@@ -262,18 +262,18 @@ def test_the_metrics_of_the_process_are_there_without_linux(
 ) -> None:
     monkeypatch.setattr("app.observability.metrics.sys.platform", "other")
 
-    metrics.watched(3)
+    metrics.record_process(3)
 
-    assert value(metrics.metrics().decode(), "nextday_models") == 3
+    assert value(metrics.render().decode(), "nextday_models") == 3
 
 
 def test_a_worker_that_was_killed_as_it_began_does_not_hide_the_others(tmp_path: Path) -> None:
     program = f"""
 from pathlib import Path
-from app import telemetry
-telemetry.watched(3)
+from app.observability import metrics
+metrics.record_process(3)
 (Path({str(tmp_path)!r}) / "gauge_livesum_1.db").touch()
-print(telemetry.metrics().decode())
+print(metrics.render().decode())
 """
     # the folder is looked for as the metrics are made
     environment = os.environ | {"PROMETHEUS_MULTIPROC_DIR": str(tmp_path)}  # noqa: TID251 - handed on

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from app.forecasting.scalers import Returns
+from app.forecasting.scalers import ReturnScaler
 from tests.builders import (
     PRICES,
     assert_problem,
@@ -48,7 +48,7 @@ def test_a_forecast_carries_the_naive_one_and_the_measured_skill(tmp_path: Path)
 
 
 def test_only_the_newest_part_of_a_longer_history_is_used(tmp_path: Path) -> None:
-    publish(tmp_path, scaler=Returns())
+    publish(tmp_path, scaler=ReturnScaler())
 
     with serving(tmp_path) as client:
         short = client.post("/predict", json={"prices": PRICES[-3:]}).json()
@@ -58,7 +58,7 @@ def test_only_the_newest_part_of_a_longer_history_is_used(tmp_path: Path) -> Non
 
 
 def test_integers_are_prices_and_currency_does_not_matter(tmp_path: Path) -> None:
-    publish(tmp_path, scaler=Returns())
+    publish(tmp_path, scaler=ReturnScaler())
 
     with serving(tmp_path) as client:
         small = client.post("/predict", json={"prices": [1, 2, 3]}).json()["prediction"]
@@ -96,7 +96,7 @@ def test_integers_are_prices_and_currency_does_not_matter(tmp_path: Path) -> Non
 def test_what_cannot_be_forecast_from_is_named(
     tmp_path: Path, body: Any, code: str, said: str
 ) -> None:
-    publish(tmp_path, scaler=Returns())
+    publish(tmp_path, scaler=ReturnScaler())
 
     with serving(tmp_path) as client:
         response = client.post("/predict", json=body)

@@ -12,7 +12,7 @@ from app.api.examples import EXAMPLE_BARS
 from app.api.schemas import PredictRequest
 from app.errors import BadInput
 from app.forecasting.forecaster import Model
-from app.inference.model_store import Store
+from app.inference.model_store import ModelStore
 from app.serving.canary import Choice
 from tests.builders import publish, publish_quantiles
 
@@ -27,7 +27,7 @@ def models(tmp_path: Path) -> dict[str, Model]:
     publish(tmp_path, name="long", window=SESSIONS + 1)
     publish_quantiles(tmp_path, name="bars", window=4)
     publish_quantiles(tmp_path, name="open", window=5, fields=("open",))
-    store = Store(tmp_path)
+    store = ModelStore(tmp_path)
     store.refresh()
     return {name: store.current(name) for name in ("point", "long", "bars", "open")}
 

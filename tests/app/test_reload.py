@@ -12,16 +12,16 @@ from app.artifact import archive, rollout
 from app.artifact.archive import Artifact
 from app.artifact.layout import GRAPH
 from app.errors import ArtifactRejected
-from app.inference.model_store import Store
-from app.inference.onnx_session import Sessions
+from app.inference.model_store import ModelStore
+from app.inference.onnx_session import SessionCache
 from tests.builders import point, publish
 
 Event = tuple[str, int | None, str]
 
 
-def following(root: Path) -> tuple[Store, list[Event]]:
+def following(root: Path) -> tuple[ModelStore, list[Event]]:
     events: list[Event] = []
-    found = Store(root, noticed=lambda *event: events.append(event))
+    found = ModelStore(root, noticed=lambda *event: events.append(event))
     found.refresh()
     return found, events
 
@@ -168,8 +168,8 @@ def test_a_rollout_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
 
 def test_a_version_that_was_replaced_is_let_go_with_its_session(tmp_path: Path) -> None:
     publish(tmp_path)
-    sessions = Sessions(10)
-    found = Store(tmp_path, sessions)
+    sessions = SessionCache(10)
+    found = ModelStore(tmp_path, sessions)
     found.refresh()
     first = weakref.ref(found.current("default").network)
 

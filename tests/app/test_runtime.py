@@ -7,15 +7,15 @@ import numpy as np
 import pytest
 
 from app.forecasting.forecaster import forecast
-from app.inference.model_store import Store
-from app.inference.onnx_session import Sessions
+from app.inference.model_store import ModelStore
+from app.inference.onnx_session import SessionCache
 from tests.builders import publish
 
 
 def test_sessions_are_bounded_and_open_again_without_the_disk(tmp_path: Path) -> None:
     for name in ("first", "second", "third"):
         publish(tmp_path, name)
-    found = Store(tmp_path, Sessions(2))
+    found = ModelStore(tmp_path, SessionCache(2))
     found.refresh()
     models = [found.current(name) for name in ("first", "second", "third")]
     # all were opened and proved, in the order of their names

@@ -12,10 +12,10 @@ from pydantic import ValidationError
 
 from app.forecasting import scalers
 from app.forecasting.arrays import Floats
-from app.forecasting.scalers import Levels, Returns
+from app.forecasting.scalers import LevelScaler, ReturnScaler
 from tests.builders import random_walk
 
-PERCENT = Returns(unit="percent")
+PERCENT = ReturnScaler(unit="percent")
 
 prices = st.floats(1e-3, 1e6, allow_nan=False, allow_infinity=False)
 windows = arrays(np.float64, (4, 12, 1), elements=prices)
@@ -23,7 +23,7 @@ bars = arrays(np.float64, (4, 12, 4), elements=prices)
 
 
 def test_minmax_maps_the_training_extremes_to_0_and_1() -> None:
-    scaler = Levels.fit("minmax", np.array([10.0, 30.0, 20.0]))
+    scaler = LevelScaler.fit("minmax", np.array([10.0, 30.0, 20.0]))
 
     inputs = scaler.inputs(np.array([[[10.0], [20.0], [30.0], [50.0]]]))
 
@@ -33,7 +33,7 @@ def test_minmax_maps_the_training_extremes_to_0_and_1() -> None:
 
 def test_standard_maps_the_training_rows_to_mean_0_and_deviation_1() -> None:
     rows = random_walk(500)
-    scaler = Levels.fit("standard", rows)
+    scaler = LevelScaler.fit("standard", rows)
 
     inputs = scaler.inputs(rows[None, :, None])
 
@@ -43,20 +43,20 @@ def test_standard_maps_the_training_rows_to_mean_0_and_deviation_1() -> None:
 
 def test_a_constant_series_is_scaled_to_0() -> None:
     for kind in ("minmax", "standard"):
-        scaler = Levels.fit(kind, np.full(9, 5.0))
+        scaler = LevelScaler.fit(kind, np.full(9, 5.0))
 
         assert scaler.inputs(np.full((1, 3, 1), 5.0)).tolist() == [[[0.0], [0.0], [0.0]]]
 
 
 def test_windows_beyond_the_training_rows_are_told() -> None:
-    scaler = Levels.fit("minmax", np.array([10.0, 30.0]))
+    scaler = LevelScaler.fit("minmax", np.array([10.0, 30.0]))
     seen = np.array([[[10.0], [30.0]], [[9.9], [20.0]], [[20.0], [30.1]]])
 
     assert scaler.outside(seen).tolist() == [False, True, True]
-    assert Returns().outside(seen).tolist() == [False, False, False]
+    assert ReturnScaler().outside(seen).tolist() == [False, False, False]
 
 
-def returns_by_hand(window: list[float], scaler: Returns) -> tuple[list[float], float]:
+def returns_by_hand(window: list[float], scaler: ReturnScaler) -> tuple[list[float], float]:
     """Return a window's standardised returns and its volatility, as the docstring says."""
     moves = [math.log(b / a) for a, b in itertools.pairwise(window)]
     weights = [scaler.decay**age for age in range(len(moves))][::-1]
@@ -67,7 +67,7 @@ def returns_by_hand(window: list[float], scaler: Returns) -> tuple[list[float], 
 
 @given(windows)
 def test_returns_are_those_of_a_plain_loop(batch: Floats) -> None:
-    scaler = Returns()
+    scaler = ReturnScaler()
 
     inputs = scaler.inputs(batch)
 
@@ -132,8 +132,8 @@ def test_the_scaler_of_the_first_published_model_still_gives_its_numbers() -> No
 
     scaler = scalers.parse(file)
 
-    assert scaler == Returns()
-    expected, volatility = returns_by_hand(window.tolist(), Returns())
+    assert scaler == ReturnScaler()
+    expected, volatility = returns_by_hand(window.tolist(), ReturnScaler())
     assert scaler.inputs(window[None, :, None])[0, :, 0] == pytest.approx(expected, rel=1e-5)
     [[price]] = scaler.prices(window[None, :, None], np.array([[2.0]], dtype=np.float32))
     assert price == pytest.approx(window[-1] * math.exp(2 * volatility), rel=1e-12)
@@ -141,9 +141,9 @@ def test_the_scaler_of_the_first_published_model_still_gives_its_numbers() -> No
 
 def test_a_forecast_return_is_in_units_of_the_windows_volatility() -> None:
     window = random_walk(12)
-    _, volatility = returns_by_hand(window.tolist(), Returns())
+    _, volatility = returns_by_hand(window.tolist(), ReturnScaler())
 
-    [[price]] = Returns().prices(window[None, :, None], np.array([[0.5]], dtype=np.float32))
+    [[price]] = ReturnScaler().prices(window[None, :, None], np.array([[0.5]], dtype=np.float32))
 
     assert price == pytest.approx(window[-1] * math.exp(0.5 * volatility), rel=1e-12)
 
@@ -151,14 +151,14 @@ def test_a_forecast_return_is_in_units_of_the_windows_volatility() -> None:
 @pytest.mark.parametrize(
     "scaler",
     [
-        Levels.fit("minmax", random_walk(90)),
-        Levels.fit("standard", random_walk(90)),
-        Returns(),
+        LevelScaler.fit("minmax", random_walk(90)),
+        LevelScaler.fit("standard", random_walk(90)),
+        ReturnScaler(),
         PERCENT,
     ],
     ids=["minmax", "standard", "returns", "percent"],
 )
-def test_targets_and_prices_are_each_others_inverse(scaler: Levels | Returns) -> None:
+def test_targets_and_prices_are_each_others_inverse(scaler: LevelScaler | ReturnScaler) -> None:
     rows = random_walk(40)
     batch = np.stack([rows[start : start + 12] for start in range(20)])[:, :, None]
     nexts = rows[12:32]
@@ -172,7 +172,7 @@ def test_targets_and_prices_are_each_others_inverse(scaler: Levels | Returns) ->
 @given(windows, st.floats(-6, 6))
 def test_returns_know_no_price_level(batch: Floats, exponent: float) -> None:
     factor = 10.0**exponent
-    scaler, outputs = Returns(), np.full((4, 1), 0.3, dtype=np.float32)
+    scaler, outputs = ReturnScaler(), np.full((4, 1), 0.3, dtype=np.float32)
 
     assert scaler.inputs(batch * factor) == pytest.approx(scaler.inputs(batch), rel=1e-5, abs=1e-6)
     assert scaler.prices(batch * factor, outputs) / factor == pytest.approx(
@@ -183,14 +183,16 @@ def test_returns_know_no_price_level(batch: Floats, exponent: float) -> None:
 def test_a_window_that_does_not_move_is_no_division_by_zero() -> None:
     flat = np.full((1, 5, 1), 7.0)
 
-    assert not Returns().inputs(flat).any()
-    assert Returns().prices(flat, np.array([[1.0]], dtype=np.float32)) == pytest.approx(
+    assert not ReturnScaler().inputs(flat).any()
+    assert ReturnScaler().prices(flat, np.array([[1.0]], dtype=np.float32)) == pytest.approx(
         7.0, rel=1e-3
     )
 
 
-@pytest.mark.parametrize("scaler", [Levels.fit("minmax", random_walk(90)), Returns(decay=0.97)])
-def test_scalers_survive_their_file(scaler: Levels | Returns) -> None:
+@pytest.mark.parametrize(
+    "scaler", [LevelScaler.fit("minmax", random_walk(90)), ReturnScaler(decay=0.97)]
+)
+def test_scalers_survive_their_file(scaler: LevelScaler | ReturnScaler) -> None:
     assert scalers.parse(scaler.model_dump_json().encode()) == scaler
 
 
@@ -216,5 +218,5 @@ def test_what_is_no_scaler_is_refused(document: bytes) -> None:
 def test_a_recipes_scaler_is_fitted_by_kind() -> None:
     rows = random_walk(50)
 
-    assert scalers.fit("returns", rows) == Returns()
-    assert scalers.fit("minmax", rows) == Levels.fit("minmax", rows)
+    assert scalers.fit("returns", rows) == ReturnScaler()
+    assert scalers.fit("minmax", rows) == LevelScaler.fit("minmax", rows)

@@ -13,9 +13,9 @@ from onnx import TensorProto, helper
 from app.artifact import layout
 from app.artifact.manifest import MAX_BYTES, CloseOnly
 from app.errors import ArtifactRejected, NoSuchModel, NoSuchVersion
-from app.forecasting.scalers import Returns
+from app.forecasting.scalers import ReturnScaler
 from app.inference import loader
-from app.inference.model_store import Store
+from app.inference.model_store import ModelStore
 from tests.builders import (
     PRICES,
     assert_problem,
@@ -33,8 +33,8 @@ from tests.builders import (
 )
 
 
-def fresh(root: Path) -> Store:
-    found = Store(root)
+def fresh(root: Path) -> ModelStore:
+    found = ModelStore(root)
     found.refresh()
     return found
 
@@ -332,7 +332,7 @@ def test_the_network_of_closes_is_proved_too(
 
 
 def test_a_scaler_of_one_field_is_refused_for_bars(tmp_path: Path) -> None:
-    publish_quantiles(tmp_path, scaler=Returns())
+    publish_quantiles(tmp_path, scaler=ReturnScaler())
 
     with pytest.raises(ArtifactRejected, match="of a single field, and the model of bars"):
         fresh(tmp_path).current("default")

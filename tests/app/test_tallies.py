@@ -6,14 +6,14 @@ from threading import Event, Thread
 from prometheus_client import CollectorRegistry, Histogram
 from prometheus_client.samples import Sample
 
-from app.observability.histograms import Tally
+from app.observability.histograms import HistogramBuffer
 
 BOUNDS = (0.001, 0.01, 0.1, 1.0)
 
 
 def test_a_tally_adds_up_to_what_the_histogram_observes() -> None:
     own, tallied = (Histogram("h", "", buckets=BOUNDS, registry=None) for _ in range(2))
-    tally = Tally(tallied, BOUNDS)
+    tally = HistogramBuffer(tallied, BOUNDS)
     chance = random.Random(0)  # noqa: S311 - no secret
     values = [*BOUNDS, 0.0, 7.0, *(10 ** chance.uniform(-4, 1) for _ in range(200))]
 
@@ -30,7 +30,7 @@ def test_a_tally_adds_up_to_what_the_histogram_observes() -> None:
 
 def test_nothing_is_lost_or_counted_twice_while_others_observe() -> None:
     tallied = Histogram("h", "", buckets=BOUNDS, registry=None)
-    tally = Tally(tallied, BOUNDS)
+    tally = HistogramBuffer(tallied, BOUNDS)
     each, done = 50_000, Event()
 
     def observe() -> None:

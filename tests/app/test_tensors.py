@@ -37,7 +37,7 @@ def binary(numbers: bytes = struct.pack("<6d", *NUMBERS), **changed: Any) -> tup
     return document + numbers, len(document)
 
 
-def parse(content: bytes, length: int | None = None) -> codec.Question:
+def parse(content: bytes, length: int | None = None) -> codec.TensorRequest:
     return codec.parse(content, length, rows=ROWS, gives=GIVES)
 
 

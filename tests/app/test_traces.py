@@ -21,7 +21,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, Span, Status
 
 from app.observability import request_record
-from app.observability.request_record import Seen, Tellers
+from app.observability.request_record import Recorders, RequestRecord
 from app.observability.tracing import Traces
 from tests.builders import PRICES, publish, serving
 
@@ -97,7 +97,9 @@ def sending(endpoint: str) -> Iterator[Traces]:
         traces.close()
 
 
-def request(traceparent: str | None = None, *, route: str = "/predict", **noted: Any) -> Seen:
+def request(
+    traceparent: str | None = None, *, route: str = "/predict", **noted: Any
+) -> RequestRecord:
     """Return a request that came in 10 ms ago."""
     headers = [] if traceparent is None else [(request_record.TRACEPARENT, traceparent.encode())]
     came = request_record.begin(route, headers)
@@ -107,7 +109,7 @@ def request(traceparent: str | None = None, *, route: str = "/predict", **noted:
     return came
 
 
-def forecast(traceparent: str | None = None, **noted: Any) -> Seen:
+def forecast(traceparent: str | None = None, **noted: Any) -> RequestRecord:
     """Return a request that was answered by a forecast: 2 ms of waiting, 5 ms of running."""
     made: dict[str, Any] = {
         "model": "default",
@@ -130,7 +132,7 @@ def test_a_forecast_is_a_span_with_its_wait_and_its_run_below(receiver: Receiver
     before = time.time_ns()
 
     with sending(receiver.endpoint) as traces:
-        traces.tell(forecast(SAMPLED, id="an-id"), 200)
+        traces.record(forecast(SAMPLED, id="an-id"), 200)
 
     after = time.time_ns()
     whole, wait, run = receiver.spans
@@ -158,7 +160,7 @@ def test_a_forecast_is_a_span_with_its_wait_and_its_run_below(receiver: Receiver
 
 def test_the_service_is_called_nextday(receiver: Receiver) -> None:
     with sending(receiver.endpoint) as traces:
-        traces.tell(forecast(), 200)
+        traces.record(forecast(), 200)
 
     [resource] = receiver.received
     named = {each.key: each.value.string_value for each in resource.resource.attributes}
@@ -168,7 +170,7 @@ def test_the_service_is_called_nextday(receiver: Receiver) -> None:
 def test_the_whole_address_of_an_endpoint_will_do(receiver: Receiver) -> None:
     for address in (f"{receiver.endpoint}/", f"{receiver.endpoint}/v1/traces"):
         with sending(address) as traces:
-            traces.tell(request(), 200)
+            traces.record(request(), 200)
 
     assert len(receiver.spans) == 2
 
@@ -184,7 +186,7 @@ def test_a_refusal_is_one_span_that_says_why(
     receiver: Receiver, status: int, code: str, expected: int
 ) -> None:
     with sending(receiver.endpoint) as traces:
-        traces.tell(request(code=code), status)
+        traces.record(request(code=code), status)
 
     [span] = receiver.spans
     assert span.status.code == expected
@@ -195,8 +197,8 @@ def test_a_refusal_is_one_span_that_says_why(
 
 def test_what_the_caller_does_not_trace_is_not_sent(receiver: Receiver) -> None:
     with sending(receiver.endpoint) as traces:
-        traces.tell(forecast(f"00-{TRACE}-{PARENT}-00"), 200)
-        traces.tell(forecast(SAMPLED), 200)
+        traces.record(forecast(f"00-{TRACE}-{PARENT}-00"), 200)
+        traces.record(forecast(SAMPLED), 200)
 
     assert len(receiver.spans) == 3
 
@@ -221,7 +223,7 @@ def test_a_request_that_is_part_of_no_trace_begins_one(
     with sending(receiver.endpoint) as traces:
         came = forecast()
         came.traceparent = traceparent
-        traces.tell(came, 200)
+        traces.record(came, 200)
 
     whole, wait, run = receiver.spans
     assert whole.parent_span_id == b""
@@ -232,7 +234,7 @@ def test_a_request_that_is_part_of_no_trace_begins_one(
 
 def test_spans_are_sent_while_the_service_runs(receiver: Receiver) -> None:
     with sending(receiver.endpoint) as traces:
-        traces.tell(request(), 200)
+        traces.record(request(), 200)
         until = time.monotonic() + 10
         while not receiver.spans and time.monotonic() < until:
             time.sleep(0.05)
@@ -249,7 +251,7 @@ def test_a_receiver_that_hangs_holds_nobody_up_and_what_waits_is_bounded(
         slowest = 0.0
         for _ in range(20_000):
             began = time.perf_counter()
-            traces.tell(request(), 200)
+            traces.record(request(), 200)
             slowest = max(slowest, time.perf_counter() - began)
         receiver.opened.set()
 
@@ -265,16 +267,16 @@ def test_an_end_is_not_put_off_by_a_receiver_that_is_not_there() -> None:
     began = time.perf_counter()
 
     with sending(endpoint) as traces:
-        traces.tell(request(), 200)
+        traces.record(request(), 200)
 
     assert time.perf_counter() - began < 10
 
 
 def test_a_teller_among_others_is_told_of_every_request(receiver: Receiver) -> None:
     with sending(receiver.endpoint) as traces, ThreadPoolExecutor(1) as pool:
-        tellers = Tellers([traces.tell])
+        tellers = Recorders([traces.record])
         for n in range(700):
-            pool.submit(tellers.tell, request(route=f"/{n}"), 200)
+            pool.submit(tellers.record, request(route=f"/{n}"), 200)
 
     assert {span.name for span in receiver.spans} == {f"/{n}" for n in range(700)}
     assert all(span.end_time_unix_nano > span.start_time_unix_nano for span in receiver.spans)

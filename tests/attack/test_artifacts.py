@@ -14,13 +14,13 @@ import pytest
 from onnx import TensorProto, helper
 
 from app.artifact import layout
-from app.inference.model_store import Store
+from app.inference.model_store import ModelStore
 from tests.builders import last_value_graph, publish
 
 
 def refusal(root: Path, name: str = "default") -> str | None:
     """Return why a model is refused; None where it is served."""
-    store = Store(root)
+    store = ModelStore(root)
     store.refresh()
     if name in store.served:
         return None
@@ -111,7 +111,7 @@ def test_malicious_artefact_a_linked_folder_is_not_followed(tmp_path: Path) -> N
     (root / "linked").symlink_to(outside / "linked")
     (root / "default" / "2").symlink_to(outside / "default" / "2")
     (root / "default" / "current").write_text("2\n")
-    store = Store(root)
+    store = ModelStore(root)
     store.refresh()
 
     assert "linked" not in store.served

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from app.errors import Unauthorized
-from app.serving.auth import Access, is_open
+from app.serving.auth import AccessControl, needs_no_key
 from app.settings import digests
 from tests.attack.models import seeds
 from tests.attack.service import Service, request, serving
@@ -52,7 +52,7 @@ def test_unauthenticated_control_plane_every_route_and_verb_needs_a_key(locked: 
                 connection.send(request(verb, path, b"{}" if verb == "POST" else None))
                 answer = connection.answer(head=verb == "HEAD")
             assert answer is not None
-            if is_open(path):
+            if needs_no_key(path):
                 assert answer.status in {200, 405}, (verb, path)
             else:
                 assert answer.status == 401, (verb, path)
@@ -64,7 +64,7 @@ def test_unauthenticated_control_plane_every_route_and_verb_needs_a_key(locked: 
 def test_unauthenticated_control_plane_valid_requests_need_a_key_too(locked: Service) -> None:
     for each in seeds()[0]:
         path = each.target.decode()
-        wanted = {200, 404, 400} if is_open(path) else {401}
+        wanted = {200, 404, 400} if needs_no_key(path) else {401}
         assert locked.send(each.content).status in wanted, path
 
 
@@ -118,7 +118,7 @@ def test_the_control_plane_is_read_only(service: Service) -> None:
 
 def test_keys_are_compared_in_constant_time() -> None:
     keys = [KEY, OTHER, "the-third-of-these-keys"]
-    access = Access(digests(keys), None)
+    access = AccessControl(digests(keys), None)
     compared: list[int] = []
 
     def profile(_: Any, event: str, called: Any) -> None:

@@ -27,7 +27,7 @@ from typing import Any, Final
 from app.artifact import layout
 from app.artifact.rollout import Rollout
 from app.errors import ArtifactRejected
-from app.inference.model_store import Store
+from app.inference.model_store import ModelStore
 from tests.chaos.models import fingerprint, publish_one
 from training import progress
 from training.publishing import retention
@@ -68,7 +68,9 @@ def corrupted(content: bytes, random_: random.Random) -> bytes:
     return bytes(changed)
 
 
-def wrongs(root: Path, file: Path, fresh: Store, serving: Store, known: _Known) -> Iterator[str]:
+def wrongs(
+    root: Path, file: Path, fresh: ModelStore, serving: ModelStore, known: _Known
+) -> Iterator[str]:
     """Tell what is wrong with what is served while `file`, relative to `root`, is changed."""
     for name in _NAMES:
         touched = file.parts[0] == name
@@ -87,7 +89,7 @@ def wrongs(root: Path, file: Path, fresh: Store, serving: Store, known: _Known) 
                 yield f"{name} {version} is lost"
 
 
-def _wrongs(root: Path, name: str, found: Store, known: _Known) -> Iterator[str]:
+def _wrongs(root: Path, name: str, found: ModelStore, known: _Known) -> Iterator[str]:
     """Tell what is wrong with what answers under a name."""
     model, trial = found.served.get(name), found.trials.get(name)
     if model is not None and fingerprint(model) != known[name].get(model.manifest.version):
@@ -110,7 +112,7 @@ def storm(count: int, seed: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         known = build(root)
-        serving = Store(root)
+        serving = ModelStore(root)
         serving.refresh()
         home = root / _NAMES[0]
         files = sorted(path for path in home.rglob("*") if path.is_file() and path.name != LAST)
@@ -119,7 +121,7 @@ def storm(count: int, seed: int) -> dict[str, Any]:
             whole = path.read_bytes()
             path.write_bytes(corrupted(whole, random_))
             file = path.relative_to(root)
-            fresh = Store(root)
+            fresh = ModelStore(root)
             fresh.refresh()
             serving.refresh()
             said = [f"{file}: {each}" for each in wrongs(root, file, fresh, serving, known)]
@@ -135,12 +137,12 @@ def storm(count: int, seed: int) -> dict[str, Any]:
     return {"corruptions": count, "files": len(files), **done, "violations": wrong}
 
 
-def _is_refused(home: Path, fresh: Store, file: Path) -> bool:
+def _is_refused(home: Path, fresh: ModelStore, file: Path) -> bool:
     of_version = len(file.parts) > 2 and retention.fault(home, int(file.parts[1]))
     return bool(fresh.refused or fresh.trials_refused or of_version)
 
 
-def _is_as_before(serving: Store) -> bool:
+def _is_as_before(serving: ModelStore) -> bool:
     return all(
         serving.current(name).manifest.version == _CURRENT
         and serving.trials[name].rollout.candidate == _CANDIDATE

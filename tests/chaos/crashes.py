@@ -31,7 +31,7 @@ from typing import Any, Final, get_args
 from app.artifact import layout
 from app.artifact.rollout import ROLLOUT, Rollout
 from app.inference import loader
-from app.inference.model_store import Store
+from app.inference.model_store import ModelStore
 from tests.chaos import disk
 from tests.chaos.disk import Fault, Run
 from tests.chaos.models import fingerprint, publish_one
@@ -116,7 +116,7 @@ class Drill:
     def crash(self, fault: Fault, at: int, share: float = 0.5) -> list[str]:
         """End the action at an operation; return what is wrong with what it left."""
         root = self._fresh()
-        serving = Store(root)
+        serving = ModelStore(root)
         serving.refresh()
         ran = self._end(root, fault, at, share)
         where = f"{fault} at {at}, {ran.last.replace(str(root), '')}"
@@ -125,12 +125,12 @@ class Drill:
         except Exception as error:  # noqa: BLE001 - a violation, as any other
             return [f"{where}: {type(error).__name__}: {error}"]
 
-    def _judge(self, root: Path, serving: Store, ran: Run, fault: Fault) -> list[str]:
+    def _judge(self, root: Path, serving: ModelStore, ran: Run, fault: Fault) -> list[str]:
         found, known = look(root), self.before.versions | self.after.versions
         allowed = [self.before, self.after]
         if fault == "full":
             allowed = [self.before] if ran.error else [self.after]
-        fresh = Store(root)
+        fresh = ModelStore(root)
         fresh.refresh()
         serving.refresh()
         answering = {

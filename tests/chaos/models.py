@@ -7,8 +7,8 @@ import numpy as np
 
 from app.artifact import layout
 from app.artifact.manifest import BARS, CloseOnly
-from app.forecasting.forecaster import Model, answering, forecast
-from app.forecasting.scalers import Returns
+from app.forecasting.forecaster import Model, answering_part, forecast
+from app.forecasting.scalers import ReturnScaler
 from tests.builders import QUANTILES, calibration, draft, random_bars, scores, spread_graph
 from training.publishing.publish import publish
 
@@ -18,7 +18,7 @@ _LEVELS = (50.0, 90.0)
 
 def publish_one(root: Path, name: str, width: float, *, keep: int | None = None) -> Model:
     """Publish a model of bars whose intervals are about so wide: another width, other bits."""
-    scaler = Returns(unit="percent")
+    scaler = ReturnScaler(unit="percent")
     steps = scaler.steps(WINDOW)
     own = calibration(offsets=(-width, -width / 2, 0.0, width / 2, width))
     return publish(
@@ -45,7 +45,7 @@ def fingerprint(model: Model) -> str:
     bars = random_bars(WINDOW)
     windows = np.array([[bars[field] for field in BARS]]).swapaxes(1, 2)
     sha = hashlib.sha256(model.manifest.model_dump_json().encode() + model.card.encode())
-    for part, asked in ((model, windows), (answering(model, bars=False), windows[:, :, 3:])):
+    for part, asked in ((model, windows), (answering_part(model, bars=False), windows[:, :, 3:])):
         answered = forecast(part, asked, _LEVELS)
         sha.update(answered.predictions.tobytes() + answered.intervals.tobytes())
     return sha.hexdigest()

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from app.artifact.manifest import BARS
-from app.market_data.price_validation import check_windows
+from app.market_data.price_validation import validate_windows
 from tests.conformance import tensors
 from tests.conformance.outcomes import Violation
 from tests.conformance.tensors import BYTES, DTYPES
@@ -26,7 +26,7 @@ def test_a_tensor_is_the_same_as_json_and_as_bytes(datatype: str) -> None:
 def test_what_is_made_up_are_possible_bars() -> None:
     window = tensors.made_up("window", "FP64", [-1, 60, 4], rows=3).values
 
-    check_windows(window, BARS, field="window")
+    validate_windows(window, BARS, field="window")
 
 
 def test_what_is_given_is_repeated_where_rows_may_be_many() -> None:

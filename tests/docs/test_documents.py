@@ -65,7 +65,9 @@ def warning_codes() -> Iterator[str]:
     for path in sorted((ROOT / "app").rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text())):
             match node:
-                case ast.Call(func=ast.Name(id="Remark"), args=[ast.Constant(value=str(code)), *_]):
+                case ast.Call(
+                    func=ast.Name(id="DataWarning"), args=[ast.Constant(value=str(code)), *_]
+                ):
                     yield code
                 case ast.Yield(value=ast.Tuple(elts=[_, ast.Constant(value=str(code)), _])):
                     yield code

@@ -10,7 +10,7 @@ import pytest
 
 from app.artifact import layout
 from app.forecasting.forecaster import forecast
-from app.forecasting.scalers import Levels
+from app.forecasting.scalers import LevelScaler
 from app.inference import loader
 from tests.builders import publish, random_walk, serving, write_csv
 from tests.training.test_recipe import GOOD
@@ -65,7 +65,7 @@ def test_the_guides_recipe_is_fitted_published_and_served(
     folder = tmp_path / "models" / "fb" / "1"
     model = loader.load(folder, "fb", 1)
     scores = model.manifest.scores
-    assert model.scaler == Levels.fit("minmax", rows[:1258])
+    assert model.scaler == LevelScaler.fit("minmax", rows[:1258])
     assert scores.sessions == 21
     assert scores.naive_mae == pytest.approx(naive)
     assert model.manifest.trained_on.windows == 1218

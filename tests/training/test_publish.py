@@ -14,7 +14,7 @@ from app.artifact.rollout import ROLLOUT, Rollout
 from app.errors import ArtifactRejected
 from app.forecasting.forecaster import Model
 from app.inference import loader
-from app.inference.model_store import Store
+from app.inference.model_store import ModelStore
 from tests.builders import draft, last_value_graph, levels
 from training.errors import ParityError, PublishError, UsageError
 from training.publishing.lock import LOCK
@@ -431,7 +431,7 @@ def test_names_that_could_not_be_asked_for_are_refused(tmp_path: Path, name: str
 
 def test_a_reader_never_sees_less_than_a_whole_model(tmp_path: Path) -> None:
     publish_one(tmp_path)
-    served = Store(tmp_path)
+    served = ModelStore(tmp_path)
     served.refresh()
     publishing = threading.Thread(target=lambda: [publish_one(tmp_path) for _ in range(20)])
 

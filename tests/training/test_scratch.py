@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from app.forecasting.arrays import Floats
-from app.forecasting.scalers import Levels
+from app.forecasting.scalers import LevelScaler
 from training.evaluation import point_scores
 from training.networks import numpy_rnn
 from training.networks.numpy_rnn import Activation, Weights
@@ -143,11 +143,11 @@ def plain_gradients(
     return slopes
 
 
-def sine() -> tuple[Levels, Floats, Floats]:
+def sine() -> tuple[LevelScaler, Floats, Floats]:
     """Return the lifted sine as the product sees it: its scaler, windows of 50 and nexts."""
     prices = 2 + np.sin(np.arange(200.0))
     windows = np.lib.stride_tricks.sliding_window_view(prices[:-1], 50)[:, :, None]
-    return Levels.fit("standard", prices[:150]), windows, prices[50:]
+    return LevelScaler.fit("standard", prices[:150]), windows, prices[50:]
 
 
 def test_a_step_gives_the_numbers_of_the_introduction() -> None:

@@ -24,7 +24,7 @@ def add(commands: Commands) -> None:
         type=Path,
         default=TABLES,
         metavar="DIR",
-        help="where the tables are written (default: the service's own, app/market_data/exchange_calendars/tables)",
+        help="where the tables are written (default: the service's own)",
     )
     calendars.set_defaults(command=_calendars)
 

@@ -12,7 +12,7 @@ from typing import Final
 
 import numpy as np
 
-from app.artifact.manifest import Calibration, Scores
+from app.artifact.manifest import ModelCalibration, Scores
 from app.forecasting import quantiles as intervals
 from app.forecasting.arrays import Bools, Floats
 from training.datasets.panel import Dates, Rows
@@ -63,7 +63,7 @@ class Accuracy:
     judged: dict[str, Judged]
     adapted: Floats
     """(n, k) the network's forecasts as a request with 400 bars would have them."""
-    calibrations: dict[str, Calibration]
+    calibrations: dict[str, ModelCalibration]
     """Of the networks, on all folds: what is published."""
 
     def compared(self, name: str, reference: str) -> Comparison:
@@ -198,9 +198,9 @@ def _calibrated(walk: Walk, raw: Floats) -> Floats:
     return result
 
 
-def _calibration(walk: Walk, raw: Floats) -> Calibration:
+def _calibration(walk: Walk, raw: Floats) -> ModelCalibration:
     offsets = calibration.offsets(_actual(walk), raw, LEVELS)
-    return Calibration(offsets=offsets, gain=GAIN, sessions=len(raw))
+    return ModelCalibration(offsets=offsets, gain=GAIN, sessions=len(raw))
 
 
 def _adapted(walk: Walk, raw: Floats, own: Floats) -> Floats:

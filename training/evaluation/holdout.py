@@ -13,7 +13,7 @@ from app.artifact.manifest import Draft, Scores, TrainingRange
 from app.forecasting import novelty, scalers, screening
 from app.forecasting.arrays import Floats
 from app.forecasting.forecaster import Model
-from app.forecasting.scalers import Levels, Returns
+from app.forecasting.scalers import LevelScaler, ReturnScaler
 from training import provenance
 from training.datasets import windows
 from training.datasets.windows import Examples
@@ -56,7 +56,7 @@ class Outcome:
     recipe: Recipe
     split: Split
     seed: int
-    scaler: Levels | Returns
+    scaler: LevelScaler | ReturnScaler
     fitted: "Fitted"
     judged: Judged
     scores: Scores
@@ -210,7 +210,7 @@ def publish(outcome: Outcome, root: Path, name: str) -> Published:
             instruments=tuple(np.unique(split.training.instruments).tolist()),
             windows=len(split.training),
         ),
-        distribution=novelty.distribution_of(screening.glance(split.training.windows)),
+        distribution=novelty.distribution_of(screening.screen(split.training.windows)),
         data_digest=csv_files.digest(split.prices),
         scores=outcome.scores,
         created_at=datetime.now(UTC).replace(microsecond=0),

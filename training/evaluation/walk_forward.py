@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 
 from app.forecasting.arrays import Floats
-from app.inference.onnx_session import OnnxNetwork, Sessions
+from app.inference.onnx_session import OnnxNetwork, SessionCache
 from training import provenance
 from training.baselines import log_har
 from training.baselines.forecasters import BASELINES
@@ -180,7 +180,7 @@ def forecasters(recipe: Recipe, described: QuantileNetwork, seed: int) -> Mappin
 def run_graph(graph: bytes, panel: Panel, ends: Rows, steps: int, *, closes_only: bool) -> Floats:
     """Return the quantiles (n, k) that an exported network gives, by the service's runtime."""
     network = OnnxNetwork(
-        graph, steps=steps, features=1 if closes_only else 4, sessions=Sessions(threads=2)
+        graph, steps=steps, features=1 if closes_only else 4, sessions=SessionCache(threads=2)
     )
     return np.concatenate(
         [

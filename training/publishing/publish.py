@@ -17,7 +17,7 @@ from app.artifact.manifest import Draft
 from app.artifact.rollout import ROLLOUT, Rollout
 from app.errors import ArtifactRejected
 from app.forecasting.forecaster import Model
-from app.forecasting.scalers import Levels, Returns
+from app.forecasting.scalers import LevelScaler, ReturnScaler
 from app.inference import loader
 from training.errors import PublishError, UsageError
 from training.progress import say
@@ -37,7 +37,7 @@ def publish(  # noqa: PLR0913 - what a published model is made of
     draft: Draft,
     graph: bytes,
     close_graph: bytes | None = None,
-    scaler: Levels | Returns,
+    scaler: LevelScaler | ReturnScaler,
     reports: Mapping[str, bytes],
     prove: Callable[[Model], object],
     keep: int | None = None,

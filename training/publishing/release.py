@@ -13,7 +13,7 @@ from app.artifact.manifest import BARS as FIELDS
 from app.artifact.manifest import CloseOnly, Distribution, Draft, TrainingRange
 from app.forecasting import novelty, screening
 from app.forecasting.forecaster import Model
-from app.forecasting.scalers import Returns
+from app.forecasting.scalers import ReturnScaler
 from training import provenance
 from training.datasets.panel import Panel, Rows
 from training.datasets.windows import as_date
@@ -112,7 +112,7 @@ def release(  # noqa: PLR0913 - what a released model is made of
         draft=draft,
         graph=keras_to_onnx.to_bytes(canonical(fitted[BARS].graph)),
         close_graph=keras_to_onnx.to_bytes(canonical(fitted[CLOSES].graph)),
-        scaler=Returns(unit="percent"),
+        scaler=ReturnScaler(unit="percent"),
         reports={
             CARD: accuracy_card.card(name, draft, accuracy).encode(),
             **accuracy_page.report(name, draft, accuracy),
@@ -125,5 +125,7 @@ def release(  # noqa: PLR0913 - what a released model is made of
 
 def distribution_of(panel: Panel, ends: Rows, steps: int) -> Distribution:
     """Return what the windows of `steps` moves that end at these rows are like."""
-    seen = [screening.glance(panel.bars(part, steps)) for part in panel.chunks(ends)]
-    return novelty.distribution_of(screening.Glance(*map(np.concatenate, zip(*seen, strict=True))))
+    seen = [screening.screen(panel.bars(part, steps)) for part in panel.chunks(ends)]
+    return novelty.distribution_of(
+        screening.Screening(*map(np.concatenate, zip(*seen, strict=True)))
+    )

@@ -43,7 +43,7 @@ class ScratchNetwork(BaseModel):
 
 
 class QuantileNetwork(BaseModel):
-    """The network of training/networks/quantile_network.py: a log-HAR with an LSTM that corrects it."""
+    """A log-HAR with an LSTM that corrects it: training/networks/quantile_network.py."""
 
     model_config = _Frozen
 
