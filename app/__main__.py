@@ -36,7 +36,7 @@ def main() -> None:
         uvicorn.run(
             "app.main:serve",
             factory=True,
-            http="app.fastpath.protocol:ForecastProtocol",
+            http="app.main:HTTP_PROTOCOL",
             host=settings.host,
             port=settings.port,
             workers=workers,

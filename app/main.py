@@ -6,6 +6,7 @@ import gc
 import logging
 import sys
 from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 import anyio.to_thread
@@ -16,9 +17,7 @@ from starlette.types import ASGIApp
 
 from app.api import calendars, csv_upload, health, models, predict, predict_batch, web_page
 from app.api import metrics as metrics_api
-from app.fastpath.endpoints import Endpoints
-from app.fastpath.header_cache import Heads
-from app.fastpath.shortcut import ShortCut
+from app.fastpath.protocol import ForecastProtocol
 from app.inference.microbatching import MicroBatcher
 from app.inference.model_store import ModelStore
 from app.inference.onnx_session import SessionCache
@@ -30,6 +29,7 @@ from app.open_inference import infer, metadata, timeseries
 from app.serving.app_state import AppState
 from app.serving.auth import AccessControl
 from app.serving.graceful_shutdown import GracefulShutdown
+from app.serving.pipeline import Pipeline
 from app.settings import Settings, from_environment
 from app.transport import openapi, problem_details
 from app.transport.middleware import RequestMiddleware
@@ -37,6 +37,9 @@ from app.transport.middleware import RequestMiddleware
 _log = logging.getLogger(__name__)
 
 VERSION: Final = "0.1.0"
+
+HTTP_PROTOCOL: Final = ForecastProtocol
+"""What reads a connection. `HttpConnection`, its base class, is the same without the fast path."""
 
 _ROUTERS: Final = (
     predict.router,
@@ -53,7 +56,7 @@ _ROUTERS: Final = (
 )
 
 _THREADS: Final = 4
-"""Of the framework, for what reads the disk."""
+"""For what reads the disk: of the framework, and of the event loop."""
 
 _ADD_UP_S: Final = 1.0
 """Between two sums of what requests tell: it is kept until then, some 50 bytes a request."""
@@ -85,8 +88,6 @@ def create_app(settings: Settings) -> ASGIApp:
         version=VERSION,
         license_info={"name": "Apache 2.0", "identifier": "Apache-2.0"},
         redoc_url=None,
-        # of bodies that the framework reads; the others are read under caps of their own
-        max_body_size=settings.max_batch_body_bytes,
         generate_unique_id_function=lambda route: route.name,
         lifespan=lambda _: _life(settings),
     )
@@ -94,11 +95,8 @@ def create_app(settings: Settings) -> ASGIApp:
         app.include_router(router)
     problem_details.install(app)
     openapi.install(app)
-    short = ShortCut(
-        app, {predict.PATH: predict.predict, predict_batch.PATH: predict_batch.predict_batch}
-    )
     paths = {route.path for route in app.routes if isinstance(route, Route)}
-    observed = RequestMiddleware(short, paths, settings.deadline_seconds)
+    observed = RequestMiddleware(app, paths, settings.deadline_seconds)
     if not settings.cors_origins:
         return observed
     # before keys are asked for: a browser asks without one whether it may send it
@@ -121,7 +119,8 @@ async def _life(settings: Settings) -> AsyncIterator[AppState]:
     metrics.record_process(len(store.served))
     if not store.served:
         _log.warning("no model to serve in %s yet", settings.models)
-    # each of the framework's own forty would keep memory of its own
+    # each of the many that there would be keeps memory of its own
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(_THREADS, "disk"))
     anyio.to_thread.current_default_thread_limiter().total_tokens = _THREADS
     async with contextlib.AsyncExitStack() as ending:
         ending.callback(loader.close)
@@ -129,22 +128,22 @@ async def _life(settings: Settings) -> AsyncIterator[AppState]:
         ending.callback(watching.cancel)
         counting = asyncio.create_task(_count())
         ending.callback(counting.cancel)
-        background = WorkerThreads(settings.background_threads, settings.max_batches)
-        ending.callback(background.close)
-        draining = GracefulShutdown(settings.drain_seconds)
+        workers = WorkerThreads(settings.background_threads, settings.max_batches)
+        ending.callback(workers.close)
+        batcher = MicroBatcher(
+            settings.max_waiting,
+            metrics,
+            deadline_s=settings.deadline_seconds,
+            should_yield=lambda: loader.is_busy,
+        )
+        shutdown = GracefulShutdown(settings.drain_seconds)
         state = AppState(
             settings=settings,
             store=store,
-            batches=MicroBatcher(
-                settings.max_waiting,
-                metrics,
-                deadline_s=settings.deadline_seconds,
-                should_yield=lambda: loader.is_busy,
-            ),
-            background=background,
-            heads=Heads(),
-            endpoints=Endpoints(settings),
-            draining=draining,
+            batcher=batcher,
+            workers=workers,
+            pipeline=Pipeline(store, batcher, workers),
+            shutdown=shutdown,
             access=AccessControl(settings.key_digests, settings.rate_limit),
             recorders=Recorders(_recorders(settings, ending)),
         )
@@ -158,7 +157,7 @@ async def _life(settings: Settings) -> AsyncIterator[AppState]:
         gc.freeze()
         gc.collect()
         gc.set_threshold(*_COLLECT_AFTER)
-        with draining.on_sigterm():
+        with shutdown.on_sigterm():
             yield state
 
 

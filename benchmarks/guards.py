@@ -109,10 +109,10 @@ def named(bars: Bars) -> set[tuple[str, int | None]]:
     """Return what the service says of a window: the codes and rows of it."""
     columns = dict(zip(BARS, bars.prices.T.tolist(), strict=True))
     try:
-        checked = price_validation.validate_bars(columns, BARS, least=SESSIONS)
+        checked = price_validation.validate_bars(columns)
     except BadPrice as error:
         return {("bad_price", error.index)}
-    found = list(date_checks.check_dates(bars.dates, CALENDAR, SESSIONS).remarks)
+    found = list(date_checks.check_dates(bars.dates, CALENDAR, SESSIONS).warnings)
     if screening.screen(checked[None]).suspects[0]:
         found += anomalies.explain(checked)
     return {(remark.code, remark.row) for remark in found}

@@ -11,15 +11,24 @@ from pydantic import ValidationError
 from pydantic_core import to_json
 from starlette.datastructures import QueryParams
 
-from app.api.answer_warnings import warning_of
-from app.api.examples import EXAMPLE_CSV
-from app.api.schemas import DEFAULT_MODEL, PredictRequest, PredictResponse, TableResponse
+from app.api import predict_codec
+from app.api.schemas import (
+    DEFAULT_MODEL,
+    PredictRequest,
+    PredictResponse,
+    TableResponse,
+    warning_of,
+)
 from app.artifact.manifest import BARS
 from app.errors import BadInput, BadTable
 from app.market_data import csv_reader
 from app.market_data.csv_reader import Table
-from app.serving.app_state import AppState, state_of
+from app.serving.app_state import AppState
+from app.serving.pipeline import ForecastRequest
+from app.transport import headers as http
 from app.transport import request_body
+from app.transport.dependencies import state_of
+from app.transport.openapi_examples import EXAMPLE_CSV
 from app.transport.problem_details import documented
 
 PATH: Final = "/bars"
@@ -61,7 +70,7 @@ async def bars(request: Request) -> Response:
     Where it has adjusted closes, all prices are adjusted by them, in units of the last close.
     """
     state = state_of(request)
-    state["background"].admit()
+    state["workers"].admit()
     content = await request_body.read(
         request, state["settings"].max_batch_body_bytes, media_type=MEDIA_TYPE
     )
@@ -73,11 +82,11 @@ async def bars(request: Request) -> Response:
                 dates=table.dates,
                 bars={field: table.columns[field] for field in BARS if field in table.columns},
                 lines=table.lines,
-                warnings=[warning_of(table.located(remark)) for remark in table.remarks],
+                warnings=[warning_of(table.located(warning)) for warning in table.warnings],
             )
         )
 
-    written = await state["background"].run(answer, request.receive)
+    written = await state["workers"].run(answer, request.receive)
     return Response(written, media_type="application/json")
 
 
@@ -101,28 +110,23 @@ def described(predict: dict[str, Any]) -> dict[str, Any]:
 def is_table(headers: Iterable[tuple[bytes, bytes]]) -> bool:
     """Tell whether a request's body is CSV."""
     return any(
-        name == b"content-type" and request_body.without_parameters(value) == MEDIA_TYPE
-        for name, value in headers
+        name == b"content-type" and http.media_type(value) == MEDIA_TYPE for name, value in headers
     )
 
 
-def wants_table(headers: Iterable[tuple[bytes, bytes]]) -> bool:
-    """Tell whether a request asks for an answer in CSV."""
-    return any(name == b"accept" and MEDIA_TYPE in value.lower() for name, value in headers)
-
-
-async def question_of(request: Request, content: bytes) -> tuple[PredictRequest, Table]:
-    """Make a question of a file and the parameters beside it; raise what is wrong with either."""
+async def request_of(request: Request, content: bytes) -> tuple[ForecastRequest, Table]:
+    """Read a file and the parameters beside it; raise what is wrong with either."""
     state = state_of(request)
     asked = _parameters(request.query_params)
 
-    def parsed(_: Event) -> tuple[PredictRequest, Table]:
+    def parsed(_: Event) -> tuple[ForecastRequest, Table]:
         table = csv_reader.read(content)
-        return PredictRequest.model_validate(asked | _history(table, asked, state)), table
+        posted = PredictRequest.model_validate(asked | _history(table, asked, state))
+        return predict_codec.checked(posted), table
 
-    state["background"].admit()
+    state["workers"].admit()
     try:
-        return await state["background"].run(parsed, request.receive)
+        return await state["workers"].run(parsed, request.receive)
     except ValidationError as error:
         raise request_body.bad_input(error) from None
 

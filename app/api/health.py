@@ -5,7 +5,7 @@ from fastapi import APIRouter, Request
 from app.api.models import refused_models
 from app.api.schemas import Live, Ready
 from app.errors import NotReady
-from app.serving.app_state import StoreDependency, state_of
+from app.transport.dependencies import StoreDependency, state_of
 from app.transport.problem_details import documented
 
 router = APIRouter(tags=["health"])
@@ -24,7 +24,7 @@ async def ready(request: Request, store: StoreDependency) -> Ready:
 
     Every model listed has made a forecast before it was listed.
     """
-    if state_of(request)["draining"].begun:
+    if state_of(request)["shutdown"].begun:
         raise NotReady("the process was told to stop, and will; ask another")
     if not store.served:
         raise NotReady(_why_not(store))

@@ -12,7 +12,7 @@ from app.api.schemas import (
     skill_of,
 )
 from app.inference.model_store import ModelStore
-from app.serving.app_state import StoreDependency
+from app.transport.dependencies import StoreDependency
 from app.transport.problem_details import documented
 
 router = APIRouter(prefix="/models", tags=["models"])

@@ -1,6 +1,6 @@
 """POST /predict/batch: the forecasts of many instruments, in slices; those of few, at once."""
 
-import time
+import math
 from collections.abc import Iterator
 from functools import partial
 from threading import Event
@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic_core import from_json, to_json
 
-from app.api import answer_warnings
-from app.api.examples import BATCH_EXAMPLES
+from app.api import predict_codec
 from app.api.schemas import (
     MAX_WINDOWS,
     Bars,
@@ -24,23 +23,32 @@ from app.api.schemas import (
     ItemError,
     Window,
     WindowOfBars,
+    warning_of,
 )
 from app.artifact.manifest import PriceField
 from app.errors import Abandoned, BadInput, NotJson, Suspicious, Unforecastable
 from app.forecasting.arrays import Bools, Floats
 from app.forecasting.forecaster import Forecasts, Model, answering_part, forecast
-from app.inference.model_store import ModelStore
-from app.inference.worker_threads import INLINE_BYTES, INLINE_WINDOWS
-from app.market_data import anomalies, price_validation
+from app.inference.worker_threads import INLINE_BYTES
+from app.market_data import anomalies
 from app.market_data.anomalies import DataWarning
-from app.observability import metrics
+from app.market_data.price_validation import (
+    require_sessions,
+    select_fields,
+    validate_bars,
+    validate_many_bars,
+    validate_many_prices,
+    validate_prices,
+)
 from app.observability.request_record import RequestRecord
-from app.serving import canary
-from app.serving.app_state import state_of
-from app.serving.canary import Choice
+from app.serving import answer_warnings
+from app.serving.pipeline import Pipeline, levels_of, record_choice, recorded_run
 from app.transport import json_slicing, request_body
+from app.transport.dependencies import record_of, state_of
+from app.transport.encoded_answer import EncodedAnswer
 from app.transport.headers import Headers
-from app.transport.problem_details import documented, kind_of, record_of
+from app.transport.openapi_examples import BATCH_EXAMPLES
+from app.transport.problem_details import documented, kind_of
 
 PATH: Final = "/predict/batch"
 
@@ -77,35 +85,38 @@ async def predict_batch(request: Request) -> Response:
     Of a history longer than the model's window the newest part is used, and nothing else: here
     it does not adapt the intervals, which `/predict` does for a single instrument.
     """
-    state = state_of(request)
-    store, background = state["store"], state["background"]
-    background.admit()
+    state, record = state_of(request), record_of(request)
+    pipeline, headers = state["pipeline"], request.scope["headers"]
+    pipeline.admit(None)
     content = await request_body.read(request, state["settings"].max_batch_body_bytes)
-    asked = _Asked(store, request.scope["headers"], content, record_of(request))
+    batch = _Batch(pipeline, headers, content, record)
     if len(content) > INLINE_BYTES:
-        written = await background.run(asked.read_and_answer, request.receive)
+        answer = await pipeline.run(batch.read_and_answer, request.receive)
     else:
         posted = _parse(content)
-        work, is_short = partial(asked.answer, posted), asked.is_short(posted)
-        written = await background.run(work, request.receive, is_short=is_short)
-    return Response(written, media_type="application/json")
+        windows = posted.windows if batch.is_loaded(posted) else math.inf
+        answer = await pipeline.run(partial(batch.answer, posted), request.receive, windows=windows)
+    return EncodedAnswer(answer).response
 
 
-class _Asked(NamedTuple):
+class _Batch(NamedTuple):
     """A request."""
 
-    store: ModelStore
+    pipeline: Pipeline
     headers: Headers
     content: bytes
-    seen: RequestRecord
+    record: RequestRecord
 
-    def is_short(self, posted: "_Posted") -> bool:
-        """Tell whether there are few forecasts to make, and nothing to be opened for them."""
-        if posted.windows > INLINE_WINDOWS or posted.question.version is not None:
+    def is_loaded(self, posted: "_Posted") -> bool:
+        """Tell whether nothing has to be read or opened for the answer."""
+        question = posted.question
+        choice = self.pipeline.choose_loaded(
+            question.model, question.version, self.headers, self.content
+        )
+        if choice is None:
             return False
-        model = self._choose(posted.question).model
-        parts = (part for part in (model, model.close_only) if part is not None)
-        return all(part.network.ready for part in parts)
+        parts = (choice.model, choice.model.close_only)
+        return all(part.network.ready for part in parts if part is not None)
 
     def read_and_answer(self, gone: Event) -> bytes:
         """Read what was posted, and answer it."""
@@ -113,26 +124,18 @@ class _Asked(NamedTuple):
 
     def answer(self, posted: "_Posted", gone: Event) -> bytes:
         """Answer what was posted, unless the client has gone; then raise Abandoned."""
-        seen, began = self.seen, time.perf_counter()
-        choice = self._choose(posted.question)
-        manifest = choice.model.manifest
-        seen.model, seen.version = manifest.name, manifest.version
-        with canary.counted(choice):
-            try:
-                written = _written(posted, choice.model, seen, gone)
-            except ValueError:
-                # said of the body as it was posted, which is none either
-                request_body.parse(BatchRequest, self.content)
-                raise
-        metrics.record_run(manifest.name, manifest.version, posted.windows)
-        seen.windows = posted.windows
-        seen.wait_s, seen.run_s = began - seen.arrived, time.perf_counter() - began
-        return written
-
-    def _choose(self, question: BatchRequest) -> Choice:
-        if question.version is None:
-            return canary.choose(self.store, question.model, self.headers, self.content)
-        return Choice(self.store.pinned(question.model, question.version))
+        question, record = posted.question, self.record
+        choice = self.pipeline.choose_or_load(
+            question.model, question.version, self.headers, self.content
+        )
+        record_choice(choice.model, record)
+        forecast_all = partial(_written, posted, choice.model, record, gone)
+        try:
+            return recorded_run(forecast_all, posted.windows, choice, record)
+        except ValueError:
+            # said of the body as it was posted, which is none either
+            request_body.parse(BatchRequest, self.content)
+            raise
 
 
 class _Posted(NamedTuple):
@@ -148,7 +151,8 @@ def _written(posted: _Posted, model: Model, seen: RequestRecord, gone: Event) ->
     question = posted.question
     bars = question.bars is not None
     part = answering_part(model, bars=bars)
-    levels = answer_warnings.levels_of(part, question.levels)
+    levels_asked = None if question.levels is None else tuple(question.levels)
+    levels = levels_of(part, levels_asked)
     target = part.manifest.target
     answered = _Answered(posted.windows, levels, target, is_strict=question.strict)
     for number, text in enumerate(posted.parts):
@@ -156,7 +160,7 @@ def _written(posted: _Posted, model: Model, seen: RequestRecord, gone: Event) ->
             raise Abandoned
         answered.add(part, text, number * json_slicing.ITEMS, bars=bars)
     seen.outside = answered.outside
-    skill, of_model = answer_warnings.of_model(model, part)
+    description = predict_codec.describe(model, part)
     answer = BatchResponse(
         model=model.manifest.name,
         version=model.manifest.version,
@@ -172,16 +176,16 @@ def _written(posted: _Posted, model: Model, seen: RequestRecord, gone: Event) ->
                 levels, answered.intervals.transpose(1, 2, 0), strict=True
             )
         },
-        skill=skill,
+        skill=description.skill,
         warnings=[
             *(
-                BatchWarning(**answer_warnings.warning_of(remark), index=index)
-                for index, remark in (
+                BatchWarning(**warning_of(warning), index=index)
+                for index, warning in (
                     *answered.told(),
-                    *((None, each) for each in answer_warnings.of_levels(question.levels, levels)),
+                    *((None, each) for each in answer_warnings.of_levels(levels_asked, levels)),
                 )
             ),
-            *(BatchWarning(**warning, index=None) for warning in of_model),
+            *(BatchWarning(**warning, index=None) for warning in description.warnings),
         ],
         errors=[
             ItemError(index=index, code=kind_of(fault).code, message=str(fault))
@@ -296,11 +300,11 @@ class _Answered:
                 found.append(answer_warnings.UNLIKE_TRAINING)
             if self._is_strict:
                 found += [answer_warnings.outside(1)] if forecasts.outside[at] else []
-                for remark in found[:1]:
-                    message = f"{remark.code}: {remark.message}"
-                    self.faults[index] = Suspicious(message, index=remark.row)
+                for warning in found[:1]:
+                    message = f"{warning.code}: {warning.message}"
+                    self.faults[index] = Suspicious(message, index=warning.row)
             else:
-                self._told += [(index, remark) for remark in found]
+                self._told += [(index, warning) for warning in found]
 
     def _read(self, part: Model, text: bytes, start: int, *, bars: bool) -> tuple[Floats, _Indices]:
         """Return the windows of a slice that are fine, and their places; note what is wrong."""
@@ -328,10 +332,8 @@ def _together(part: Model, text: bytes, *, bars: bool) -> Floats:
     manifest = part.manifest
     if bars:
         many = [each.columns for each in _many_bars.validate_json(text)]
-        return price_validation.validate_many_bars(many, manifest.fields, sessions=manifest.window)
-    return price_validation.validate_many_prices(
-        _many_prices.validate_json(text), sessions=manifest.window
-    )
+        return validate_many_bars(many, manifest.fields, sessions=manifest.window)
+    return validate_many_prices(_many_prices.validate_json(text), sessions=manifest.window)
 
 
 def _alone(part: Model, item: Any, *, bars: bool) -> Floats:  # noqa: ANN401 - whatever was posted
@@ -341,12 +343,11 @@ def _alone(part: Model, item: Any, *, bars: bool) -> Floats:  # noqa: ANN401 - w
         if bars:
             window = WindowOfBars.model_validate({"bars": item})
             request_body.refuse_unknown(window)
-            posted = price_validation.validate_bars(
-                window.bars.columns, manifest.fields, least=manifest.window
-            )
+            history = select_fields(validate_bars(window.bars.columns), manifest.fields)
         else:
             prices = Window.model_validate({"prices": item}).prices
-            posted = price_validation.validate_prices(prices, least=manifest.window)
+            history = validate_prices(prices)
     except ValidationError as error:
         raise request_body.bad_input(error) from None
-    return posted[-manifest.window :]
+    field = f"bars.{manifest.target}" if bars else "prices"
+    return require_sessions(history, manifest.window, field)[-manifest.window :]

@@ -11,15 +11,15 @@ from typing_extensions import TypedDict
 
 from app.artifact.manifest import Manifest, PriceField, Scores
 from app.artifact.rollout import Rollout
+from app.market_data.anomalies import DataWarning
 
 DEFAULT_MODEL: Final = "default"
-DEFAULT_LEVELS: Final = (80.0, 95.0)
 MAX_WINDOWS: Final = 10_000
 
 _Level = Annotated[float, Field(gt=0, lt=100, allow_inf_nan=False)]
 _Prices = Annotated[list[float], Field(fail_fast=True)]
 
-# strict: "187.2" and true are no prices. Unknown members are refused by routes/body.py:
+# strict: "187.2" and true are no prices. Unknown members are refused by transport/request_body.py:
 # pydantic itself would make an error of each, and a body may hold a hundred thousand
 _POSTED: Final = ConfigDict(
     frozen=True, extra="allow", strict=True, json_schema_extra={"additionalProperties": False}
@@ -156,7 +156,7 @@ def skill_of(scores: Scores) -> Skill:
     )
 
 
-class Warning_(TypedDict):  # noqa: N801 - `Warning` is Python's
+class AnswerWarning(TypedDict):
     """Something that the caller should know about this answer."""
 
     code: str
@@ -165,7 +165,12 @@ class Warning_(TypedDict):  # noqa: N801 - `Warning` is Python's
     """In what was posted, from 0; null where it is about no single one."""
 
 
-class BatchWarning(Warning_):
+def warning_of(warning: DataWarning) -> AnswerWarning:
+    """Write a warning."""
+    return AnswerWarning(code=warning.code, message=warning.message, row=warning.row)
+
+
+class BatchWarning(AnswerWarning):
     """Something that the caller should know about a window, or about all of them."""
 
     index: int | None
@@ -213,7 +218,7 @@ class PredictResponse(TypedDict):
     """That of the network that answered."""
     drift: float | None
     """The share of the windows it was fitted on that were less unusual than this one."""
-    warnings: list[Warning_]
+    warnings: list[AnswerWarning]
 
 
 class Columns(TypedDict):
@@ -254,7 +259,7 @@ class TableResponse(TypedDict):
     """The columns that the file has."""
     lines: list[int]
     """The line of the file that each session is from."""
-    warnings: list[Warning_]
+    warnings: list[AnswerWarning]
 
 
 class CalendarList(BaseModel):

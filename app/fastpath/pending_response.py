@@ -3,11 +3,13 @@
 import asyncio
 from typing import Final, Protocol
 
+from app.fastpath.doors import Asked
 from app.forecasting.forecaster import Forecast
-from app.inference.microbatching import MicroBatcher, Run
-from app.observability.request_record import RequestRecord
+from app.inference.microbatching import Run
+from app.observability.request_record import Recorders, RequestRecord
 from app.serving import canary
-from app.serving.pipeline import JSON, Answer, Asked, note_forecast, shadow
+from app.serving.pipeline import Pipeline
+from app.transport.encoded_answer import JSON, EncodedAnswer
 
 _OK: Final = 200
 _OK_LINE: Final = b"HTTP/1.1 200 OK\r\n"
@@ -19,21 +21,12 @@ class Connection(Protocol):
 
     transport: asyncio.Transport
 
-    @property
-    def batches(self) -> MicroBatcher:
-        """What waits for a forecast."""
-        ...
-
-    def answer(self, request: RequestRecord, head: bytes, content: bytes) -> bytes:
+    def encode(self, record: RequestRecord, head: bytes, content: bytes) -> bytes:
         """Return an answer as it is sent; `head` has the status line and some headers."""
         ...
 
-    def refuse(self, request: RequestRecord, error: Exception) -> None:
+    def refuse(self, record: RequestRecord, error: Exception) -> None:
         """Write a problem."""
-        ...
-
-    def record(self, request: RequestRecord, status: int) -> None:
-        """Tell that a request was answered."""
         ...
 
     def on_response_complete(self) -> None:
@@ -43,7 +36,7 @@ class Connection(Protocol):
 
 class PendingResponse:
     """
-    What a connection's request waits as, and answers by: one after the other, so one is enough.
+    What a connection's request waits as, and is answered by: one after the other, so one will do.
 
     To uvicorn's protocol it is what a cycle of its own would be: it asks whether the response
     is complete, and says whether the connection is to stay.
@@ -52,82 +45,83 @@ class PendingResponse:
     __slots__ = (
         "_answer",
         "_asked",
-        "_forecast",
-        "_request",
-        "_wire",
+        "_connection",
+        "_pipeline",
+        "_record",
+        "_recorders",
         "disconnected",
         "keep_alive",
         "message_event",
         "response_complete",
     )
 
-    def __init__(self, wire: Connection) -> None:
+    def __init__(self, connection: Connection, pipeline: Pipeline, recorders: Recorders) -> None:
         """Answer on a connection."""
-        self._wire = wire
-        self._request: RequestRecord
+        self._connection = connection
+        self._pipeline = pipeline
+        self._recorders = recorders
+        self._record: RequestRecord
         self._asked: Asked
-        self._forecast: Forecast | None = None
         self._answer = b""
         self.keep_alive = True
         self.response_complete = True
         self.disconnected = False
-        self.message_event = _Nobody()
+        self.message_event = _NoEvent()
 
-    def begin(self, request: RequestRecord, asked: Asked) -> None:
+    def begin(self, record: RequestRecord, asked: Asked) -> None:
         """Wait for a forecast."""
-        self._request = request
+        self._record = record
         self._asked = asked
         self.response_complete = False
 
     def has_left(self) -> bool:
         """Tell whether the connection has gone."""
-        return self._wire.transport.is_closing()
+        return self._connection.transport.is_closing()
 
     def take(self, forecast: Forecast | None, run: Run) -> None:
         """Make an answer of a forecast."""
-        note_forecast(self._request, forecast, run)
         try:
-            answer = self._asked.written(forecast)
+            finished = self._pipeline.finish(self._asked.query, forecast, run, self._record)
+            answer = self._asked.encode(finished)
         except Exception as error:  # noqa: BLE001 - those who ran with it get their answers still
-            self.fail(error)
+            self._refuse(error)
         else:
-            canary.count(self._asked.choice)
-            self._answer = self._wire.answer(self._request, _ok(answer), answer.content)
-            self._forecast = forecast
+            self._answer = self._connection.encode(self._record, _ok(answer), answer.content)
 
     def send(self) -> None:
         """Send the answer, unless that was a problem and has been sent."""
         if self._answer:
-            self._wire.transport.write(self._answer)
-            self._wire.record(self._request, _OK)
-            shadow(self._asked, self._forecast, self._wire.batches)
+            self._connection.transport.write(self._answer)
+            self._recorders.record(self._record, _OK)
             self._complete()
 
     def fail(self, error: Exception) -> None:
-        """Answer with a problem."""
-        canary.count(self._asked.choice, error)
-        self._wire.refuse(self._request, error)
+        """Answer with a problem where nothing was forecast."""
+        canary.count(self._asked.query.choice, error)
+        self._refuse(error)
+
+    def _refuse(self, error: Exception) -> None:
+        self._connection.refuse(self._record, error)
         self._complete()
 
     def _complete(self) -> None:
         # it holds the model
         del self._asked
-        self._forecast = None
         self._answer = b""
         self.response_complete = True
         if not self.keep_alive:
-            self._wire.transport.close()
-        self._wire.on_response_complete()
+            self._connection.transport.close()
+        self._connection.on_response_complete()
 
 
-class _Nobody:
+class _NoEvent:
     """In place of the event by which a cycle's application is woken: here nobody sleeps."""
 
     def set(self) -> None:
         pass
 
 
-def _ok(answer: Answer) -> bytes:
+def _ok(answer: EncodedAnswer) -> bytes:
     """Return the status line of an answer, and its headers but those that all have."""
     if answer.headers is JSON:
         return _OK_HEAD

@@ -1,19 +1,18 @@
 """The messages of `ModelInfer`, read into what the service takes and written from what it gives."""
 
 import math
-from collections.abc import Sequence
 from typing import Any, Final, TypeVar
 
 import numpy as np
 from google.protobuf.message import DecodeError, Message
-from pydantic_core import from_json
 
+from app.artifact.manifest import Manifest
 from app.errors import BadInput, BodyTooLarge
 from app.forecasting.arrays import Floats
+from app.forecasting.forecaster import Model
 from app.grpc import inference_pb2 as pb
-from app.open_inference import codec
-from app.open_inference.codec import INPUT, RequestedOutput, TensorRequest, WindowShape
-from app.serving.pipeline import Answer
+from app.open_inference import codec, infer
+from app.open_inference.codec import INPUT, Outputs, RequestedOutput, TensorRequest
 
 _Message = TypeVar("_Message", bound=Message)
 
@@ -48,51 +47,42 @@ def parse_request(message: bytes, most: int) -> pb.ModelInferRequest:
     return parse(pb.ModelInferRequest, message)
 
 
-def question(
-    request: pb.ModelInferRequest, *, rows: Sequence[WindowShape], gives: Sequence[str]
-) -> TensorRequest:
-    """
-    Check a request for a model that gives `gives` of windows of one of some rows.
-
-    Raises BadInput. That prices are prices is not looked at here.
-    """
+def read(request: pb.ModelInferRequest, model: Model) -> TensorRequest:
+    """Check a request for a model; raise BadInput where it cannot forecast from it."""
     if len(request.id) > _LONGEST_ID:
         raise BadInput(f"id may hold at most {_LONGEST_ID} characters", field="id")
     if [each.name for each in request.inputs] != [INPUT]:
         raise BadInput(f"give one input, {INPUT}", field="inputs")
     [posted] = request.inputs
     shape = list(posted.shape)
-    codec.check_shape(shape, rows)
+    codec.check_shape(shape, codec.window_shapes(model))
     dtype = codec.dtype_of(posted.datatype)
     flat = _of_raw(request, posted, dtype) if request.raw_input_contents else _of_contents(posted)
     if len(flat) != math.prod(shape):
         raise BadInput(f"{INPUT} holds other than what its shape takes", field="inputs")
-    names = [each.name for each in request.outputs]
+    names, gives = [each.name for each in request.outputs], codec.output_names(model)
     codec.check_outputs(names, gives)
     if any("classification" in each.parameters for each in request.outputs):
         raise BadInput("classification is not for forecasts", field="outputs")
-    return TensorRequest(
+    read_as = TensorRequest(
         request.id or None,
         flat.astype(np.float64).reshape(shape),
         tuple(RequestedOutput(name, binary=True) for name in names or gives),
     )
+    return infer.check(read_as, model)
 
 
-def response(answer: Answer) -> pb.ModelInferResponse:
-    """Say what is answered over HTTP, JSON and the bytes of tensors behind it."""
-    length = codec.header_length(answer.headers)
-    head: dict[str, Any] = from_json(answer.content[:length])
+def response(posted: TensorRequest, outputs: Outputs, manifest: Manifest) -> pb.ModelInferResponse:
+    """Write the outputs that were asked for; each is (n, ..)."""
     written = pb.ModelInferResponse(
-        model_name=head["model_name"], model_version=head["model_version"], id=head.get("id", "")
+        model_name=manifest.name, model_version=str(manifest.version), id=posted.id or ""
     )
-    for name, value in head["parameters"].items():
+    for name, value in codec.parameters_of(manifest).items():
         written.parameters[name].double_param = value
-    at = length or 0
-    for output in head["outputs"]:
-        written.outputs.add(name=output["name"], datatype=output["datatype"], shape=output["shape"])
-        end = at + output["parameters"]["binary_data_size"]
-        written.raw_output_contents.append(answer.content[at:end])
-        at = end
+    for wanted in posted.wanted:
+        values = outputs[wanted.name]
+        written.outputs.add(name=wanted.name, datatype=codec.DATATYPE, shape=values.shape)
+        written.raw_output_contents.append(codec.to_bytes(values))
     return written
 
 

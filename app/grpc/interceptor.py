@@ -33,6 +33,11 @@ CODES: Final[dict[type[NextdayError], StatusCode]] = {
     errors.TooLate: StatusCode.DEADLINE_EXCEEDED,
 }
 
+OPEN: Final = {"ServerLive", "ServerReady"}
+"""Methods that need no key, as their paths over HTTP."""
+FORECASTS: Final = {"ModelInfer"}
+"""Methods that wait for room before their message is read."""
+
 _OK: Final = 200
 _GONE: Final = 499
 """Statuses are told as HTTP has them, whichever protocol a request came by."""
@@ -51,7 +56,7 @@ _UNEXPECTED: Final = "the request could not be answered; the server's log says w
 class Call(NamedTuple):
     """What came with a message."""
 
-    seen: RequestRecord
+    record: RequestRecord
     headers: Headers
     """Its metadata, as HTTP has them."""
     is_one_of_many: bool
@@ -77,14 +82,15 @@ class CallInterceptor:
     """
 
     def __init__(
-        self, state: AppState, name: str, method: Method, gathering: CallCoalescer, *, is_open: bool
+        self, state: AppState, name: str, method: Method, coalescer: CallCoalescer
     ) -> None:
-        """Answer by `method`; one that is open needs no key."""
+        """Answer by the method of that name."""
         self._state = state
-        self._gathering = gathering
+        self._coalescer = coalescer
         self._route = f"grpc {name}"
         self._method = method
-        self._is_open = is_open
+        self._is_open = name in OPEN
+        self._forecasts = name in FORECASTS
 
     async def answer(self, _: AsyncIterator[bytes], context: Context) -> None:
         """Answer a call."""
@@ -92,35 +98,37 @@ class CallInterceptor:
         request = request_record.begin(self._route, headers)
         context.set_trailing_metadata(((_REQUEST_ID, request.id),))
         try:
-            with self._gathering.call() as is_one_of_many:
-                answer = await self._told(Call(request, headers, is_one_of_many), context)
+            with self._coalescer.call() as is_one_of_many:
+                answer = await self._recorded(Call(request, headers, is_one_of_many), context)
         except Exception as error:  # noqa: BLE001 - the caller gets a status, the log the reason
             await _abort(context, request, error)
         await context.write(answer)
-        if self._gathering.is_last:
+        if self._coalescer.is_last:
             # gRPC closes a connection with its last call, and what the caller has not read by then
             # is lost
             await asyncio.sleep(READS_S)
 
-    async def _told(self, call: Call, context: Context) -> bytes:
+    async def _recorded(self, call: Call, context: Context) -> bytes:
         status = _GONE
         try:
             answer = await self._answer(call, context)
         except Exception as error:
             kind = problem_details.kind_of(error)
-            status, call.seen.code = kind.status, kind.code
+            status, call.record.code = kind.status, kind.code
             raise
         else:
             status = _OK
             return answer
         finally:
-            self._state["recorders"].record(call.seen, status)
+            self._state["recorders"].record(call.record, status)
 
     async def _answer(self, call: Call, context: Context) -> bytes:
         state = self._state
         if not self._is_open:
-            call.seen.caller = state["access"].caller(call.headers)
-            state["access"].admit(call.seen.caller)
+            call.record.caller = state["access"].caller(call.headers)
+            state["access"].admit(call.record.caller)
+        if self._forecasts:
+            state["pipeline"].admit()
         try:
             async with asyncio.timeout(state["settings"].deadline_seconds):
                 message = await _read(context, state["settings"].receive_seconds)

@@ -10,7 +10,7 @@ from grpc import aio
 
 from app.grpc.coalescing import CallCoalescer
 from app.grpc.interceptor import READS_S, Answering, CallInterceptor, UnknownMethod
-from app.grpc.servicer import OPEN, Servicer
+from app.grpc.servicer import Servicer
 from app.serving.app_state import AppState
 from app.settings import Settings
 
@@ -40,25 +40,25 @@ async def serving(state: AppState, settings: Settings, *, version: str) -> Async
             ("grpc.so_reuseport", int(settings.workers != 1)),
         ],
     )
-    gathering = CallCoalescer()
-    server.add_generic_rpc_handlers((_Methods(state, version, gathering),))
+    coalescer = CallCoalescer()
+    server.add_generic_rpc_handlers((_Methods(state, version, coalescer),))
     port = _listen(server, settings)
     await server.start()
     _log.info("the Open Inference Protocol is spoken by gRPC on port %d", port)
     try:
         yield port
     finally:
-        gathering.is_last = True
+        coalescer.is_last = True
         await server.stop(settings.deadline_seconds + READS_S)
 
 
 class _Methods(grpc.GenericRpcHandler):
     """Finds who answers a call."""
 
-    def __init__(self, state: AppState, version: str, gathering: CallCoalescer) -> None:
+    def __init__(self, state: AppState, version: str, coalescer: CallCoalescer) -> None:
         known = {
-            name: CallInterceptor(state, name, method, gathering, is_open=name in OPEN)
-            for name, method in Servicer(state, version, gathering).methods.items()
+            name: CallInterceptor(state, name, method, coalescer)
+            for name, method in Servicer(state, version, coalescer).methods.items()
         }
         self._known = {
             f"/{SERVICE}/{name}": _handler(observed.answer) for name, observed in known.items()

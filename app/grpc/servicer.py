@@ -3,7 +3,7 @@
 import asyncio
 import re
 from collections.abc import Awaitable, Callable
-from typing import Final, Never, ParamSpec, TypeVar
+from typing import Never, ParamSpec, TypeVar
 
 from google.protobuf.json_format import ParseDict
 
@@ -14,18 +14,11 @@ from app.grpc.coalescing import CallCoalescer
 from app.grpc.interceptor import Call, Method
 from app.inference.model_store import ModelStore
 from app.inference.worker_threads import INLINE_BYTES
-from app.open_inference import metadata
-from app.open_inference.infer import Inference, checked, gives_of, rows_of
-from app.serving import canary
+from app.open_inference import infer, metadata
 from app.serving.app_state import AppState
-from app.serving.canary import Choice
-from app.serving.pipeline import note_choice, note_forecast, shadow
 
 _T = TypeVar("_T")
 _Asked = ParamSpec("_Asked")
-
-OPEN: Final = {"ServerLive", "ServerReady"}
-"""Methods that need no key, as their paths over HTTP."""
 
 _version = re.compile(r"[1-9][0-9]{0,8}")
 
@@ -33,10 +26,10 @@ _version = re.compile(r"[1-9][0-9]{0,8}")
 class Servicer:
     """`inference.GRPCInferenceService`."""
 
-    def __init__(self, state: AppState, version: str, gathering: CallCoalescer) -> None:
+    def __init__(self, state: AppState, version: str, coalescer: CallCoalescer) -> None:
         """Answer by what the app hands to its routes; `version` is the server's own."""
         self._state = state
-        self._gathering = gathering
+        self._coalescer = coalescer
         self._server = version
 
     @property
@@ -58,14 +51,14 @@ class Servicer:
         return pb.ServerLiveResponse(live=True)
 
     async def _ready(self, _: Call, __: bytes) -> pb.ServerReadyResponse:
-        ready = not self._state["draining"].begun and bool(self._state["store"].served)
+        ready = not self._state["shutdown"].begun and bool(self._state["store"].served)
         return pb.ServerReadyResponse(ready=ready)
 
     async def _model_ready(self, _: Call, message: bytes) -> pb.ModelReadyResponse:
         """Say yes or no: what is not there is not ready, and that is no error."""
         asked = codec.parse(pb.ModelReadyRequest, message)
         try:
-            await self._choice(asked.name, asked.version)
+            await self._state["pipeline"].choose(asked.name, _number(asked.version), (), b"")
         except (NotFound, Unavailable):
             return pb.ModelReadyResponse(ready=False)
         return pb.ModelReadyResponse(ready=True)
@@ -97,45 +90,22 @@ class Servicer:
 
     async def _index(self, _: Call, message: bytes) -> pb.RepositoryIndexResponse:
         asked = codec.parse(pb.RepositoryIndexRequest, message)
-        models = await metadata.repository_index(self._state["store"], {"ready": asked.ready})
+        models = metadata.repository_entries(self._state["store"], only_ready=asked.ready)
         return ParseDict({"models": models}, pb.RepositoryIndexResponse())
 
     async def _infer(self, call: Call, message: bytes) -> pb.ModelInferResponse:
-        background, batches = self._state["background"], self._state["batches"]
-        # to refuse must cost less than to answer
-        (batches if len(message) <= INLINE_BYTES else background).admit()
-        most = self._state["settings"].max_body_bytes
+        pipeline, most = self._state["pipeline"], self._state["settings"].max_body_bytes
+        # room for a small one there was before the message was read
+        if len(message) > INLINE_BYTES:
+            pipeline.admit(len(message))
         request = await _where_it_fits(len(message), codec.parse_request, message, most)
-        choice = await self._choice(
-            request.model_name, request.model_version, call, content=message
-        )
-        asked = await _where_it_fits(len(message), _understand, request, choice)
-        note_choice(call.seen, asked)
-        network = asked.part.network
-        if not network.ready:
-            await asyncio.to_thread(network.open)
-        with canary.counted(choice):
-            if len(asked.posted.windows) > 1:
-                return codec.response(await asked.together(call.seen, background, _stays))
-            if call.is_one_of_many:
-                await self._gathering.others()
-            forecast, run = await batches.forecast(asked.part, asked.window, asked.levels)
-            note_forecast(call.seen, forecast, run)
-            answer = asked.written(forecast)
-        shadow(asked, forecast, batches)
-        return codec.response(answer)
-
-    async def _choice(
-        self, name: str, version: str, call: Call | None = None, *, content: bytes = b""
-    ) -> Choice:
-        """Choose who answers; raises what `Store.pinned` and `Store.current` do."""
-        store, number = self._state["store"], _number(version)
-        if number is None:
-            return canary.choose(store, name, call.headers if call else (), content)
-        served = store.served.get(name)
-        if served is not None and served.manifest.version == number:
-            return Choice(served)
-        return Choice(await asyncio.to_thread(store.pinned, name, number))
+        version = _number(request.model_version)
+        choice = await pipeline.choose(request.model_name, version, call.headers, message)
+        posted = await _where_it_fits(len(message), codec.read, request, choice.model)
+        if call.is_one_of_many and len(posted.windows) == 1:
+            await self._coalescer.others()
+        outputs = await infer.forecast_tensors(pipeline, posted, choice, call.record, _stays)
+        return codec.response(posted, outputs, choice.model.manifest)
 
     async def _described(
         self,
@@ -149,13 +119,6 @@ class Servicer:
         if number is None:
             return await current(asked.name, self._state["store"])
         return await pinned(asked.name, number, self._state["store"])
-
-
-def _understand(request: pb.ModelInferRequest, choice: Choice) -> Inference:
-    """Check what was posted; raise BadInput where the model cannot forecast from it."""
-    model = choice.model
-    question = codec.question(request, rows=rows_of(model), gives=gives_of(model))
-    return checked(question, choice)
 
 
 def _number(version: str) -> int | None:

@@ -11,6 +11,7 @@ A request takes its model once and keeps it, so a swap never changes a model in 
 of an answer; and what is loaded lives in memory, so a damaged folder does not disturb it.
 """
 
+import contextlib
 import logging
 import os
 import threading
@@ -129,11 +130,11 @@ class ModelStore:
         """Return the candidate beside what answers under `name`; reads nothing but memory."""
         return self._trials.get(name)
 
-    def pinned(self, name: str, version: int) -> Model:
+    def loaded(self, name: str, version: int) -> Model | None:
         """
-        Return one version of a model, loaded on first use; may read the disk.
+        Return one version of a model where it is in memory; reads nothing else.
 
-        Raises NoSuchModel, NoSuchVersion or ArtifactRejected.
+        Raises NoSuchModel.
         """
         served = self._served.get(name)
         if served is not None and served.manifest.version == version:
@@ -143,6 +144,23 @@ class ModelStore:
         trial = self._trials.get(name)
         if trial is not None and trial.candidate.manifest.version == version:
             return trial.candidate
+        key = (name, version)
+        found = self._pinned.get(key)
+        if found is not None:
+            # another thread may have just made room
+            with contextlib.suppress(KeyError):
+                self._pinned.move_to_end(key)
+        return found
+
+    def pinned(self, name: str, version: int) -> Model:
+        """
+        Return one version of a model, loaded on first use; may read the disk.
+
+        Raises NoSuchModel, NoSuchVersion or ArtifactRejected.
+        """
+        found = self.loaded(name, version)
+        if found is not None:
+            return found
         if version > HIGHEST_VERSION:
             # more digits than a file's name may have
             raise NoSuchVersion
@@ -153,9 +171,8 @@ class ModelStore:
                 if not (folder / layout.MANIFEST).is_file():
                     raise NoSuchVersion
                 self._pinned[key] = self._load(folder, name, version)
-            self._pinned.move_to_end(key)
-            while len(self._pinned) > _PINNED_KEPT:
-                self._pinned.popitem(last=False)
+                while len(self._pinned) > _PINNED_KEPT:
+                    self._pinned.popitem(last=False)
             return self._pinned[key]
 
     def refresh(self) -> None:

@@ -62,13 +62,13 @@ class Table(NamedTuple):
     dates: list[date] | None
     lines: list[int]
     """The line of the file that each session is from, from 1."""
-    remarks: list[DataWarning]
+    warnings: list[DataWarning]
 
-    def located(self, remark: DataWarning) -> DataWarning:
-        """Say on which line of the file the row of a remark is."""
-        if remark.row is None:
-            return remark
-        return remark._replace(message=f"line {self.lines[remark.row]}: {remark.message}")
+    def located(self, warning: DataWarning) -> DataWarning:
+        """Say on which line of the file the row of a warning is."""
+        if warning.row is None:
+            return warning
+        return warning._replace(message=f"line {self.lines[warning.row]}: {warning.message}")
 
 
 class _Layout(NamedTuple):
@@ -86,7 +86,7 @@ def read(content: bytes) -> Table:
         raise BadTable("the file is empty")
     layout = _layout(rows)
     head = rows[0][1] if layout.begins else None
-    remarks: list[DataWarning] = []
+    warnings: list[DataWarning] = []
     kept = [
         (line, cells)
         for line, cells in rows[layout.begins :]
@@ -114,16 +114,16 @@ def read(content: bytes) -> Table:
     if "date" in layout.places:
         at = layout.places["date"]
         dates = dates_of([(line, _cell(cells, at)) for line, cells in traded])
-        order = _order(dates, lines, remarks)
+        order = _order(dates, lines, warnings)
         dates = [dates[row] for row in order]
         lines = [lines[row] for row in order]
         columns = {name: [column[row] for row in order] for name, column in columns.items()}
     if len(kept) > len(traded):
         empty = len(kept) - len(traded)
-        remarks.append(
+        warnings.append(
             DataWarning("empty_rows", f"{empty} line(s) hold a date and no price: left out")
         )
-    return Table(_adjusted(columns), dates, lines, remarks)
+    return Table(_adjusted(columns), dates, lines, warnings)
 
 
 def _text(content: bytes) -> str:
@@ -218,7 +218,7 @@ def _price(line: int, name: str, cell: str, decimals: Decimals) -> float:
     return value
 
 
-def _order(dates: Sequence[date], lines: Sequence[int], remarks: list[DataWarning]) -> list[int]:
+def _order(dates: Sequence[date], lines: Sequence[int], warnings: list[DataWarning]) -> list[int]:
     """Return the rows, oldest first, each date once; and say where a file was otherwise."""
     steps = list(pairwise(dates))
     if all(first < second for first, second in steps):
@@ -233,7 +233,7 @@ def _order(dates: Sequence[date], lines: Sequence[int], remarks: list[DataWarnin
     if repeated:
         message = f"line {repeated[0]} has the date of another line, as have {len(repeated)} in"
         message += " all: the first of each day was taken"
-        remarks.append(DataWarning("duplicate_date", message))
+        warnings.append(DataWarning("duplicate_date", message))
     newest_first = all(first >= second for first, second in steps)
     if not newest_first and not all(first <= second for first, second in steps):
         # against the order that most of the file has
@@ -245,7 +245,7 @@ def _order(dates: Sequence[date], lines: Sequence[int], remarks: list[DataWarnin
             if (first > second if rises else first < second)
         )
         message = f"the dates are not in order, first at line {lines[row]}: they were sorted"
-        remarks.append(DataWarning("unsorted_dates", message))
+        warnings.append(DataWarning("unsorted_dates", message))
     return order
 
 

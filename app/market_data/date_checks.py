@@ -24,19 +24,21 @@ class DateReport(NamedTuple):
     """The session after it; None without a calendar, and where that does not know."""
     sessions_missing: int | None
     """Sessions of the calendar between the first and the last of the history, not in it."""
-    remarks: tuple[DataWarning, ...]
+    warnings: tuple[DataWarning, ...]
+    newest: date | None = None
+    """The day of the newest session."""
 
 
 _A_DAY: Final = timedelta(days=1)
 _MOST: Final = 5
-"""Remarks of one kind: who has more of them has a file that is wrong throughout."""
+"""Warnings of one kind: who has more of them has a file that is wrong throughout."""
 
 NO_DATES: Final = DateReport(None, None, ())
 
 
 def check_dates(dates: list[date] | None, calendar: str | None, sessions: int) -> DateReport:
     """
-    Look at the dates of a history of so many sessions, oldest first.
+    Check the dates of a history of so many sessions, oldest first.
 
     Raises BadDate where they are not one for each session, or do not rise, and NoSuchCalendar.
     """
@@ -51,22 +53,22 @@ def check_dates(dates: list[date] | None, calendar: str | None, sessions: int) -
             f"dates must hold one for each of the {sessions} sessions, was given {len(dates)}",
             field="dates",
         )
-    remarks = _of_the_future(dates)
+    warnings = _of_the_future(dates)
     if known is None:
-        return DateReport(None, None, (*_gaps(_rising(dates)), *remarks))
+        return DateReport(None, None, (*_gaps(_rising(dates)), *warnings), dates[-1])
     missing = 0
     # hardly ever, and much slower
     if not known.holds(dates):
         missing, found = _held_against(_rising(dates), known)
-        remarks += found
+        warnings += found
     after = known.next_session(dates[-1])
     if after is None:
         message = (
             f"the calendar {known.name} is known from {known.first} to {known.last}, and not which"
             " session comes after these dates"
         )
-        remarks.append(DataWarning("calendar_ends", message, sessions - 1))
-    return DateReport(after, missing, tuple(remarks))
+        warnings.append(DataWarning("calendar_ends", message, sessions - 1))
+    return DateReport(after, missing, tuple(warnings), dates[-1])
 
 
 def _rising(dates: list[date]) -> Days:
@@ -106,7 +108,7 @@ def _gaps(days: Days) -> list[DataWarning]:
 
 def _held_against(days: Days, calendar: Calendar) -> tuple[int, list[DataWarning]]:
     """Count the sessions that are missing, and tell where, and which days are none."""
-    remarks = []
+    warnings = []
     places, are_sessions = calendar.places(days)
     inside = (days >= np.datetime64(calendar.first, "D")) & (
         days <= np.datetime64(calendar.last, "D")
@@ -115,7 +117,7 @@ def _held_against(days: Days, calendar: Calendar) -> tuple[int, list[DataWarning
         for row in np.flatnonzero(~are_sessions & inside)[:_MOST].tolist():
             weekday = days[row].item().strftime("%A")
             message = f"{days[row]}, a {weekday}, was no session of {calendar.name}"
-            remarks.append(DataWarning("not_a_session", message, row))
+            warnings.append(DataWarning("not_a_session", message, row))
     # a day that is no session stands where the next one does, and takes no place itself
     lacking = places[1:] - places[:-1] - are_sessions[:-1]
     rows = np.flatnonzero(lacking > 0)
@@ -124,5 +126,5 @@ def _held_against(days: Days, calendar: Calendar) -> tuple[int, list[DataWarning
             f"{lacking[row]} session(s) of {calendar.name} are missing before this row,"
             f" after {days[row]}"
         )
-        remarks.append(DataWarning("sessions_missing", message, row + 1))
-    return int(lacking[rows].sum()), remarks
+        warnings.append(DataWarning("sessions_missing", message, row + 1))
+    return int(lacking[rows].sum()), warnings

@@ -17,26 +17,25 @@ _ROUNDING: Final = 1e-4
 Columns: TypeAlias = Mapping[PriceField, Sequence[float]]
 
 
-def validate_prices(prices: Sequence[float], *, least: int) -> Floats:
+def validate_prices(prices: Sequence[float]) -> Floats:
     """
-    Return a history (sessions, 1) of prices, oldest first, that holds at least so many.
+    Return a history (sessions, 1) of prices, oldest first.
 
     Raises BadPrice where any of them is not finite or not above zero, also where it is old:
-    such a list has been damaged on its way. Raises WindowTooShort where there are too few.
+    such a list has been damaged on its way.
     """
     column = _column(prices, "prices")
     # in place: a view of it would be a second array, which waits with the first
     column.resize((len(column), 1), refcheck=False)
-    return at_least(least, column, "prices")
+    return column
 
 
-def validate_bars(bars: Columns, fields: Sequence[PriceField], *, least: int) -> Floats:
+def validate_bars(bars: Columns) -> Floats:
     """
-    Return a history (sessions, fields) of bars, oldest first, of the fields that are wanted.
+    Return a history (sessions, 4) of bars: open, high, low and close, oldest first.
 
-    All four are checked, wanted or not. Raises BadInput where they are not of one length;
-    BadPrice as `of_prices` does, and where a low lies above its open or close, or a high below,
-    by more than rounding; WindowTooShort.
+    Raises BadInput where the four are not of one length; BadPrice as `validate_prices` does, and
+    where a low lies above its open or close, or a high below, by more than rounding.
     """
     columns = {field: _column(bars[field], f"bars.{field}") for field in BARS}
     sessions = len(columns["open"])
@@ -48,11 +47,18 @@ def validate_bars(bars: Columns, fields: Sequence[PriceField], *, least: int) ->
                 field=f"bars.{field}",
             )
     _possible(columns)
-    wanted = np.stack([columns[field] for field in fields], axis=1)
-    return at_least(least, wanted, f"bars.{fields[-1]}")
+    return np.stack([columns[field] for field in BARS], axis=1)
 
 
-def at_least(least: int, history: Floats, field: str) -> Floats:
+def select_fields(bars: Floats, fields: Sequence[PriceField]) -> Floats:
+    """Return the columns of bars (sessions, 4) that a model reads: all of them, or a single one."""
+    if len(fields) == len(BARS):
+        return bars
+    at = BARS.index(fields[0])
+    return bars[:, at : at + 1]
+
+
+def require_sessions(history: Floats, least: int, field: str) -> Floats:
     """Return a history (sessions, fields); raise WindowTooShort where it holds fewer sessions."""
     if len(history) < least:
         raise WindowTooShort(least, len(history), field=field)
@@ -63,7 +69,7 @@ def validate_many_prices(many: Sequence[Sequence[float]], *, sessions: int) -> F
     """
     Return the newest sessions of many histories at once, (n, sessions, 1).
 
-    What `of_prices` refuses in any of them ends in BadInput here, which does not say where.
+    What `validate_prices` refuses in any of them ends in BadInput here, which does not say where.
     """
     return _newest(many, sessions, "windows")[0][:, :, None]
 
@@ -74,7 +80,7 @@ def validate_many_bars(
     """
     Return the newest sessions of many histories of bars at once, (n, sessions, fields).
 
-    What `of_bars` refuses in any of them ends in BadInput here, which does not say where.
+    What `validate_bars` refuses in any of them ends in BadInput here, which does not say where.
     """
     newest, whole = {}, {}
     for field in BARS:

@@ -16,8 +16,11 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 from pydantic_core import to_json
 
+from app.artifact.manifest import Manifest
 from app.errors import BadInput, NotJson
 from app.forecasting.arrays import Floats
+from app.forecasting.forecaster import Model
+from app.transport.encoded_answer import EncodedAnswer
 
 INPUT: Final = "window"
 PREDICTION: Final = "prediction"
@@ -25,6 +28,7 @@ QUANTILES: Final = "quantiles"
 DATATYPE: Final = "FP64"
 """Of what is given, and of a body that is nothing but a tensor."""
 
+_OCTETS: Final = (b"content-type", b"application/octet-stream")
 HEADER_LENGTH: Final = b"inference-header-content-length"
 """The header that says how much of a body is JSON; its tensors follow."""
 
@@ -63,6 +67,9 @@ class InferenceRequest(_Part):
     outputs: Annotated[list[_Output], Field(max_length=16)] | None = None
 
 
+Outputs: TypeAlias = dict[str, Floats]
+"""Output tensors by name, each (n, ..)."""
+
 WindowShape: TypeAlias = tuple[int, int]
 """What a window is: sessions, and fields of each."""
 
@@ -76,21 +83,13 @@ class RequestedOutput(NamedTuple):
 
 
 class TensorRequest(NamedTuple):
-    """A request for forecasts."""
+    """A request for forecasts from tensors."""
 
     id: str | None
     windows: Floats
     """(n, sessions, fields), not looked at yet."""
     wanted: tuple[RequestedOutput, ...]
     """In the order asked for."""
-
-
-class EncodedResponse(NamedTuple):
-    """A response: JSON, and the bytes of tensors behind it."""
-
-    content: bytes
-    json_length: int | None
-    """How much of it is JSON; None for all of it."""
 
 
 def header_length(headers: Iterable[tuple[bytes, bytes]]) -> int | None:
@@ -107,46 +106,69 @@ def parse(
     content: bytes, json_length: int | None, *, rows: Sequence[WindowShape], gives: Sequence[str]
 ) -> TensorRequest:
     """
-    Read a request for a model that gives `gives` of windows of one of some rows.
+    Read a request for a model that gives `gives` of windows of one of some shapes.
 
     Raises NotJson and BadInput. That prices are prices is not looked at here.
     """
     if json_length is None:
-        return _question(content, b"", rows, gives)
+        return _request(content, b"", rows, gives)
     if json_length > len(content):
         raise BadInput("Inference-Header-Content-Length is larger than the body")
     if json_length == 0:
         return _raw(content, rows[0], gives)
-    return _question(content[:json_length], content[json_length:], rows, gives)
+    return _request(content[:json_length], content[json_length:], rows, gives)
+
+
+def window_shapes(model: Model) -> list[WindowShape]:
+    """Return what a model's windows may be; the first is what its metadata says."""
+    manifest = model.manifest
+    whole = [(manifest.window, len(manifest.fields))]
+    return [*whole, (manifest.window, 1)] if model.close_only else whole
+
+
+def output_names(model: Model) -> list[str]:
+    """Return the names of the outputs."""
+    return [PREDICTION, QUANTILES] if model.manifest.quantiles else [PREDICTION]
+
+
+def parameters_of(manifest: Manifest) -> dict[str, float]:
+    """Return what is said of a model beside its outputs."""
+    return {"mae_vs_naive": manifest.scores.mae_vs_naive}
 
 
 def write(
-    asked: TensorRequest,
-    outputs: dict[str, Floats],
+    posted: TensorRequest,
+    outputs: Outputs,
     *,
     name: str,
     version: int,
     parameters: dict[str, float],
-) -> EncodedResponse:
+) -> EncodedAnswer:
     """Write the outputs that were asked for; each is (n, ..)."""
     described: list[dict[str, Any]] = []
     tensors: list[bytes] = []
-    for wanted in asked.wanted:
+    for wanted in posted.wanted:
         values = outputs[wanted.name]
         output: dict[str, Any] = {"name": wanted.name, "shape": values.shape, "datatype": DATATYPE}
         if wanted.binary:
-            tensors.append(values.astype(_DTYPES[DATATYPE]).tobytes())
+            tensors.append(to_bytes(values))
             output["parameters"] = {"binary_data_size": len(tensors[-1])}
         else:
             output["data"] = values.ravel().tolist()
         described.append(output)
     response: dict[str, Any] = {"model_name": name, "model_version": str(version)}
-    if asked.id is not None:
-        response["id"] = asked.id
+    if posted.id is not None:
+        response["id"] = posted.id
     head = to_json(response | {"parameters": parameters, "outputs": described})
     if not tensors:
-        return EncodedResponse(head, None)
-    return EncodedResponse(b"".join([head, *tensors]), len(head))
+        return EncodedAnswer(head)
+    length = (HEADER_LENGTH, b"%d" % len(head))
+    return EncodedAnswer(b"".join([head, *tensors]), (_OCTETS, length))
+
+
+def to_bytes(values: Floats) -> bytes:
+    """Return an output tensor as its bytes, in the order of C."""
+    return values.astype(_DTYPES[DATATYPE]).tobytes()
 
 
 def _raw(content: bytes, row: WindowShape, gives: Sequence[str]) -> TensorRequest:
@@ -159,7 +181,7 @@ def _raw(content: bytes, row: WindowShape, gives: Sequence[str]) -> TensorReques
     return TensorRequest(None, windows.astype(np.float64), wanted)
 
 
-def _question(
+def _request(
     document: bytes, tensors: bytes, rows: Sequence[WindowShape], gives: Sequence[str]
 ) -> TensorRequest:
     try:

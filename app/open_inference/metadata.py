@@ -1,18 +1,26 @@
 """/v2: what the Open Inference Protocol tells of a server and its models."""
 
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
-from fastapi import APIRouter, Body, Request, Response
+from fastapi import APIRouter, Request, Response
 from fastapi.concurrency import run_in_threadpool
+from pydantic_core import from_json
 
 from app.api.models import refused_models
 from app.api.schemas import MAX_WINDOWS
-from app.errors import NotReady, NotSupported
+from app.errors import BadInput, NotJson, NotReady, NotSupported
 from app.forecasting.forecaster import Model
 from app.inference.model_store import ModelStore
 from app.observability import metrics
-from app.open_inference.codec import DATATYPE, INPUT, PREDICTION, QUANTILES
-from app.open_inference.infer import Version, gives_of, rows_of
+from app.open_inference.codec import (
+    DATATYPE,
+    INPUT,
+    PREDICTION,
+    QUANTILES,
+    output_names,
+    window_shapes,
+)
+from app.open_inference.infer import Version
 from app.open_inference.schemas import (
     ERRORS,
     Duration,
@@ -25,7 +33,8 @@ from app.open_inference.schemas import (
     ServerReady,
     Statistics,
 )
-from app.serving.app_state import StoreDependency, state_of
+from app.transport import request_body
+from app.transport.dependencies import StoreDependency, state_of
 
 router = APIRouter(prefix="/v2", tags=["Open Inference Protocol"], responses=ERRORS)
 
@@ -44,7 +53,7 @@ async def server_live() -> ServerLive:
 @router.get("/health/ready", summary="Forecasts can be had")
 async def server_ready(request: Request, store: StoreDependency) -> ServerReady:
     """Say whether any model answers; both members, as clients differ in which they read."""
-    if state_of(request)["draining"].begun or not store.served:
+    if state_of(request)["shutdown"].begun or not store.served:
         raise NotReady("no model is ready to answer")
     return ServerReady(live=True, ready=True)
 
@@ -115,16 +124,52 @@ async def version_statistics(name: str, version: Version, store: StoreDependency
     return await run_in_threadpool(_statistics, store, name, version)
 
 
-@router.post("/repository/index", summary="The models that are loaded, and those that were refused")
-async def repository_index(
-    store: StoreDependency, wanted: Annotated[_Document | None, Body()] = None
-) -> list[RepositoryEntry]:
+_INDEX_BODY: Final = {
+    "requestBody": {
+        "content": {
+            "application/json": {
+                "schema": {"type": "object", "properties": {"ready": {"type": "boolean"}}},
+                "example": {"ready": True},
+            }
+        }
+    }
+}
+_MAX_INDEX_BODY: Final = 64 * 1024
+
+
+@router.post(
+    "/repository/index",
+    summary="The models that are loaded, and those that were refused",
+    openapi_extra=_INDEX_BODY,
+)
+async def repository_index(request: Request, store: StoreDependency) -> list[RepositoryEntry]:
     """List them; `{"ready": true}` leaves out the refused."""
+    content = await request_body.read(request, _MAX_INDEX_BODY, media_type=None)
+    return repository_entries(store, only_ready=_asks_for_ready(content))
+
+
+def _asks_for_ready(content: bytes) -> bool:
+    """Read the body of a request for the index, which may be empty; raise NotJson or BadInput."""
+    if not content:
+        return False
+    try:
+        wanted = from_json(content)
+    except ValueError as error:
+        raise NotJson(f"the body is not JSON: {error}") from None
+    if wanted is None:
+        return False
+    if not isinstance(wanted, dict):
+        raise BadInput("the body is an object, or there is none")
+    return wanted.get("ready") is True
+
+
+def repository_entries(store: ModelStore, *, only_ready: bool) -> list[RepositoryEntry]:
+    """List the models that are loaded, and those that were refused."""
     loaded = [
         RepositoryEntry(name=name, version=str(model.manifest.version), state="READY", reason="")
         for name, model in sorted(store.served.items())
     ]
-    if wanted and wanted.get("ready") is True:
+    if only_ready:
         return loaded
     refused = [
         RepositoryEntry(name=each.name, state="UNAVAILABLE", reason=each.reason)
@@ -149,10 +194,10 @@ def _metadata(store: ModelStore, model: Model) -> ModelMetadata:
         "name": manifest.name,
         "versions": [str(version) for version in store.versions(manifest.name)],
         "platform": _PLATFORM,
-        "inputs": [{"name": INPUT, "datatype": DATATYPE, "shape": [-1, *rows_of(model)[0]]}],
+        "inputs": [{"name": INPUT, "datatype": DATATYPE, "shape": [-1, *window_shapes(model)[0]]}],
         "outputs": [
             {"name": name, "datatype": DATATYPE, "shape": [-1, *_given(model)[name]]}
-            for name in gives_of(model)
+            for name in output_names(model)
         ],
     }
 
@@ -165,12 +210,12 @@ def _config(model: Model) -> _Document:
         "backend": "onnxruntime",
         "version_policy": {"specific": {"versions": [manifest.version]}},
         "max_batch_size": MAX_WINDOWS,
-        "input": [{"name": INPUT, "data_type": kind, "dims": [*rows_of(model)[0]]}],
+        "input": [{"name": INPUT, "data_type": kind, "dims": [*window_shapes(model)[0]]}],
         # of one dimension, which is the batch: Triton has no tensor without any
         "output": [
             {"name": name, "data_type": kind, "dims": _given(model)[name] or [1]}
             | ({} if _given(model)[name] else {"reshape": {"shape": []}})
-            for name in gives_of(model)
+            for name in output_names(model)
         ],
         "dynamic_batching": {},
         "parameters": {

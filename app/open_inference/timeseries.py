@@ -8,6 +8,7 @@ API lacks, so that there Friday's forecast is Saturday's.
 """
 
 import asyncio
+import math
 import time
 import uuid
 from datetime import date, datetime, timedelta
@@ -18,19 +19,22 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic_core import to_json
 
-from app.api import predict
-from app.api.examples import SERIES_EXAMPLES
-from app.api.schemas import PredictRequest
 from app.errors import BadInput, NotSupported
-from app.serving.app_state import StoreDependency, state_of
+from app.market_data.price_validation import validate_prices
+from app.serving.canary import Choice
+from app.serving.pipeline import ForecastRequest
 from app.transport import request_body
-from app.transport.problem_details import documented, record_of
+from app.transport.dependencies import StoreDependency, record_of, state_of
+from app.transport.headers import announced_length
+from app.transport.openapi_examples import SERIES_EXAMPLES
+from app.transport.problem_details import documented
 
 router = APIRouter(prefix="/v1/timeseries", tags=["KServe time series"])
 
 _DAYS: Final = {"D", "day"}
 _WEEKDAYS: Final = {"B", "business_day"}
 _MEDIAN: Final = 0.5
+_LARGEST: Final = 10**308
 _POSTED: Final = ConfigDict(strict=True, extra="ignore", frozen=True)
 
 _Quantile = Annotated[float, Field(gt=0, lt=1, allow_inf_nan=False)]
@@ -60,7 +64,7 @@ class Options(BaseModel):
     quantiles: Annotated[list[_Quantile], Field(max_length=32)] | None = None
 
 
-class ForecastRequest(BaseModel):
+class TimeseriesRequest(BaseModel):
     """Series to forecast."""
 
     model_config = _POSTED
@@ -85,7 +89,7 @@ async def list_series_models(store: StoreDependency) -> dict[str, Any]:
     "/forecast",
     summary="Forecast the next session of series",
     responses=documented(400, 404, 413, 415, 422, 503),
-    openapi_extra=request_body.described(ForecastRequest, SERIES_EXAMPLES),
+    openapi_extra=request_body.described(TimeseriesRequest, SERIES_EXAMPLES),
 )
 async def forecast_series(request: Request) -> Response:
     """
@@ -93,12 +97,16 @@ async def forecast_series(request: Request) -> Response:
 
     One series that cannot be forecast from is an error of the whole request, which says where.
     """
-    content = await request_body.read(request, state_of(request)["settings"].max_body_bytes)
-    question = request_body.parse(ForecastRequest, content)
-    if question.options.horizon != 1:
+    state, headers = state_of(request), request.scope["headers"]
+    pipeline = state["pipeline"]
+    pipeline.admit(announced_length(headers))
+    content = await request_body.read(request, state["settings"].max_body_bytes)
+    posted = request_body.parse(TimeseriesRequest, content)
+    if posted.options.horizon != 1:
         raise NotSupported("the models forecast the next session: horizon 1", field="horizon")
+    choice = await pipeline.choose(posted.model, None, headers, content)
     answers = await asyncio.gather(
-        *(_content(request, question, index) for index in range(len(question.inputs)))
+        *(_content(request, posted, choice, index) for index in range(len(posted.inputs)))
     )
     record_of(request).windows = len(answers)
     written = {
@@ -106,7 +114,7 @@ async def forecast_series(request: Request) -> Response:
         "created_at": int(time.time()),
         "status": "completed",
         "error": None,
-        "model": question.model,
+        "model": posted.model,
         "outputs": [
             {
                 "type": "time_series_forecast",
@@ -121,53 +129,70 @@ async def forecast_series(request: Request) -> Response:
     return Response(to_json(written), media_type="application/json")
 
 
-async def _content(request: Request, question: ForecastRequest, index: int) -> dict[str, Any]:
+async def _content(
+    request: Request, posted: TimeseriesRequest, choice: Choice, index: int
+) -> dict[str, Any]:
     """Forecast one series."""
-    posted, asked = question.inputs[index], question.options.quantiles or []
+    pipeline, record = state_of(request)["pipeline"], record_of(request)
+    series, wanted = posted.inputs[index], posted.options.quantiles or []
     field = f"inputs[{index}]"
-    if posted.type != "univariate_time_series":
+    if series.type != "univariate_time_series":
         raise NotSupported(f"{field}: post bars to /predict", field=f"{field}.type")
-    starts = _next(posted, f"{field}.frequency")
-    levels = {quantile: 100 * abs(1 - 2 * quantile) for quantile in asked if quantile != _MEDIAN}
-    prices = to_json(
-        {"model": question.model, "prices": posted.series, "levels": [*levels.values()]}
-    )
+    starts = _next(series, f"{field}.frequency")
+    levels = {quantile: 100 * abs(1 - 2 * quantile) for quantile in wanted if quantile != _MEDIAN}
     try:
-        given, made = await predict.forecast_of(
-            request, request_body.parse(PredictRequest, prices), prices
-        )
+        history = validate_prices(_numbers(series.series))
+        single = ForecastRequest(posted.model, None, history, tuple(levels.values()))
+        query = pipeline.begin(single, choice, record)
+        forecast = await pipeline.forecast(query, record, request.receive)
     except BadInput as error:
         error.field = f"{field}.series"
         raise
-    if asked and not given.part.manifest.quantiles:
+    if wanted and not query.part.manifest.quantiles:
         raise NotSupported("this model forecasts a point and has no quantiles", field="quantiles")
-    ends = dict(zip(levels, made.intervals, strict=True))
+    ends = dict(zip(levels, forecast.intervals, strict=True))
     return {
-        "type": posted.type,
-        "name": posted.name,
-        "mean_forecast": [made.prediction],
-        "frequency": posted.frequency,
+        "type": series.type,
+        "name": series.name,
+        "mean_forecast": [forecast.prediction],
+        "frequency": series.frequency,
         "start_timestamp": starts,
         "quantiles": {
             str(quantile): [
-                ends[quantile][quantile > _MEDIAN] if quantile in ends else made.prediction
+                ends[quantile][quantile > _MEDIAN] if quantile in ends else forecast.prediction
             ]
-            for quantile in asked
+            for quantile in wanted
         }
         or None,
     }
 
 
-def _next(posted: Series, field: str) -> str | None:
+def _numbers(series: list[Any]) -> list[float]:
+    """Return a series as floats; raise BadInput with the first element that is no number."""
+    for row, value in enumerate(series):
+        if type(value) not in {int, float}:
+            raise BadInput(f"element {row} is not a number", index=row)
+    try:
+        return [*map(float, series)]
+    except OverflowError:
+        # a whole number beyond the largest: refused as no price, by row
+        return [value if type(value) is float else _float(value) for value in series]
+
+
+def _float(value: int) -> float:
+    return float(value) if abs(value) < _LARGEST else math.inf
+
+
+def _next(series: Series, field: str) -> str | None:
     """Return when the session after a series is; None where nothing says when the series was."""
-    if posted.frequency not in _DAYS | _WEEKDAYS:
+    if series.frequency not in _DAYS | _WEEKDAYS:
         raise NotSupported("the models forecast daily sessions: D or B", field=field)
-    if posted.start_timestamp is None:
+    if series.start_timestamp is None:
         return None
     try:
-        first = datetime.fromisoformat(posted.start_timestamp)
-        steps = len(posted.series)
-        if posted.frequency in _DAYS:
+        first = datetime.fromisoformat(series.start_timestamp)
+        steps = len(series.series)
+        if series.frequency in _DAYS:
             day = first.date() + timedelta(days=steps)
         else:
             day = np.busday_offset(first.date(), steps).astype(date)
@@ -177,5 +202,5 @@ def _next(posted: Series, field: str) -> str | None:
             "start_timestamp must be a time by ISO 8601, on a weekday where the frequency is B",
             field="start_timestamp",
         ) from None
-    is_date = len(posted.start_timestamp) == len("2026-01-02")
+    is_date = len(series.start_timestamp) == len("2026-01-02")
     return after.date().isoformat() if is_date else after.isoformat()

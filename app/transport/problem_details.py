@@ -10,7 +10,7 @@ from pydantic_core import to_json
 from starlette.exceptions import HTTPException
 
 from app import errors
-from app.observability.request_record import RequestRecord
+from app.transport.dependencies import record_of, route_path
 
 _log = logging.getLogger(__name__)
 
@@ -96,7 +96,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(errors.NextdayError, _ours)
     app.add_exception_handler(HTTPException, _frameworks)
     app.add_exception_handler(RequestValidationError, _parameters)
-    app.add_exception_handler(Exception, _unexpected)
+    app.add_exception_handler(Exception, _ours)
 
 
 def response_for(error: Exception, path: str) -> Response:
@@ -115,15 +115,9 @@ def response_for(error: Exception, path: str) -> Response:
     return _answer(path, kind, str(error), headers, at)
 
 
-def record_of(request: Request) -> RequestRecord:
-    """Return what is told of this request; see observed.py."""
-    seen: RequestRecord = request.scope["seen"]
-    return seen
-
-
 def _ours(request: Request, error: Exception) -> Response:
     record_of(request).code = kind_of(error).code
-    return response_for(error, request.url.path)
+    return response_for(error, route_path(request.scope))
 
 
 def _frameworks(request: Request, error: Exception) -> Response:
@@ -131,7 +125,7 @@ def _frameworks(request: Request, error: Exception) -> Response:
     detail = str(error.detail)
     kind = Kind(error.status_code, detail.lower().replace(" ", "_"), detail)
     record_of(request).code = kind.code
-    return _answer(request.url.path, kind, detail, dict(error.headers or {}))
+    return _answer(route_path(request.scope), kind, detail, dict(error.headers or {}))
 
 
 def _parameters(request: Request, error: Exception) -> Response:
@@ -142,13 +136,6 @@ def _parameters(request: Request, error: Exception) -> Response:
         request,
         errors.BadInput(f"{first['loc'][-1]}: {first['msg']}", field=str(first["loc"][-1])),
     )
-
-
-def _unexpected(request: Request, error: Exception) -> Response:
-    record_of(request).code = _INTERNAL.code
-    # the server logs the traceback
-    _log.error("unexpected %s", type(error).__name__)
-    return _answer(request.url.path, _INTERNAL, _UNEXPECTED, {})
 
 
 def _answer(

@@ -10,6 +10,7 @@ from fastapi import Request
 from pydantic import BaseModel, ValidationError
 
 from app.errors import Abandoned, BadInput, BodyTooLarge, NotCompressed, NotJson, WrongMediaType
+from app.transport import headers as http
 
 _Body = TypeVar("_Body", bound=BaseModel)
 
@@ -59,7 +60,7 @@ def check(
     # one pass: to ask the framework for three of them costs more than all else in here
     for name, value in headers:
         if name == b"content-type":
-            if media_type and value != media_type and without_parameters(value) != media_type:
+            if media_type and value != media_type and http.media_type(value) != media_type:
                 or_table = ", or a CSV file to /predict as text/csv" if media_type == JSON else ""
                 raise WrongMediaType(
                     f"send the body as Content-Type: {media_type.decode()}{or_table}"
@@ -125,11 +126,6 @@ async def _decompressed(body: bytes, limit: int) -> bytes:
     if not reader.eof or reader.unused_data:
         raise NotCompressed("the compressed body is cut short, or something follows it")
     return bytes(whole)
-
-
-def without_parameters(media_type: bytes) -> bytes:
-    """Return a media type alone, in small letters."""
-    return media_type.partition(b";")[0].strip().lower()
 
 
 def parse(kind: type[_Body], body: bytes) -> _Body:

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import threading
 from pathlib import Path
 from typing import Any
 
@@ -84,30 +83,6 @@ def test_more_windows_than_one_call_takes_give_the_same_forecasts(tmp_path: Path
         ]
 
     assert [together[index] for index in (0, 255, 256, 511, 599)] == alone
-
-
-@pytest.mark.parametrize(
-    ("posted", "in_thread"),
-    [
-        ({"windows": [PRICES] * 16}, False),
-        ({"windows": [PRICES] * 17}, True),
-        ({"windows": [PRICES * 5_000]}, True),
-        ({"windows": [PRICES], "version": 1}, True),
-    ],
-    ids=["few", "many", "long", "one that may have to be loaded"],
-)
-def test_few_windows_do_not_wait_for_a_thread(
-    tmp_path: Path, posted: dict[str, Any], *, in_thread: bool
-) -> None:
-    publish(tmp_path)
-
-    with serving(tmp_path) as client:
-        answer = client.post("/predict/batch", json=posted)
-        threads = [thread.name for thread in threading.enumerate()]
-
-    assert answer.status_code == 200
-    assert None not in answer.json()["predictions"]
-    assert any(name.startswith("background") for name in threads) == in_thread
 
 
 def test_no_windows_are_no_forecasts(tmp_path: Path) -> None:

@@ -64,7 +64,7 @@ def test_whole_sessions_are_told_what_follows_and_nothing_else() -> None:
 
     said = date_checks.check_dates(days, "XNYS", 60)
 
-    assert said == date_checks.DateReport(sessions_of("XNYS", days[-1], 2)[1], 0, ())
+    assert said == date_checks.DateReport(sessions_of("XNYS", days[-1], 2)[1], 0, (), days[-1])
 
 
 def test_what_is_missing_is_told_by_row_and_counted() -> None:
@@ -74,11 +74,11 @@ def test_what_is_missing_is_told_by_row_and_counted() -> None:
     said = date_checks.check_dates(days, "XNYS", 60)
 
     assert said.sessions_missing == 3
-    assert [(remark.code, remark.row) for remark in said.remarks] == [
+    assert [(remark.code, remark.row) for remark in said.warnings] == [
         ("sessions_missing", 20),
         ("sessions_missing", 38),
     ]
-    assert said.remarks[0].message.startswith("2 session(s) of XNYS are missing")
+    assert said.warnings[0].message.startswith("2 session(s) of XNYS are missing")
     assert said.forecast_date == calendar.find("XNYS").next_session(days[-1])
 
 
@@ -91,10 +91,10 @@ def test_days_without_a_session_are_told_by_row() -> None:
 
     said = date_checks.check_dates(days, "XNYS", 61)
 
-    assert [(each.code, each.row) for each in said.remarks] == [
+    assert [(each.code, each.row) for each in said.warnings] == [
         ("not_a_session", days.index(saturday))
     ]
-    assert "a Saturday" in said.remarks[0].message
+    assert "a Saturday" in said.warnings[0].message
     assert said.sessions_missing == 0
 
 
@@ -105,7 +105,7 @@ def test_without_a_calendar_only_what_no_holiday_explains_is_told() -> None:
     said = date_checks.check_dates(days, None, 7)
 
     assert (said.forecast_date, said.sessions_missing) == (None, None)
-    assert [(each.code, each.row) for each in said.remarks] == [("gap", 5)]
+    assert [(each.code, each.row) for each in said.warnings] == [("gap", 5)]
 
 
 @pytest.mark.parametrize("calendar", [None, "XNYS", "24/7"])
@@ -138,7 +138,7 @@ def test_the_future_is_told_from_its_first_row() -> None:
     said = date_checks.check_dates(days, "24/7", 6)
 
     # tomorrow may have begun elsewhere
-    assert [(each.code, each.row) for each in said.remarks] == [("future_date", 4)]
+    assert [(each.code, each.row) for each in said.warnings] == [("future_date", 4)]
     assert said.forecast_date == days[-1] + timedelta(days=1)
 
 
@@ -149,13 +149,13 @@ def test_past_the_last_known_day_there_is_no_date_but_a_reason() -> None:
     said = date_checks.check_dates(days, "XNYS", len(days))
 
     assert said.forecast_date is None
-    assert said.remarks[-1].code == "calendar_ends"
+    assert said.warnings[-1].code == "calendar_ends"
 
 
 def test_a_calendar_without_dates_is_told_of() -> None:
     said = date_checks.check_dates(None, "XNYS", 60)
 
-    assert (said.forecast_date, [each.code for each in said.remarks]) == (None, ["no_dates"])
+    assert (said.forecast_date, [each.code for each in said.warnings]) == (None, ["no_dates"])
 
 
 def test_a_forecast_names_its_session(tmp_path: Path) -> None:

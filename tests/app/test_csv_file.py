@@ -29,7 +29,7 @@ def test_what_vendors_write_is_read(vendor: Path) -> None:
     assert table.dates
     assert table.dates[:3] == DAYS
     assert table.columns["close"][:3] == CLOSES
-    assert table.remarks == []
+    assert table.warnings == []
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-8-sig", "latin-1"])
@@ -53,7 +53,7 @@ def test_newest_first_is_turned_and_lines_are_kept() -> None:
     assert table.dates == DAYS
     assert table.lines == [4, 3, 2]
     assert table.columns == csv_reader.read(YAHOO.encode()).columns
-    assert table.remarks == []
+    assert table.warnings == []
 
 
 def test_what_is_out_of_order_is_sorted_and_told() -> None:
@@ -62,8 +62,8 @@ def test_what_is_out_of_order_is_sorted_and_told() -> None:
     table = csv_reader.read(text.encode())
 
     assert table.columns["close"] == [1, 2, 3, 4]
-    assert [each.code for each in table.remarks] == ["unsorted_dates"]
-    assert "line 4" in table.remarks[0].message
+    assert [each.code for each in table.warnings] == ["unsorted_dates"]
+    assert "line 4" in table.warnings[0].message
 
 
 def test_of_two_lines_of_a_day_the_first_is_taken_and_it_is_told() -> None:
@@ -72,8 +72,8 @@ def test_of_two_lines_of_a_day_the_first_is_taken_and_it_is_told() -> None:
     table = csv_reader.read(text.encode())
 
     assert table.columns["close"] == [1, 2, 3]
-    assert [each.code for each in table.remarks] == ["duplicate_date"]
-    assert table.remarks[0].message.startswith("line 4 ")
+    assert [each.code for each in table.warnings] == ["duplicate_date"]
+    assert table.warnings[0].message.startswith("line 4 ")
 
 
 def test_days_without_trading_are_left_out_and_told() -> None:
@@ -82,7 +82,7 @@ def test_days_without_trading_are_left_out_and_told() -> None:
     table = csv_reader.read(text.encode())
 
     assert table.dates == [DAYS[0], DAYS[2]]
-    assert [each.code for each in table.remarks] == ["empty_rows"]
+    assert [each.code for each in table.warnings] == ["empty_rows"]
 
 
 def test_a_column_of_prices_is_enough() -> None:

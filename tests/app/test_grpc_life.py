@@ -92,7 +92,7 @@ class Eager:
 
     def ask(self) -> None:
         model = self.state["store"].current("default")
-        self.state["batches"].put(model, windows()[0], (), self)
+        self.state["batcher"].put(model, windows()[0], (), self)
 
     def has_left(self) -> bool:
         return self.left
@@ -219,7 +219,7 @@ def test_on_sigterm_it_is_not_ready_and_answers_still(root: Path) -> None:
 
     async def test(service: Service) -> None:
         os.kill(os.getpid(), signal.SIGTERM)
-        await until(lambda: service.state["draining"].begun)
+        await until(lambda: service.state["shutdown"].begun)
         asked = pb.ServerReadyRequest()
         assert not (await service.call("ServerReady", asked, pb.ServerReadyResponse)).ready
         await service.infer(request(windows()))

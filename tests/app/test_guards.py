@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from app.api.examples import EXAMPLE_BARS, EXAMPLE_PRICES
 from app.artifact.manifest import Distribution
 from app.forecasting import novelty, screening
 from app.forecasting.arrays import Floats
 from app.market_data import anomalies
+from app.transport.openapi_examples import EXAMPLE_BARS, EXAMPLE_PRICES
 from tests.builders import publish, serving
 
 SEEDS = range(20)

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from app import errors
-from app.api.examples import EXAMPLE_BARS
 from app.settings import Settings
+from app.transport.openapi_examples import EXAMPLE_BARS
 from app.transport.problem_details import KINDS, kind_of
 from tests.builders import assert_problem, serving
 from tests.docs.answers import assert_shown

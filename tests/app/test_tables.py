@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from app.api.examples import EXAMPLE_BARS, EXAMPLE_CSV, EXAMPLE_DATES, EXAMPLE_PRICES
+from app.transport.openapi_examples import EXAMPLE_BARS, EXAMPLE_CSV, EXAMPLE_DATES, EXAMPLE_PRICES
 from tests.builders import assert_problem, publish, serving
 from tests.wire import Service, run
 

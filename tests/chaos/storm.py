@@ -97,12 +97,7 @@ def bodies() -> list[bytes]:
 
 def own_forecasts(model: Model, asked: list[bytes]) -> list[set[tuple[float, ...]]]:
     """Return what a version forecasts of each question, with any number of windows in a run."""
-    windows = [
-        price_validation.validate_bars(json.loads(body)["bars"], model.manifest.fields, least=60)[
-            -60:
-        ]
-        for body in asked
-    ]
+    windows = [price_validation.validate_bars(json.loads(body)["bars"])[-60:] for body in asked]
     return [_forecasts(model, window) for window in windows]
 
 

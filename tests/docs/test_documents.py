@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from app.api.examples import EXAMPLE_CSV
+from app.transport.openapi_examples import EXAMPLE_CSV
 from tests.builders import serving
 from tests.docs.answers import assert_like
 from tests.docs.documents import (

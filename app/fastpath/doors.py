@@ -1,0 +1,161 @@
+"""Which requests may be answered where they arrive, and how each of them is read and written."""
+
+import re
+from functools import lru_cache, partial
+from typing import Final, NamedTuple, Protocol
+
+from app.api import csv_upload, predict, predict_codec
+from app.forecasting.forecaster import Forecast
+from app.inference.worker_threads import INLINE_BYTES
+from app.observability.request_record import RequestRecord
+from app.open_inference import infer
+from app.open_inference.codec import TensorRequest
+from app.serving.pipeline import ForecastQuery, Pipeline
+from app.transport import request_body
+from app.transport.encoded_answer import EncodedAnswer
+from app.transport.headers import Headers, announced_length, media_type
+
+_INFER: Final = re.compile(
+    rb"/v2/models/([a-z0-9][a-z0-9._-]{0,63})(?:/versions/([1-9][0-9]{0,8}))?/infer"
+)
+_PREDICT: Final = predict.PATH.encode()
+_FOR_THE_FRAMEWORK: Final = {b"content-encoding", b"origin", b"expect"}
+"""Headers of requests that others see to: to decompress, to answer browsers (CORS), to wait."""
+
+
+class Asked(Protocol):
+    """A request that was read, and waits for its forecast."""
+
+    @property
+    def query(self) -> ForecastQuery:
+        """What is to be forecast."""
+        ...
+
+    def encode(self, forecast: Forecast) -> EncodedAnswer:
+        """Write the answer; raise Suspicious where the caller is strict."""
+        ...
+
+
+class Door(Protocol):
+    """A route whose plain requests are answered where they arrive."""
+
+    @property
+    def route(self) -> str:
+        """As metrics and logs call it."""
+        ...
+
+    def admit(self, pipeline: Pipeline, headers: Headers) -> None:
+        """Raise TooBusy, and WrongMediaType or BodyTooLarge where a head says so."""
+        ...
+
+    def read(
+        self, pipeline: Pipeline, headers: Headers, content: bytes, record: RequestRecord
+    ) -> Asked | None:
+        """Begin a query; None where something has to be waited for, or is not for one forecast."""
+        ...
+
+
+class _AskedByPredict(NamedTuple):
+    query: ForecastQuery
+
+    def encode(self, forecast: Forecast) -> EncodedAnswer:
+        return EncodedAnswer(predict_codec.encode(self.query, forecast))
+
+
+class PredictDoor(NamedTuple):
+    """POST /predict."""
+
+    max_body_bytes: int
+    route: str = predict.PATH
+
+    def admit(self, pipeline: Pipeline, headers: Headers) -> None:
+        """Raise TooBusy, WrongMediaType or BodyTooLarge."""
+        pipeline.admit()
+        request_body.check(headers, self.max_body_bytes)
+
+    def read(
+        self, pipeline: Pipeline, headers: Headers, content: bytes, record: RequestRecord
+    ) -> _AskedByPredict | None:
+        """Begin a query; None where a version has to be loaded, or the history is long."""
+        posted = predict_codec.parse(content)
+        choice = pipeline.choose_loaded(posted.model, posted.version, headers, content)
+        if choice is None:
+            return None
+        query = pipeline.begin(posted, choice, record)
+        return None if query.is_long or not query.part.network.ready else _AskedByPredict(query)
+
+
+class _AskedByInfer(NamedTuple):
+    query: ForecastQuery
+    posted: TensorRequest
+
+    def encode(self, forecast: Forecast) -> EncodedAnswer:
+        outputs = infer.outputs_of(forecast)
+        return infer.encode(self.posted, outputs, self.query.choice.model)
+
+
+class InferDoor(NamedTuple):
+    """POST /v2/models/{name}/infer, of a version or of the one that is served."""
+
+    name: str
+    version: int | None
+    max_body_bytes: int
+    route: str = infer.ROUTE
+
+    def admit(self, pipeline: Pipeline, headers: Headers) -> None:
+        """Raise TooBusy or BodyTooLarge; any media type will do."""
+        pipeline.admit(announced_length(headers))
+        request_body.check(headers, self.max_body_bytes, media_type=None)
+
+    def read(
+        self, pipeline: Pipeline, headers: Headers, content: bytes, record: RequestRecord
+    ) -> _AskedByInfer | None:
+        """Begin a query; None where a version has to be loaded, and of several windows."""
+        choice = pipeline.choose_loaded(self.name, self.version, headers, content)
+        if choice is None:
+            return None
+        posted = infer.parse(headers, content, choice.model, self.max_body_bytes)
+        if len(posted.windows) > 1:
+            return None
+        query = pipeline.begin(infer.single(posted, choice), choice, record)
+        return _AskedByInfer(query, posted) if query.part.network.ready else None
+
+
+class Doors:
+    """Those of one app."""
+
+    def __init__(self, max_body_bytes: int) -> None:
+        """Read bodies up to a size."""
+        self._predict = PredictDoor(max_body_bytes)
+        # a model and a version each; a path that names none is not kept
+        self._infer = lru_cache(256)(partial(_infer_door, max_body_bytes))
+        self.most_bytes = min(INLINE_BYTES, max_body_bytes)
+        """Bodies beyond are not read on the event loop."""
+
+    def find(self, url: bytes, headers: Headers) -> Door | None:
+        """Return that of a POST; None where the framework has to see to it."""
+        for name, value in headers:
+            if name in _FOR_THE_FRAMEWORK:
+                return None
+            if name == b"content-type" and media_type(value) == csv_upload.MEDIA_TYPE:
+                return None
+            # CSV may be preferred
+            if name == b"accept" and b"text/" in value.lower():
+                return None
+            if name == b"content-length" and (len(value) > _DIGITS or int(value) > self.most_bytes):
+                return None
+        if url == _PREDICT:
+            return self._predict
+        found = _INFER.fullmatch(url)
+        return self._infer(*found.groups()) if found else None
+
+
+_DIGITS: Final = 9
+
+
+def _infer_door(max_body_bytes: int, name: bytes, version: bytes | None) -> InferDoor:
+    return InferDoor(name.decode(), int(version) if version else None, max_body_bytes)
+
+
+doors_of: Final = lru_cache(8)(Doors)
+"""Those that read bodies up to a size: the same for every connection."""
