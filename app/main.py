@@ -134,7 +134,7 @@ async def _life(settings: Settings) -> AsyncIterator[AppState]:
             settings.max_waiting,
             metrics,
             deadline_s=settings.deadline_seconds,
-            should_yield=lambda: loader.is_busy,
+            loader=loader,
         )
         shutdown = GracefulShutdown(settings.drain_seconds)
         state = AppState(

@@ -5,7 +5,6 @@ from typing import Annotated, NamedTuple
 from weakref import WeakKeyDictionary
 
 import msgspec
-from pydantic_core import to_json
 
 from app.api.schemas import (
     DEFAULT_MODEL,
@@ -18,10 +17,9 @@ from app.api.schemas import (
     skill_of,
     warning_of,
 )
-from app.artifact.manifest import BARS
 from app.forecasting.forecaster import Forecast, IntervalBasis, Model
 from app.market_data.csv_reader import Table
-from app.market_data.date_checks import check_dates
+from app.market_data.date_checks import NO_DATES, check_dates
 from app.market_data.price_validation import validate_bars, validate_prices
 from app.serving import answer_warnings
 from app.serving.pipeline import ForecastQuery, ForecastRequest
@@ -73,23 +71,23 @@ def parse(content: bytes) -> ForecastRequest:
 
 def checked(posted: _PlainRequest | PredictRequest) -> ForecastRequest:
     """Check the prices and dates of a body; raises what `parse` does."""
-    if posted.bars is None:
+    bars, dates = posted.bars, NO_DATES
+    if bars is None:
         history = validate_prices(posted.prices or [])
     else:
-        history = validate_bars({field: getattr(posted.bars, field) for field in BARS})
+        history = validate_bars(
+            {"open": bars.open, "high": bars.high, "low": bars.low, "close": bars.close}
+        )
+    if posted.dates is not None or posted.calendar is not None:
+        dates = check_dates(posted.dates, posted.calendar, len(history))
     return ForecastRequest(
         model=posted.model,
         version=posted.version,
         history=history,
         levels=None if posted.levels is None else tuple(posted.levels),
         strict=posted.strict,
-        dates=check_dates(posted.dates, posted.calendar, len(history)),
+        dates=dates,
     )
-
-
-def encode(query: ForecastQuery, forecast: Forecast) -> bytes:
-    """Write an answer as JSON; raises what `answer` does."""
-    return to_json(answer(query, forecast))
 
 
 def answer(query: ForecastQuery, forecast: Forecast, table: Table | None = None) -> PredictResponse:
@@ -104,7 +102,8 @@ def answer(query: ForecastQuery, forecast: Forecast, table: Table | None = None)
         warnings = [*table.warnings, *map(table.located, warnings)]
     if request.strict:
         answer_warnings.refuse(warnings, request.field)
-    warnings += answer_warnings.of_levels(request.levels, query.levels)
+    if not query.levels:
+        warnings += answer_warnings.of_levels(request.levels, query.levels)
     described = describe(query.choice.model, query.part)
     return PredictResponse(
         model=manifest.name,

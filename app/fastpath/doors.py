@@ -4,7 +4,9 @@ import re
 from functools import lru_cache, partial
 from typing import Final, NamedTuple, Protocol
 
-from app.api import csv_upload, predict, predict_codec
+from pydantic_core import to_json
+
+from app.api import predict, predict_codec
 from app.forecasting.forecaster import Forecast
 from app.inference.worker_threads import INLINE_BYTES
 from app.observability.request_record import RequestRecord
@@ -13,7 +15,7 @@ from app.open_inference.codec import TensorRequest
 from app.serving.pipeline import ForecastQuery, Pipeline
 from app.transport import request_body
 from app.transport.encoded_answer import EncodedAnswer
-from app.transport.headers import Headers, announced_length, media_type
+from app.transport.headers import Headers, media_type
 
 _INFER: Final = re.compile(
     rb"/v2/models/([a-z0-9][a-z0-9._-]{0,63})(?:/versions/([1-9][0-9]{0,8}))?/infer"
@@ -44,10 +46,6 @@ class Door(Protocol):
         """As metrics and logs call it."""
         ...
 
-    def admit(self, pipeline: Pipeline, headers: Headers) -> None:
-        """Raise TooBusy, and WrongMediaType or BodyTooLarge where a head says so."""
-        ...
-
     def read(
         self, pipeline: Pipeline, headers: Headers, content: bytes, record: RequestRecord
     ) -> Asked | None:
@@ -59,19 +57,13 @@ class _AskedByPredict(NamedTuple):
     query: ForecastQuery
 
     def encode(self, forecast: Forecast) -> EncodedAnswer:
-        return EncodedAnswer(predict_codec.encode(self.query, forecast))
+        return EncodedAnswer(to_json(predict_codec.answer(self.query, forecast)))
 
 
 class PredictDoor(NamedTuple):
     """POST /predict."""
 
-    max_body_bytes: int
     route: str = predict.PATH
-
-    def admit(self, pipeline: Pipeline, headers: Headers) -> None:
-        """Raise TooBusy, WrongMediaType or BodyTooLarge."""
-        pipeline.admit()
-        request_body.check(headers, self.max_body_bytes)
 
     def read(
         self, pipeline: Pipeline, headers: Headers, content: bytes, record: RequestRecord
@@ -102,11 +94,6 @@ class InferDoor(NamedTuple):
     max_body_bytes: int
     route: str = infer.ROUTE
 
-    def admit(self, pipeline: Pipeline, headers: Headers) -> None:
-        """Raise TooBusy or BodyTooLarge; any media type will do."""
-        pipeline.admit(announced_length(headers))
-        request_body.check(headers, self.max_body_bytes, media_type=None)
-
     def read(
         self, pipeline: Pipeline, headers: Headers, content: bytes, record: RequestRecord
     ) -> _AskedByInfer | None:
@@ -126,7 +113,7 @@ class Doors:
 
     def __init__(self, max_body_bytes: int) -> None:
         """Read bodies up to a size."""
-        self._predict = PredictDoor(max_body_bytes)
+        self._predict = PredictDoor()
         # a model and a version each; a path that names none is not kept
         self._infer = lru_cache(256)(partial(_infer_door, max_body_bytes))
         self.most_bytes = min(INLINE_BYTES, max_body_bytes)
@@ -134,18 +121,18 @@ class Doors:
 
     def find(self, url: bytes, headers: Headers) -> Door | None:
         """Return that of a POST; None where the framework has to see to it."""
+        is_json = False
         for name, value in headers:
-            if name in _FOR_THE_FRAMEWORK:
-                return None
-            if name == b"content-type" and media_type(value) == csv_upload.MEDIA_TYPE:
-                return None
-            # CSV may be preferred
-            if name == b"accept" and b"text/" in value.lower():
-                return None
-            if name == b"content-length" and (len(value) > _DIGITS or int(value) > self.most_bytes):
+            if name == b"content-type":
+                is_json = value == request_body.JSON or media_type(value) == request_body.JSON
+            elif name == b"content-length":
+                if len(value) > _DIGITS or int(value) > self.most_bytes:
+                    return None
+            # an answer in CSV may be preferred
+            elif name in _FOR_THE_FRAMEWORK or (name == b"accept" and b"text/" in value.lower()):
                 return None
         if url == _PREDICT:
-            return self._predict
+            return self._predict if is_json else None
         found = _INFER.fullmatch(url)
         return self._infer(*found.groups()) if found else None
 

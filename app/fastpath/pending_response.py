@@ -9,7 +9,7 @@ from app.inference.microbatching import Run
 from app.observability.request_record import Recorders, RequestRecord
 from app.serving import canary
 from app.serving.pipeline import Pipeline
-from app.transport.encoded_answer import JSON, EncodedAnswer
+from app.transport.encoded_answer import JSON
 
 _OK: Final = 200
 _OK_LINE: Final = b"HTTP/1.1 200 OK\r\n"
@@ -86,7 +86,10 @@ class PendingResponse:
         except Exception as error:  # noqa: BLE001 - those who ran with it get their answers still
             self._refuse(error)
         else:
-            self._answer = self._connection.encode(self._record, _ok(answer), answer.content)
+            head = _OK_HEAD
+            if answer.headers is not JSON:
+                head = _OK_LINE + b"".join(b"%b: %b\r\n" % header for header in answer.headers)
+            self._answer = self._connection.encode(self._record, head, answer.content)
 
     def send(self) -> None:
         """Send the answer, unless that was a problem and has been sent."""
@@ -119,10 +122,3 @@ class _NoEvent:
 
     def set(self) -> None:
         pass
-
-
-def _ok(answer: EncodedAnswer) -> bytes:
-    """Return the status line of an answer, and its headers but those that all have."""
-    if answer.headers is JSON:
-        return _OK_HEAD
-    return b"".join((_OK_LINE, *(b"%b: %b\r\n" % header for header in answer.headers)))

@@ -34,7 +34,7 @@ class Way(Enum):
 class ForecastProtocol(HttpConnection):
     """A connection of HTTP, with a shorter way for forecasts."""
 
-    __slots__ = ("_body", "_door", "_doors", "_pending", "_record", "_way")
+    __slots__ = ("_body", "_door", "_doors", "_headers", "_pending", "_record", "_way")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - as they are handed on
         super().__init__(*args, **kwargs)
@@ -44,6 +44,7 @@ class ForecastProtocol(HttpConnection):
         self._way = Way.FRAMEWORK
         # of a request of ours
         self._door: Door
+        self._headers = self.headers
         self._record: RequestRecord
         self._body = bytearray()
 
@@ -54,19 +55,25 @@ class ForecastProtocol(HttpConnection):
 
     def begin_request(self) -> None:
         """Keep a plain request to ourselves, and hand on any other."""
-        door = self._find_door()
+        parser, headers, door = self.parser, self.headers, None
+        if (
+            parser.get_method() == b"POST"
+            and parser.get_http_version() == "1.1"
+            and parser.should_keep_alive()
+            and not self.access_log
+            and self.is_free()
+        ):
+            door = self._doors.find(self.url, headers)
         if door is None:
             self._way = Way.FRAMEWORK
             super().begin_request()
             return
-        self._door, self._body = door, bytearray()
-        self._record = record = request_record.begin(door.route, self.headers)
-        state, headers = self._state, self.headers
+        self._door, self._headers, self._body = door, headers, bytearray()
+        self._record = request_record.begin(door.route, headers)
         try:
             # the order of all doors: the key, its rate, room, and then what is posted
-            record.caller = state["access"].caller(headers)
-            state["access"].admit(record.caller)
-            door.admit(state["pipeline"], headers)
+            self._record.caller = self._state["access"].admit(headers)
+            self._state["pipeline"].admit()
         except Exception as error:  # noqa: BLE001 - the caller gets an answer, the log the reason
             self._refuse(error)
         else:
@@ -82,9 +89,19 @@ class ForecastProtocol(HttpConnection):
                 self._hand_on()
 
     def end_request(self) -> None:
-        """Ask for the forecast of a plain request."""
+        """Let a plain request wait for its forecast, or refuse it, or hand it on."""
         if self._way is Way.HERE:
-            self._ask()
+            pipeline, record = self._state["pipeline"], self._record
+            try:
+                asked = self._door.read(pipeline, self._headers, bytes(self._body), record)
+                if asked is not None:
+                    pipeline.put(asked.query, self._pending)
+                    self._pending.begin(record, asked)
+                    self.cycle = self._pending  # type: ignore[assignment]  # a cycle to uvicorn
+                    return
+                self._hand_on()
+            except Exception as error:  # noqa: BLE001 - the caller gets an answer
+                self._refuse(error)
         if self._way is Way.FRAMEWORK:
             super().end_request()
 
@@ -108,34 +125,6 @@ class ForecastProtocol(HttpConnection):
         self.transport.write(self.encode(record, _TOO_BUSY_HEAD, _TOO_BUSY_BODY))
         self._state["recorders"].record(record, _too_busy.status_code)
 
-    def _find_door(self) -> Door | None:
-        """Return what is asked for one forecast, on a connection that stays, and nothing more."""
-        parser = self.parser
-        if (
-            parser.get_method() != b"POST"
-            or parser.get_http_version() != "1.1"
-            or not parser.should_keep_alive()
-            or self.access_log
-            or not self.is_free()
-        ):
-            return None
-        return self._doors.find(self.url, self.headers)
-
-    def _ask(self) -> None:
-        """Let a plain request wait for its forecast, or refuse it, or hand it on."""
-        pipeline, record = self._state["pipeline"], self._record
-        try:
-            asked = self._door.read(pipeline, self.headers, bytes(self._body), record)
-            if asked is None:
-                self._hand_on()
-                return
-            pipeline.put(asked.query, self._pending)
-        except Exception as error:  # noqa: BLE001 - the caller gets an answer, the log the reason
-            self._refuse(error)
-        else:
-            self._pending.begin(record, asked)
-            self.cycle = self._pending  # type: ignore[assignment]  # a cycle to uvicorn, see there
-
     def _refuse(self, error: Exception) -> None:
         self._way = Way.REFUSED
         self.refuse(self._record, error)
@@ -146,6 +135,7 @@ class ForecastProtocol(HttpConnection):
         self._way = Way.FRAMEWORK
         # middleware.py takes it from there
         self.scope["record"] = self._record  # type: ignore[typeddict-unknown-key]
+        self.headers = self._headers
         super().begin_request()
         if self._body:
             super().on_body(bytes(self._body))

@@ -125,8 +125,7 @@ class CallInterceptor:
     async def _answer(self, call: Call, context: Context) -> bytes:
         state = self._state
         if not self._is_open:
-            call.record.caller = state["access"].caller(call.headers)
-            state["access"].admit(call.record.caller)
+            call.record.caller = state["access"].admit(call.headers)
         if self._forecasts:
             state["pipeline"].admit()
         try:

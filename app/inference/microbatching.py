@@ -11,7 +11,7 @@ import asyncio
 import logging
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Final, NamedTuple, Protocol
 
 import numpy as np
@@ -83,13 +83,16 @@ class _Waiting(NamedTuple):
 class RunRecorder(Protocol):
     """Whoever wants to know of every run."""
 
-    def record_run(self, model: str, version: int, windows: int) -> None:
-        """Take note of a run of so many windows."""
+    def record_run(self, model: str, version: int, windows: int, waiting: int = 0) -> None:
+        """Take note of a run of so many windows, and of how many waited when it began."""
         ...
 
-    def record_waiting(self, requests: int) -> None:
-        """Take note of how many waited when it began."""
-        ...
+
+class Loader(Protocol):
+    """Work of low priority that has to end soon."""
+
+    is_busy: bool
+    """Whether there is any."""
 
 
 class MicroBatcher:
@@ -108,16 +111,16 @@ class MicroBatcher:
         recorder: RunRecorder,
         *,
         deadline_s: float = math.inf,
-        should_yield: Callable[[], bool] = lambda: False,
+        loader: Loader | None = None,
     ) -> None:
         """
         Let at most so many requests wait, none longer than so long; tell `recorder` of runs.
 
-        While `should_yield` says so, every run leaves the core to others for a moment before it.
+        While `loader` is busy, every run leaves the core to it for a moment before it begins.
         """
         self._most = most
         self._deadline_s = deadline_s
-        self._should_yield = should_yield
+        self._loader = loader
         self._short = max(1, most // OVERLOAD_QUEUE_DIVISOR)
         self._recorder = recorder
         self._waiting: dict[Model, list[_Waiting]] = {}
@@ -196,11 +199,10 @@ class MicroBatcher:
         if batch and time.perf_counter() - batch[0].since > self._deadline_s:
             batch = self._without_the_late(batch)
         if batch:
-            if self._should_yield():
+            if self._loader is not None and self._loader.is_busy:
                 time.sleep(LOADER_TIMESLICE_S)
             manifest = model.manifest
-            self._recorder.record_waiting(waited)
-            self._recorder.record_run(manifest.name, manifest.version, len(batch))
+            self._recorder.record_run(manifest.name, manifest.version, len(batch), waited)
             _answer(model, batch)
 
     def _without_the_late(self, batch: list[_Waiting]) -> list[_Waiting]:

@@ -130,6 +130,11 @@ class ModelStore:
         """Return the candidate beside what answers under `name`; reads nothing but memory."""
         return self._trials.get(name)
 
+    def answering(self, name: str) -> tuple[Model, Trial | None]:
+        """Return what `current` does, and the candidate beside it; raises the same."""
+        served = self._served.get(name) or self.current(name)
+        return served, self._trials.get(name)
+
     def loaded(self, name: str, version: int) -> Model | None:
         """
         Return one version of a model where it is in memory; reads nothing else.

@@ -109,20 +109,16 @@ class LowPriorityThread:
     def __init__(self, name: str) -> None:
         """Begin with nothing to do."""
         self._thread = _threads(1, name, _NICEST)
-        self._busy = False
-
-    @property
-    def is_busy(self) -> bool:
-        """Tell whether there is such work; from before it begins, so that it has the core then."""
-        return self._busy
+        self.is_busy = False
+        """Whether there is such work; from before it begins, so that it has the core then."""
 
     async def run(self, work: Callable[[], None]) -> None:
         """Do a piece of work, one at a time."""
-        self._busy = True
+        self.is_busy = True
         try:
             await asyncio.get_running_loop().run_in_executor(self._thread, work)
         finally:
-            self._busy = False
+            self.is_busy = False
 
     def close(self) -> None:
         """Begin nothing more."""

@@ -37,17 +37,20 @@ def validate_bars(bars: Columns) -> Floats:
     Raises BadInput where the four are not of one length; BadPrice as `validate_prices` does, and
     where a low lies above its open or close, or a high below, by more than rounding.
     """
-    columns = {field: _column(bars[field], f"bars.{field}") for field in BARS}
-    sessions = len(columns["open"])
-    for field, column in columns.items():
-        if len(column) != sessions:
+    posted = [bars[field] for field in BARS]
+    sessions = len(posted[0])
+    for field, prices in zip(BARS, posted, strict=True):
+        if len(prices) != sessions:
             raise BadInput(
-                f"bars.{field} holds {len(column)} prices and bars.open {sessions};"
+                f"bars.{field} holds {len(prices)} prices and bars.open {sessions};"
                 " all four must be of one length",
                 field=f"bars.{field}",
             )
+    columns = np.array(posted, np.float64)
+    for field, column in zip(BARS, columns, strict=True):
+        _priced(column, f"bars.{field}")
     _possible(columns)
-    return np.stack([columns[field] for field in BARS], axis=1)
+    return columns.T
 
 
 def select_fields(bars: Floats, fields: Sequence[PriceField]) -> Floats:
@@ -90,7 +93,7 @@ def validate_many_bars(
         ):
             raise BadInput("the columns of some bars are not of one length")
         newest[field], whole[field] = _newest(columns, sessions, f"bars.{field}")
-    _possible(whole)
+    _possible(np.array([whole[field] for field in BARS]))
     return np.stack([newest[field] for field in fields], axis=2)
 
 
@@ -102,8 +105,7 @@ def validate_windows(windows: Floats, fields: Sequence[PriceField], *, field: st
     """
     _priced(windows.ravel(), field)
     if tuple(fields) == BARS:
-        columns = {name: windows[:, :, at].ravel() for at, name in enumerate(BARS)}
-        _possible(columns, within=f"{field}.")
+        _possible(windows.reshape(-1, len(BARS)).T, within=f"{field}.")
 
 
 def _newest(many: Sequence[Sequence[float]], sessions: int, field: str) -> tuple[Floats, Floats]:
@@ -135,9 +137,9 @@ def _priced(values: Floats, field: str) -> None:
     raise _bad_price(bad, field, fault)
 
 
-def _possible(columns: Mapping[PriceField, Floats], within: str = "bars.") -> None:
-    """Raise BadPrice where a low lies above its open or close, or a high below."""
-    opens, highs, lows, closes = (columns[field] for field in BARS)
+def _possible(columns: Floats, within: str = "bars.") -> None:
+    """Raise BadPrice where a low lies above its open or close; columns are (4, sessions)."""
+    opens, highs, lows, closes = columns
     # divided, not multiplied: the largest numbers have nothing above them
     above = lows / (1 + _ROUNDING) > np.minimum(opens, closes)
     below = highs < np.maximum(opens, closes) / (1 + _ROUNDING)

@@ -127,17 +127,14 @@ def record_request(record: RequestRecord, status: int) -> None:
         _OUTSIDE.labels(record.model, record.version).inc(record.outside)
 
 
-def record_run(model: str, version: int, windows: int) -> None:
-    """Note how many windows ran together."""
+def record_run(model: str, version: int, windows: int, waiting: int = 0) -> None:
+    """Note how many windows ran together, and how many requests waited when they began."""
     runs, forecasts, last = _batches(model, version)
     runs.observe(windows)
     forecasts.inc(windows)
     last.set(time.time())
-
-
-def record_waiting(requests: int) -> None:
-    """Note how many requests wait, those in a run included."""
-    _WAITING.set(requests)
+    if waiting:
+        _WAITING.set(waiting)
 
 
 def record_load(

@@ -75,7 +75,7 @@ async def _infer(request: Request, name: str, version: int | None) -> Response:
     state, record = state_of(request), record_of(request)
     record.route = ROUTE
     pipeline, settings, headers = state["pipeline"], state["settings"], request.scope["headers"]
-    pipeline.admit(announced_length(headers))
+    pipeline.admit(announced_length(headers) or 0)
     content = await request_body.read(request, settings.max_batch_body_bytes, media_type=None)
     choice = await pipeline.choose(name, version, headers, content)
     read = partial(parse, headers, content, choice.model, settings.max_body_bytes)

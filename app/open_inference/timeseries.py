@@ -99,7 +99,7 @@ async def forecast_series(request: Request) -> Response:
     """
     state, headers = state_of(request), request.scope["headers"]
     pipeline = state["pipeline"]
-    pipeline.admit(announced_length(headers))
+    pipeline.admit(announced_length(headers) or 0)
     content = await request_body.read(request, state["settings"].max_body_bytes)
     posted = request_body.parse(TimeseriesRequest, content)
     if posted.options.horizon != 1:

@@ -37,34 +37,28 @@ class AccessControl:
         self._rate = rate
         self._limiter = SlidingWindowCounterRateLimiter(MemoryStorage()) if rate else None
 
-    @property
-    def is_open(self) -> bool:
-        """Tell whether there is nothing to check."""
-        return not self._keys and self._rate is None
-
-    def caller(self, headers: Iterable[tuple[bytes, bytes]]) -> str | None:
+    def admit(self, headers: Iterable[tuple[bytes, bytes]]) -> str | None:
         """
-        Return which key the headers hold: `Authorization: Bearer ..`, or `X-API-Key`.
+        Let a request in, and return which key it came with, by the beginning of its digest.
 
-        It is told by the beginning of its digest; None where no keys are set. Raises Unauthorized.
+        The key is in `Authorization: Bearer ..` or `X-API-Key`; None where no keys are set.
+        Raises Unauthorized, and RateLimited where the key has asked too often.
         """
-        if not self._keys:
-            return None
+        caller = self._caller(headers) if self._keys else None
+        if self._rate is not None and self._limiter is not None:
+            who = caller or "everybody"
+            if not self._limiter.hit(self._rate, who):
+                reset = self._limiter.get_window_stats(self._rate, who).reset_time
+                raise RateLimited(max(1, math.ceil(reset - time.time())))
+        return caller
+
+    def _caller(self, headers: Iterable[tuple[bytes, bytes]]) -> str:
         given = hashlib.sha256(_key_in(headers)).digest()
         # each of them, to the end: how long it takes tells nothing
         known = [key for key in self._keys if hmac.compare_digest(key, given)]
         if not known:
             raise Unauthorized
         return given.hex()[:_SHOWN]
-
-    def admit(self, caller: str | None) -> None:
-        """Count a request of a key; raise RateLimited where there have been too many."""
-        if self._rate is None or self._limiter is None:
-            return
-        who = caller or "everybody"
-        if not self._limiter.hit(self._rate, who):
-            reset = self._limiter.get_window_stats(self._rate, who).reset_time
-            raise RateLimited(max(1, math.ceil(reset - time.time())))
 
 
 def _key_in(headers: Iterable[tuple[bytes, bytes]]) -> bytes:

@@ -9,7 +9,7 @@ from app.artifact.manifest import Manifest
 from app.errors import NextdayError, TooBusy, Unforecastable
 from app.forecasting.forecaster import Forecast, Model
 from app.inference.microbatching import Run
-from app.inference.model_store import ModelStore
+from app.inference.model_store import Trial
 from app.observability import metrics
 
 KEY_HEADER: Final = b"nextday-key"
@@ -29,16 +29,9 @@ class Choice(NamedTuple):
 
 
 def choose(
-    store: ModelStore, name: str, headers: Iterable[tuple[bytes, bytes]], content: bytes
+    served: Model, trial: Trial, headers: Iterable[tuple[bytes, bytes]], content: bytes
 ) -> Choice:
-    """
-    Choose who answers under a name; the key is that of the header, or else the whole body.
-
-    Raises what `Store.current` does.
-    """
-    served, trial = store.current(name), store.trial(name)
-    if trial is None:
-        return Choice(served)
+    """Choose who answers while a candidate is on trial, by the header's key or the whole body."""
     key = next((value for header, value in headers if header == KEY_HEADER), content)
     if not trial.rollout.takes(key):
         return Choice(served, on_trial=True)

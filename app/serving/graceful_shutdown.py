@@ -23,12 +23,8 @@ class GracefulShutdown:
     def __init__(self, seconds: float) -> None:
         """Let so many seconds pass between the signal and the stop."""
         self._seconds = seconds
-        self._begun = False
-
-    @property
-    def begun(self) -> bool:
-        """Tell whether the process is about to stop."""
-        return self._begun
+        self.begun = False
+        """Whether the process is about to stop."""
 
     @contextlib.contextmanager
     def on_sigterm(self) -> Iterator[None]:
@@ -46,11 +42,11 @@ class GracefulShutdown:
 
         def begin() -> None:
             _log.info("told to stop: not ready from now on, and gone in %g s", self._seconds)
-            self._begun = True
+            self.begun = True
             loop.call_later(self._seconds, stop, signal.SIGTERM, None)
 
         def handle(number: int, frame: FrameType | None) -> None:
-            if self._begun or not self._seconds:
+            if self.begun or not self._seconds:
                 # told twice: at once
                 stop(number, frame)
             else:

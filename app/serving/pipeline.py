@@ -12,11 +12,12 @@ import asyncio
 import math
 import time
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from threading import Event
 from typing import Final, NamedTuple, TypeVar
 
 from app.artifact.manifest import BARS
-from app.errors import NextdayError, Unforecastable
+from app.errors import NextdayError, Unforecastable, WindowTooShort
 from app.forecasting.arrays import Floats
 from app.forecasting.forecaster import (
     Forecast,
@@ -29,7 +30,7 @@ from app.inference.microbatching import MicroBatcher, Run, Waiter
 from app.inference.model_store import ModelStore
 from app.inference.worker_threads import INLINE_BYTES, INLINE_WINDOWS, Receive, WorkerThreads
 from app.market_data.date_checks import NO_DATES, DateReport
-from app.market_data.price_validation import require_sessions, select_fields
+from app.market_data.price_validation import select_fields
 from app.observability import metrics
 from app.observability.request_record import RequestRecord
 from app.serving import canary
@@ -89,7 +90,8 @@ class ForecastQuery(NamedTuple):
     @property
     def is_long(self) -> bool:
         """Tell whether there is history to adapt the intervals by."""
-        return not self.request.own_quantiles and adapts_by(self.part, len(self.history)) > 0
+        sessions = len(self.history)
+        return sessions > self.part.manifest.window and adapts_by(self.part, sessions) > 0
 
     def adapted(self, _: Event) -> tuple[Forecast | None, Run]:
         """Forecast with intervals adapted by the history, which takes milliseconds."""
@@ -105,15 +107,17 @@ def query_for(request: ForecastRequest, choice: Choice) -> ForecastQuery:
     Raises BadInput where the version reads bars and has no part for prices alone, and
     WindowTooShort where the history is shorter than its window.
     """
-    part = answering_part(choice.model, bars=request.is_bars)
-    manifest, history = part.manifest, request.history
-    field = "prices"
-    if request.is_bars:
+    is_bars, history = request.is_bars, request.history
+    part = answering_part(choice.model, bars=is_bars)
+    manifest, field = part.manifest, "prices"
+    if is_bars:
         history, field = select_fields(history, manifest.fields), f"bars.{manifest.target}"
-    require_sessions(history, manifest.window, field)
-    levels = levels_of(part, request.levels)
+    if len(history) < manifest.window:
+        raise WindowTooShort(manifest.window, len(history), field=field)
     if request.own_quantiles:
         levels = own_levels(manifest.quantiles)
+    else:
+        levels = levels_of(part, request.levels)
     return ForecastQuery(request, choice, part, history, levels)
 
 
@@ -124,6 +128,7 @@ def levels_of(part: Model, wanted: tuple[float, ...] | None) -> tuple[float, ...
     return DEFAULT_LEVELS if wanted is None else wanted
 
 
+@lru_cache(64)
 def own_levels(quantiles: tuple[float, ...]) -> tuple[float, ...]:
     """Return the intervals between a model's own quantiles, in percent, the widest first."""
     return tuple(100 * (1 - 2 * low) for low in quantiles[: len(quantiles) // 2])
@@ -161,10 +166,13 @@ class Pipeline:
 
         Raises NoSuchModel, NoSuchVersion and ArtifactRejected.
         """
-        if version is None:
-            return canary.choose(self._store, name, headers, content)
-        model = self._store.loaded(name, version)
-        return None if model is None else Choice(model)
+        if version is not None:
+            model = self._store.loaded(name, version)
+            return None if model is None else Choice(model)
+        served, trial = self._store.answering(name)
+        if trial is None:
+            return Choice(served)
+        return canary.choose(served, trial, headers, content)
 
     async def choose(
         self,
@@ -187,16 +195,19 @@ class Pipeline:
         content: bytes,
     ) -> Choice:
         """Do as `choose` does, for a thread that may wait for the disk."""
-        if version is None:
-            return canary.choose(self._store, name, headers, content)
-        return Choice(self._store.pinned(name, version))
+        choice = self.choose_loaded(name, version, headers, content)
+        if choice is None and version is not None:
+            choice = Choice(self._store.pinned(name, version))
+        assert choice is not None  # noqa: S101 - what is served is in memory
+        return choice
 
     def begin(
         self, request: ForecastRequest, choice: Choice, record: RequestRecord
     ) -> ForecastQuery:
         """Hold a request against the version that answers; raises what `query_for` does."""
         query = query_for(request, choice)
-        record_choice(query.part, record)
+        manifest = query.part.manifest
+        record.model, record.version = manifest.name, manifest.version
         return query
 
     def put(self, query: ForecastQuery, waiter: Waiter) -> None:
@@ -221,8 +232,9 @@ class Pipeline:
             canary.count(query.choice, error)
             raise error
         record.outside = int(forecast.outside)
-        canary.count(query.choice)
-        self._shadow(query, forecast)
+        if query.choice.on_trial:
+            canary.count(query.choice)
+            self._shadow(query, forecast)
         return forecast
 
     async def forecast(

@@ -39,6 +39,8 @@ class Phase(Enum):
     """A part of its head."""
     BODY = auto()
     """Its head, and perhaps a part of its body."""
+    OFFER = auto()
+    """A head that offers an upgrade: the parser takes what follows for another protocol."""
 
 
 class HttpConnection(HttpToolsProtocol):
@@ -86,23 +88,32 @@ class HttpConnection(HttpToolsProtocol):
         if self._state["shutdown"].begun:
             # uvicorn makes these anew every second, and closes where they say so
             self.server_state.default_headers = self._headers_of_all()
-        self._parse(data)
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as offer:
+            self._decline(data, offer.args[0])
+        except httptools.HttpParserError:
+            self._end(NotHttp())
         if self._phase is Phase.HEAD:
             self._head_left -= len(data)
             if self._head_left <= 0:
                 self._end(HeadersTooLarge())
 
-    def _parse(self, data: bytes) -> None:
-        parts: list[bytes | memoryview] = [data]
-        while parts:
-            part = parts.pop(0)
+    def _decline(self, data: bytes, at: int) -> None:
+        """Parse the rest of `data`: behind the head that ended at `at` comes its body."""
+        rest = memoryview(data)[at:]
+        while True:
+            head = self._without_offer()
             try:
-                self.parser.feed_data(part)
+                self.parser.feed_data(head)
+                self.parser.feed_data(rest)
             except httptools.HttpParserUpgrade as offer:
-                # what follows is the body, not another protocol
-                parts[:0] = [self._without_offer(), memoryview(part)[offer.args[0] :]]
+                # the next request offers one, too
+                rest = rest[offer.args[0] :]
             except httptools.HttpParserError:
                 self._end(NotHttp())
+                return
+            else:
                 return
 
     def _without_offer(self) -> bytes:
@@ -114,10 +125,6 @@ class HttpConnection(HttpToolsProtocol):
         self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
         return b"".join([*lines, b"\r\n"])
 
-    def _is_offer(self) -> bool:
-        """Tell whether the parser takes what follows the head for another protocol."""
-        return self.parser.should_upgrade() and self.parser.get_method() != b"CONNECT"
-
     def on_message_begin(self) -> None:
         """Note that a request has begun."""
         self._phase = Phase.HEAD
@@ -125,20 +132,19 @@ class HttpConnection(HttpToolsProtocol):
         self._head_left = _MAX_HEAD
         super().on_message_begin()
 
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """Take a header, as uvicorn does; what follows a chunked body is none."""
-        if self._phase is Phase.HEAD:
-            super().on_header(name, value)
-
     def on_headers_complete(self) -> None:
         """Begin with a request, unless its head is to be parsed again."""
+        if self.parser.should_upgrade() and self.parser.get_method() != b"CONNECT":
+            self._phase = Phase.OFFER
+            return
         self._phase = Phase.BODY
-        if not self._is_offer():
-            self.begin_request()
+        self.begin_request()
+        # what follows a chunked body is no header: it goes where nobody reads it
+        self.headers = []
 
     def on_message_complete(self) -> None:
         """Go on with a request that has come whole."""
-        if not self._is_offer():
+        if self._phase is Phase.BODY:
             self._phase = Phase.BETWEEN
             self.end_request()
 

@@ -61,8 +61,7 @@ class RequestMiddleware:
         record: RequestRecord = scope["record"]
         try:
             if not is_admitted:
-                record.caller = access.caller(scope["headers"])
-                access.admit(record.caller)
+                record.caller = access.admit(scope["headers"])
             async with asyncio.timeout(self._deadline_s):
                 await self._app(scope, receive, sending)
         except (NextdayError, TimeoutError) as error:

@@ -5,6 +5,7 @@ import json
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -47,12 +48,10 @@ class Watching:
         self.runs, self.waited = runs, list[int]()
         self.models = set[tuple[str, int]]()
 
-    def record_run(self, model: str, version: int, windows: int) -> None:
+    def record_run(self, model: str, version: int, windows: int, waiting: int = 0) -> None:
         self.models.add((model, version))
         self.runs.append(windows)
-
-    def record_waiting(self, requests: int) -> None:
-        self.waited.append(requests)
+        self.waited.append(waiting)
 
 
 async def together(
@@ -101,10 +100,10 @@ def test_alone_it_waits_for_one_turn_of_the_loop_and_no_timer() -> None:
 
 
 def test_a_run_leaves_the_core_to_what_must_end_soon() -> None:
-    busy = True
+    loader = SimpleNamespace(is_busy=True)
 
     async def seconds() -> float:
-        batches = MicroBatcher(100, Watching([]), should_yield=lambda: busy)
+        batches = MicroBatcher(100, Watching([]), loader=loader)
         model, window = shipped(), windows(1)[0]
         await batches.forecast(model, window, ())
         began = time.perf_counter()
@@ -113,7 +112,7 @@ def test_a_run_leaves_the_core_to_what_must_end_soon() -> None:
         return time.perf_counter() - began
 
     longer = asyncio.run(seconds())
-    busy = False
+    loader.is_busy = False
 
     assert longer - asyncio.run(seconds()) > 20 * 0.0005 / 2
 
