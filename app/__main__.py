@@ -12,11 +12,11 @@ import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import uvicorn
 
-from app.settings import from_environment
+from app.settings import Settings, from_environment
 
 _METRICS_FOLDER: Final = "PROMETHEUS_MULTIPROC_DIR"
 _LONGEST_S: Final = 30
@@ -33,23 +33,27 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
     workers = usable_cores() if settings.workers == "auto" else settings.workers
     with _metrics_folder() if workers > 1 else contextlib.nullcontext():
-        uvicorn.run(
-            "app.main:serve",
-            factory=True,
-            http="app.main:HTTP_PROTOCOL",
-            host=settings.host,
-            port=settings.port,
-            workers=workers,
-            log_level=settings.log_level,
-            access_log=False,
-            timeout_keep_alive=settings.keep_alive_seconds,
-            timeout_graceful_shutdown=_LONGEST_S,
-            proxy_headers=False,
-            server_header=False,
-            ws="none",
-            ssl_certfile=settings.tls_certificate,
-            ssl_keyfile=settings.tls_key,
-        )
+        uvicorn.run("app.main:serve", factory=True, workers=workers, **server_options(settings))
+
+
+def server_options(settings: Settings) -> dict[str, Any]:
+    """Return what uvicorn is told of how to serve, besides the app and its workers."""
+    return {
+        "http": "app.main:HTTP_PROTOCOL",
+        "host": settings.host,
+        "port": settings.port,
+        "log_level": settings.log_level,
+        "access_log": False,
+        "timeout_keep_alive": settings.keep_alive_seconds,
+        "timeout_graceful_shutdown": _LONGEST_S,
+        "proxy_headers": bool(settings.trusted_proxies),
+        "forwarded_allow_ips": [*settings.trusted_proxies],
+        "root_path": settings.root_path,
+        "server_header": False,
+        "ws": "none",
+        "ssl_certfile": settings.tls_certificate,
+        "ssl_keyfile": settings.tls_key,
+    }
 
 
 @contextlib.contextmanager

@@ -35,9 +35,17 @@ NextdayError
 Messages are shown to callers: they never repeat the input, name a path or hold a traceback.
 """
 
+from typing import ClassVar
+
 
 class NextdayError(Exception):
     """The root: whatever is raised on purpose."""
+
+    default: ClassVar[str] = ""
+    """What is said where nothing else is."""
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(self.default if message is None else message)
 
 
 class BadRequest(NextdayError):
@@ -47,8 +55,7 @@ class BadRequest(NextdayError):
 class NotHttp(BadRequest):
     """What came is not HTTP."""
 
-    def __init__(self) -> None:
-        super().__init__("this is not HTTP as we speak it")
+    default = "this is not HTTP as we speak it"
 
 
 class NotCompressed(BadRequest):
@@ -73,15 +80,13 @@ class BodyTooLarge(BadRequest):
 class BodyTooSlow(BadRequest):
     """The body takes longer to arrive than it may."""
 
-    def __init__(self) -> None:
-        super().__init__("the request took too long to arrive")
+    default = "the request took too long to arrive"
 
 
 class HeadersTooLarge(BadRequest):
     """The headers are larger than any that we have use for."""
 
-    def __init__(self) -> None:
-        super().__init__("the headers are too large")
+    default = "the headers are too large"
 
 
 class Refused(NextdayError):
@@ -91,8 +96,7 @@ class Refused(NextdayError):
 class Unauthorized(Refused):
     """There is no key, or none that we know."""
 
-    def __init__(self) -> None:
-        super().__init__("send a key as Authorization: Bearer KEY, or as X-API-Key: KEY")
+    default = "send a key as Authorization: Bearer KEY, or as X-API-Key: KEY"
 
 
 class RateLimited(Refused):
@@ -156,27 +160,22 @@ class NotFound(NextdayError):
 class NoSuchModel(NotFound):
     """No model of that name is published."""
 
-    def __init__(self) -> None:
-        super().__init__("no model of that name is published; GET /models lists those that are")
+    default = "no model of that name is published; GET /models lists those that are"
 
 
 class NoSuchVersion(NotFound):
     """The model is published, that version of it is not."""
 
-    def __init__(self) -> None:
-        super().__init__(
-            "the model has no such version; GET /models/{name} lists those that it has"
-        )
+    default = "the model has no such version; GET /models/{name} lists those that it has"
 
 
 class NoSuchCalendar(NotFound):
     """No exchange of that name is known."""
 
-    def __init__(self) -> None:
-        super().__init__(
-            "no calendar of that name is known; GET /calendars lists those that are, by MIC and"
-            " alias; 24/7 and weekdays are for what has no exchange"
-        )
+    default = (
+        "no calendar of that name is known; GET /calendars lists those that are, by MIC and"
+        " alias; 24/7 and weekdays are for what has no exchange"
+    )
 
 
 class Abandoned(NextdayError):
@@ -194,15 +193,13 @@ class NotReady(Unavailable):
 class TooBusy(Unavailable):
     """As many requests wait as may."""
 
-    def __init__(self) -> None:
-        super().__init__("too many requests wait already; try again in a moment")
+    default = "too many requests wait already; try again in a moment"
 
 
 class TooLate(Unavailable):
     """The answer would have taken longer than it may."""
 
-    def __init__(self) -> None:
-        super().__init__("the request was not answered in time; try again")
+    default = "the request was not answered in time; try again"
 
 
 class ArtifactRejected(Unavailable):

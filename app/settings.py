@@ -130,6 +130,15 @@ class Settings(BaseSettings):
     cors_origins: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_separated)] = ()
     """Origins whose pages may ask from a browser, separated by commas; `*` is all."""
 
+    trusted_proxies: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_separated)] = ()
+    """
+    Who may say by X-Forwarded-Proto and X-Forwarded-For how and for whom a request came:
+    addresses or networks of proxies, separated by commas; `*` is all.
+    """
+
+    root_path: Annotated[str, Field(pattern=r"^(/[A-Za-z0-9._~-]+)*$")] = ""
+    """The prefix of the path that a proxy takes off, as in `/forecasts`."""
+
     tls_certificate: Path | None = None
     """A PEM file; with it and its key the service speaks HTTPS."""
 

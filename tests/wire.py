@@ -10,6 +10,7 @@ from typing import Any
 
 from uvicorn import Config, Server
 
+from app.__main__ import server_options
 from app.main import create_app
 from app.settings import Settings
 from tests.builders import PRICES
@@ -55,13 +56,8 @@ class Service:
 async def listening(models: Path, keep_alive_s: int, **settings: Any) -> AsyncIterator[Service]:
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
-        config = Config(
-            create_app(Settings(models=models, **settings)),
-            http="app.fastpath.protocol:ForecastProtocol",
-            access_log=False,
-            log_config=None,
-            timeout_keep_alive=keep_alive_s,
-        )
+        chosen = Settings(models=models, keep_alive_seconds=keep_alive_s, **settings)
+        config = Config(create_app(chosen), log_config=None, **server_options(chosen))
         server = Server(config)
         serving = asyncio.ensure_future(server.serve(sockets=[bound]))
         while not server.started:  # noqa: ASYNC110 - uvicorn's own, and no event

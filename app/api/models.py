@@ -45,7 +45,7 @@ async def describe_model(name: str, store: StoreDependency) -> ModelDetail:
     """Show the version being served, and the versions that a request may pin."""
     manifest = store.current(name).manifest
     versions = await run_in_threadpool(store.versions, name)
-    trial = store.trial(name)
+    trial = store.trials.get(name)
     return ModelDetail(
         name=name,
         version=manifest.version,

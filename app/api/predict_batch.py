@@ -42,11 +42,10 @@ from app.market_data.price_validation import (
 )
 from app.observability.request_record import RequestRecord
 from app.serving import answer_warnings
-from app.serving.pipeline import Pipeline, levels_of, record_choice, recorded_run
+from app.serving.pipeline import levels_of, record_choice, recorded_run
 from app.transport import json_slicing, request_body
 from app.transport.dependencies import record_of, state_of
 from app.transport.encoded_answer import EncodedAnswer
-from app.transport.headers import Headers
 from app.transport.openapi_examples import BATCH_EXAMPLES
 from app.transport.problem_details import documented, kind_of
 
@@ -89,53 +88,27 @@ async def predict_batch(request: Request) -> Response:
     pipeline, headers = state["pipeline"], request.scope["headers"]
     pipeline.admit(None)
     content = await request_body.read(request, state["settings"].max_batch_body_bytes)
-    batch = _Batch(pipeline, headers, content, record)
     if len(content) > INLINE_BYTES:
-        answer = await pipeline.run(batch.read_and_answer, request.receive)
+        posted = await pipeline.run(lambda _: _parse(content), request.receive)
     else:
         posted = _parse(content)
-        windows = posted.windows if batch.is_loaded(posted) else math.inf
-        answer = await pipeline.run(partial(batch.answer, posted), request.receive, windows=windows)
-    return EncodedAnswer(answer).response
+    question = posted.question
+    choice = await pipeline.choose(question.model, question.version, headers, content)
+    record_choice(choice.model, record)
 
-
-class _Batch(NamedTuple):
-    """A request."""
-
-    pipeline: Pipeline
-    headers: Headers
-    content: bytes
-    record: RequestRecord
-
-    def is_loaded(self, posted: "_Posted") -> bool:
-        """Tell whether nothing has to be read or opened for the answer."""
-        question = posted.question
-        choice = self.pipeline.choose_loaded(
-            question.model, question.version, self.headers, self.content
-        )
-        if choice is None:
-            return False
-        parts = (choice.model, choice.model.close_only)
-        return all(part.network.ready for part in parts if part is not None)
-
-    def read_and_answer(self, gone: Event) -> bytes:
-        """Read what was posted, and answer it."""
-        return self.answer(_parse(self.content), gone)
-
-    def answer(self, posted: "_Posted", gone: Event) -> bytes:
-        """Answer what was posted, unless the client has gone; then raise Abandoned."""
-        question, record = posted.question, self.record
-        choice = self.pipeline.choose_or_load(
-            question.model, question.version, self.headers, self.content
-        )
-        record_choice(choice.model, record)
+    def work(gone: Event) -> bytes:
         forecast_all = partial(_written, posted, choice.model, record, gone)
         try:
             return recorded_run(forecast_all, posted.windows, choice, record)
         except ValueError:
             # said of the body as it was posted, which is none either
-            request_body.parse(BatchRequest, self.content)
+            request_body.parse(BatchRequest, content)
             raise
+
+    parts = (choice.model, choice.model.close_only)
+    is_open = all(part.network.ready for part in parts if part is not None)
+    windows = posted.windows if is_open else math.inf
+    return EncodedAnswer(await pipeline.run(work, request.receive, windows=windows)).response
 
 
 class _Posted(NamedTuple):

@@ -2,7 +2,7 @@
 
 import re
 from functools import lru_cache, partial
-from typing import Final, NamedTuple, Protocol
+from typing import Final, NamedTuple, TypeAlias
 
 from pydantic_core import to_json
 
@@ -25,38 +25,13 @@ _FOR_THE_FRAMEWORK: Final = {b"content-encoding", b"origin", b"expect"}
 """Headers of requests that others see to: to decompress, to answer browsers (CORS), to wait."""
 
 
-class Asked(Protocol):
+class PredictCall(NamedTuple):
     """A request that was read, and waits for its forecast."""
 
-    @property
-    def query(self) -> ForecastQuery:
-        """What is to be forecast."""
-        ...
-
-    def encode(self, forecast: Forecast) -> EncodedAnswer:
-        """Write the answer; raise Suspicious where the caller is strict."""
-        ...
-
-
-class Door(Protocol):
-    """A route whose plain requests are answered where they arrive."""
-
-    @property
-    def route(self) -> str:
-        """As metrics and logs call it."""
-        ...
-
-    def read(
-        self, pipeline: Pipeline, headers: Headers, content: bytes, record: RequestRecord
-    ) -> Asked | None:
-        """Begin a query; None where something has to be waited for, or is not for one forecast."""
-        ...
-
-
-class _AskedByPredict(NamedTuple):
     query: ForecastQuery
 
     def encode(self, forecast: Forecast) -> EncodedAnswer:
+        """Write the answer; raise Suspicious where the caller is strict."""
         return EncodedAnswer(to_json(predict_codec.answer(self.query, forecast)))
 
 
@@ -67,21 +42,24 @@ class PredictDoor(NamedTuple):
 
     def read(
         self, pipeline: Pipeline, headers: Headers, content: bytes, record: RequestRecord
-    ) -> _AskedByPredict | None:
+    ) -> PredictCall | None:
         """Begin a query; None where a version has to be loaded, or the history is long."""
         posted = predict_codec.parse(content)
         choice = pipeline.choose_loaded(posted.model, posted.version, headers, content)
         if choice is None:
             return None
         query = pipeline.begin(posted, choice, record)
-        return None if query.is_long or not query.part.network.ready else _AskedByPredict(query)
+        return None if query.is_long or not query.part.network.ready else PredictCall(query)
 
 
-class _AskedByInfer(NamedTuple):
+class InferCall(NamedTuple):
+    """The same of infer."""
+
     query: ForecastQuery
     posted: TensorRequest
 
     def encode(self, forecast: Forecast) -> EncodedAnswer:
+        """Write the answer."""
         outputs = infer.outputs_of(forecast)
         return infer.encode(self.posted, outputs, self.query.choice.model)
 
@@ -96,7 +74,7 @@ class InferDoor(NamedTuple):
 
     def read(
         self, pipeline: Pipeline, headers: Headers, content: bytes, record: RequestRecord
-    ) -> _AskedByInfer | None:
+    ) -> InferCall | None:
         """Begin a query; None where a version has to be loaded, and of several windows."""
         choice = pipeline.choose_loaded(self.name, self.version, headers, content)
         if choice is None:
@@ -105,7 +83,11 @@ class InferDoor(NamedTuple):
         if len(posted.windows) > 1:
             return None
         query = pipeline.begin(infer.single(posted, choice), choice, record)
-        return _AskedByInfer(query, posted) if query.part.network.ready else None
+        return InferCall(query, posted) if query.part.network.ready else None
+
+
+Call: TypeAlias = PredictCall | InferCall
+Door: TypeAlias = PredictDoor | InferDoor
 
 
 class Doors:

@@ -1,37 +1,19 @@
 """What a request waits as, where it arrived, and by which it is answered there."""
 
-import asyncio
-from typing import Final, Protocol
+from typing import Final
 
-from app.fastpath.doors import Asked
+from app.fastpath.doors import Call
 from app.forecasting.forecaster import Forecast
 from app.inference.microbatching import Run
 from app.observability.request_record import Recorders, RequestRecord
 from app.serving import canary
 from app.serving.pipeline import Pipeline
 from app.transport.encoded_answer import JSON
+from app.transport.http_connection import HttpConnection
 
 _OK: Final = 200
 _OK_LINE: Final = b"HTTP/1.1 200 OK\r\n"
 _OK_HEAD: Final = _OK_LINE + b"content-type: application/json\r\n"
-
-
-class Connection(Protocol):
-    """A connection, as far as an answer needs it; see protocol.py."""
-
-    transport: asyncio.Transport
-
-    def encode(self, record: RequestRecord, head: bytes, content: bytes) -> bytes:
-        """Return an answer as it is sent; `head` has the status line and some headers."""
-        ...
-
-    def refuse(self, record: RequestRecord, error: Exception) -> None:
-        """Write a problem."""
-        ...
-
-    def on_response_complete(self) -> None:
-        """Be ready for the next request."""
-        ...
 
 
 class PendingResponse:
@@ -44,7 +26,7 @@ class PendingResponse:
 
     __slots__ = (
         "_answer",
-        "_asked",
+        "_call",
         "_connection",
         "_pipeline",
         "_record",
@@ -55,23 +37,25 @@ class PendingResponse:
         "response_complete",
     )
 
-    def __init__(self, connection: Connection, pipeline: Pipeline, recorders: Recorders) -> None:
+    def __init__(
+        self, connection: HttpConnection, pipeline: Pipeline, recorders: Recorders
+    ) -> None:
         """Answer on a connection."""
         self._connection = connection
         self._pipeline = pipeline
         self._recorders = recorders
         self._record: RequestRecord
-        self._asked: Asked
+        self._call: Call
         self._answer = b""
         self.keep_alive = True
         self.response_complete = True
         self.disconnected = False
         self.message_event = _NoEvent()
 
-    def begin(self, record: RequestRecord, asked: Asked) -> None:
+    def begin(self, record: RequestRecord, call: Call) -> None:
         """Wait for a forecast."""
         self._record = record
-        self._asked = asked
+        self._call = call
         self.response_complete = False
 
     def has_left(self) -> bool:
@@ -81,8 +65,8 @@ class PendingResponse:
     def take(self, forecast: Forecast | None, run: Run) -> None:
         """Make an answer of a forecast."""
         try:
-            finished = self._pipeline.finish(self._asked.query, forecast, run, self._record)
-            answer = self._asked.encode(finished)
+            finished = self._pipeline.finish(self._call.query, forecast, run, self._record)
+            answer = self._call.encode(finished)
         except Exception as error:  # noqa: BLE001 - those who ran with it get their answers still
             self._refuse(error)
         else:
@@ -100,7 +84,7 @@ class PendingResponse:
 
     def fail(self, error: Exception) -> None:
         """Answer with a problem where nothing was forecast."""
-        canary.count(self._asked.query.choice, error)
+        canary.count(self._call.query.choice, error)
         self._refuse(error)
 
     def _refuse(self, error: Exception) -> None:
@@ -109,7 +93,7 @@ class PendingResponse:
 
     def _complete(self) -> None:
         # it holds the model
-        del self._asked
+        del self._call
         self._answer = b""
         self.response_complete = True
         if not self.keep_alive:

@@ -93,10 +93,10 @@ class ForecastProtocol(HttpConnection):
         if self._way is Way.HERE:
             pipeline, record = self._state["pipeline"], self._record
             try:
-                asked = self._door.read(pipeline, self._headers, bytes(self._body), record)
-                if asked is not None:
-                    pipeline.put(asked.query, self._pending)
-                    self._pending.begin(record, asked)
+                call = self._door.read(pipeline, self._headers, bytes(self._body), record)
+                if call is not None:
+                    pipeline.put(call.query, self._pending)
+                    self._pending.begin(record, call)
                     self.cycle = self._pending  # type: ignore[assignment]  # a cycle to uvicorn
                     return
                 self._hand_on()

@@ -80,33 +80,18 @@ class ModelStore:
         self._root = root
         self._load = partial(load, sessions=sessions)
         self._noticed = noticed
-        self._served: dict[str, Model] = {}
-        self._trials: dict[str, Trial] = {}
-        self._refused: dict[str, Refusal] = {}
-        self._trials_refused: dict[str, Refusal] = {}
+        # swapped whole, never changed: requests in other threads read them meanwhile
+        self.served: dict[str, Model] = {}
+        """The model that answers under each name."""
+        self.refused: dict[str, Refusal] = {}
+        """Names whose `current` version is not the one that answers."""
+        self.trials: dict[str, Trial] = {}
+        """The candidates that are on trial, by name."""
+        self.trials_refused: dict[str, Refusal] = {}
+        """Names whose rollout.json, or the candidate in it, was refused."""
         self._failed: dict[Path, _Failed] = {}
         self._pinned: OrderedDict[tuple[str, int], Model] = OrderedDict()
         self._loading = threading.Lock()
-
-    @property
-    def served(self) -> dict[str, Model]:
-        """The model that answers under each name; not to be changed."""
-        return self._served
-
-    @property
-    def refused(self) -> dict[str, Refusal]:
-        """Names whose `current` version is not the one that answers; not to be changed."""
-        return self._refused
-
-    @property
-    def trials(self) -> dict[str, Trial]:
-        """The candidates that are on trial, by name; not to be changed."""
-        return self._trials
-
-    @property
-    def trials_refused(self) -> dict[str, Refusal]:
-        """Names whose rollout.json, or the candidate in it, was refused; not to be changed."""
-        return self._trials_refused
 
     def versions(self, name: str) -> list[int]:
         """Return the published versions of a served model, oldest first; reads the disk."""
@@ -118,22 +103,18 @@ class ModelStore:
 
         Raises NoSuchModel, or ArtifactRejected where it is published and was never loadable.
         """
-        model = self._served.get(name)
+        model = self.served.get(name)
         if model is not None:
             return model
-        refusal = self._refused.get(name)
+        refusal = self.refused.get(name)
         if refusal is not None:
             raise ArtifactRejected(f"the model is published, but was refused: {refusal.reason}")
         raise NoSuchModel
 
-    def trial(self, name: str) -> Trial | None:
-        """Return the candidate beside what answers under `name`; reads nothing but memory."""
-        return self._trials.get(name)
-
     def answering(self, name: str) -> tuple[Model, Trial | None]:
         """Return what `current` does, and the candidate beside it; raises the same."""
-        served = self._served.get(name) or self.current(name)
-        return served, self._trials.get(name)
+        served = self.served.get(name) or self.current(name)
+        return served, self.trials.get(name)
 
     def loaded(self, name: str, version: int) -> Model | None:
         """
@@ -141,12 +122,12 @@ class ModelStore:
 
         Raises NoSuchModel.
         """
-        served = self._served.get(name)
+        served = self.served.get(name)
         if served is not None and served.manifest.version == version:
             return served
-        if served is None and name not in self._refused:
+        if served is None and name not in self.refused:
             raise NoSuchModel
-        trial = self._trials.get(name)
+        trial = self.trials.get(name)
         if trial is not None and trial.candidate.manifest.version == version:
             return trial.candidate
         key = (name, version)
@@ -193,45 +174,45 @@ class ModelStore:
             self._follow_rollout(home)
 
     def _follow(self, home: Path) -> None:
-        name, version, served = home.name, None, self._served.get(home.name)
+        name, version, served = home.name, None, self.served.get(home.name)
         try:
             version = current_version(home)
             if version is None:
                 return
             if served is None or served.manifest.version != version:
                 model = self._loaded(home, version)
-                self._served = self._served | {name: model}
+                self.served = self.served | {name: model}
                 self._noticed(name, version, "served")
                 _log.info("serving %s version %d", name, version)
         except ArtifactRejected as rejection:
-            self._refused = self._refuse(self._refused, name, Refusal(version, str(rejection)))
+            self.refused = self._refuse(self.refused, name, Refusal(version, str(rejection)))
         else:
-            self._refused = _without(self._refused, name)
+            self.refused = _without(self.refused, name)
 
     def _follow_rollout(self, home: Path) -> None:
-        name, served, trial = home.name, self._served.get(home.name), self._trials.get(home.name)
+        name, served, trial = home.name, self.served.get(home.name), self.trials.get(home.name)
         version = None
         try:
             wanted = rollout_of(home)
             version = wanted.candidate if wanted else None
             if wanted is None or served is None or served.manifest.version == version:
                 # none, or it has won
-                self._trials = _without(self._trials, name)
+                self.trials = _without(self.trials, name)
             elif trial is None or trial.rollout != wanted:
                 same = trial is not None and trial.rollout.candidate == wanted.candidate
                 candidate = (
                     trial.candidate if trial and same else self._loaded(home, wanted.candidate)
                 )
-                self._trials = self._trials | {name: Trial(wanted, candidate)}
+                self.trials = self.trials | {name: Trial(wanted, candidate)}
                 self._noticed(name, version, "trial")
                 _log.info("trying %s version %d: %s", name, version, wanted)
         except ArtifactRejected as rejection:
-            self._trials = _without(self._trials, name)
-            self._trials_refused = self._refuse(
-                self._trials_refused, name, Refusal(version, str(rejection))
+            self.trials = _without(self.trials, name)
+            self.trials_refused = self._refuse(
+                self.trials_refused, name, Refusal(version, str(rejection))
             )
         else:
-            self._trials_refused = _without(self._trials_refused, name)
+            self.trials_refused = _without(self.trials_refused, name)
 
     def _loaded(self, home: Path, version: int) -> Model:
         """Load a version, unless it was refused and is as it was."""

@@ -4,11 +4,11 @@ from typing import Any, Final
 
 from fastapi import APIRouter, Request, Response
 from fastapi.concurrency import run_in_threadpool
-from pydantic_core import from_json
+from pydantic import BaseModel
 
 from app.api.models import refused_models
 from app.api.schemas import MAX_WINDOWS
-from app.errors import BadInput, NotJson, NotReady, NotSupported
+from app.errors import NotReady, NotSupported
 from app.forecasting.forecaster import Model
 from app.inference.model_store import ModelStore
 from app.observability import metrics
@@ -137,6 +137,13 @@ _INDEX_BODY: Final = {
 _MAX_INDEX_BODY: Final = 64 * 1024
 
 
+class _IndexRequest(BaseModel):
+    """What is asked of the index."""
+
+    ready: Any = False
+    """Whether only what is ready is listed."""
+
+
 @router.post(
     "/repository/index",
     summary="The models that are loaded, and those that were refused",
@@ -145,22 +152,8 @@ _MAX_INDEX_BODY: Final = 64 * 1024
 async def repository_index(request: Request, store: StoreDependency) -> list[RepositoryEntry]:
     """List them; `{"ready": true}` leaves out the refused."""
     content = await request_body.read(request, _MAX_INDEX_BODY, media_type=None)
-    return repository_entries(store, only_ready=_asks_for_ready(content))
-
-
-def _asks_for_ready(content: bytes) -> bool:
-    """Read the body of a request for the index, which may be empty; raise NotJson or BadInput."""
-    if not content:
-        return False
-    try:
-        wanted = from_json(content)
-    except ValueError as error:
-        raise NotJson(f"the body is not JSON: {error}") from None
-    if wanted is None:
-        return False
-    if not isinstance(wanted, dict):
-        raise BadInput("the body is an object, or there is none")
-    return wanted.get("ready") is True
+    wanted = request_body.parse(_IndexRequest, content or b"{}")
+    return repository_entries(store, only_ready=wanted.ready is True)
 
 
 def repository_entries(store: ModelStore, *, only_ready: bool) -> list[RepositoryEntry]:

@@ -183,21 +183,8 @@ class Pipeline:
     ) -> Choice:
         """Choose who answers, as `choose_loaded` does; load a version that is not in memory."""
         choice = self.choose_loaded(name, version, headers, content)
-        if choice is None:
-            return await asyncio.to_thread(self.choose_or_load, name, version, headers, content)
-        return choice
-
-    def choose_or_load(
-        self,
-        name: str,
-        version: int | None,
-        headers: Iterable[tuple[bytes, bytes]],
-        content: bytes,
-    ) -> Choice:
-        """Do as `choose` does, for a thread that may wait for the disk."""
-        choice = self.choose_loaded(name, version, headers, content)
         if choice is None and version is not None:
-            choice = Choice(self._store.pinned(name, version))
+            choice = Choice(await asyncio.to_thread(self._store.pinned, name, version))
         assert choice is not None  # noqa: S101 - what is served is in memory
         return choice
 

@@ -104,18 +104,18 @@ def test_a_rollout_is_followed_to_its_end(tmp_path: Path) -> None:
     publish(tmp_path, version=2)
     point(tmp_path, "default", 1)
     found, events = following(tmp_path)
-    assert found.trial("default") is None
+    assert found.trials.get("default") is None
 
     begin(tmp_path)
     found.refresh()
-    trial = found.trial("default")
+    trial = found.trials.get("default")
     assert trial is not None
     assert (trial.candidate.manifest.version, trial.rollout.share) == (2, 0.5)
 
     # another share is no other model
     begin(tmp_path, share=0.9)
     found.refresh()
-    larger = found.trial("default")
+    larger = found.trials.get("default")
     assert larger is not None
     assert larger.candidate is trial.candidate
     assert larger.rollout.share == 0.9
@@ -125,13 +125,13 @@ def test_a_rollout_is_followed_to_its_end(tmp_path: Path) -> None:
     # a candidate that became the current version is none
     point(tmp_path, "default", 2)
     found.refresh()
-    assert found.trial("default") is None
+    assert found.trials.get("default") is None
     point(tmp_path, "default", 1)
     found.refresh()
-    assert found.trial("default") is not None
+    assert found.trials.get("default") is not None
     (tmp_path / "default" / rollout.ROLLOUT).unlink()
     found.refresh()
-    assert found.trial("default") is None
+    assert found.trials.get("default") is None
     assert [event for event in events if event[2] == "refused"] == []
 
 
@@ -142,19 +142,19 @@ def test_a_rollout_that_is_none_ends_the_trial_and_is_told(tmp_path: Path, conte
     point(tmp_path, "default", 1)
     begin(tmp_path)
     found, events = following(tmp_path)
-    assert found.trial("default") is not None
+    assert found.trials.get("default") is not None
 
     (tmp_path / "default" / rollout.ROLLOUT).write_text(content)
     found.refresh()
 
-    assert found.trial("default") is None
+    assert found.trials.get("default") is None
     assert found.current("default").manifest.version == 1
     assert found.trials_refused["default"].reason
     assert events[-1][2] == "refused"
     begin(tmp_path)
     found.refresh()
     assert found.trials_refused == {}
-    assert found.trial("default") is not None
+    assert found.trials.get("default") is not None
 
 
 def test_a_rollout_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
