@@ -215,7 +215,7 @@ class Question(NamedTuple):
             intervals=_intervals(self.levels, forecast),
             calibration=_calibration(forecast.basis),
             skill=skill,
-            drift=forecast.drift,
+            novelty=forecast.novelty,
             warnings=[*map(answer_warnings.warning_of, said), *of_model],
         )
 
@@ -227,7 +227,7 @@ class Question(NamedTuple):
             used = adapts_by(self.part, len(self.history)) + self.part.manifest.window
             first = max(0, len(self.history) - used)
             found += anomalies.explain(self.history[first:], first)
-        elif forecast.drift is not None and forecast.drift >= 1:
+        elif forecast.novelty is not None and forecast.novelty >= 1:
             # what looks damaged is unusual by that
             found.append(answer_warnings.UNLIKE_TRAINING)
         if forecast.outside:

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Path, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
 from app.api.examples import INFER_EXAMPLES
+from app.api.schemas import skill_of
 from app.artifact.manifest import BARS
 from app.errors import Abandoned, BadInput, BodyTooLarge, Unforecastable
 from app.forecasting.arrays import Floats
@@ -145,7 +146,7 @@ class Inference(NamedTuple):
             {PREDICTION: prediction, QUANTILES: quantiles},
             name=manifest.name,
             version=manifest.version,
-            parameters={"mae_vs_naive": manifest.scores.mae_vs_naive},
+            parameters={"mae_skill_vs_naive": skill_of(manifest.scores)["mae_skill_vs_naive"]},
         )
         if answer.json_length is None:
             return Answer(answer.content, JSON)

@@ -22,7 +22,7 @@ def test_models_are_listed_with_their_skill_and_the_refused_with_the_reason(
 
     [model] = listed["models"]
     assert (model["name"], model["version"], model["window"]) == ("default", 3, 3)
-    assert model["skill"]["mae_vs_naive"] == 1.0
+    assert model["skill"]["mae_skill_vs_naive"] == 0.0
     [refused] = listed["refused"]
     assert (refused["name"], refused["version"]) == ("broken", 1)
     assert refused["reason"].startswith("onnxruntime refuses model.onnx")

@@ -37,12 +37,12 @@ def test_a_forecast_carries_the_naive_one_and_the_measured_skill(tmp_path: Path)
         "intervals": [],
         "calibration": None,
         "skill": {
-            "mae_vs_naive": 1.0,
-            "crps_vs_garch": None,
+            "mae_skill_vs_naive": 0.0,
+            "crps_skill_vs_garch": None,
             "coverage_90": None,
-            "sessions": 252,
+            "forecasts": 252,
         },
-        "drift": None,
+        "novelty": None,
         "warnings": [],
     }
 
