@@ -135,7 +135,7 @@ function meaning(answer, write) {
   );
   if (answer.novelty !== null) {
     texts.push(
-      `Novelty ${percent(answer.novelty, 0)}: so many of the windows that it was fitted on were less unusual than this one.`,
+      `Novelty ${answer.novelty.toFixed(2)}: ${percent(answer.novelty, 0)} of the windows that it was fitted on were less unusual than this one.`,
     );
   }
   return texts;

@@ -31,7 +31,7 @@ class Reply(NamedTuple):
 
 BUSY = {
     "type": "urn:nextday:problem:too_busy",
-    "title": "Too many requests wait",
+    "title": "Service overloaded",
     "status": 503,
     "detail": "too many requests wait already; try again in a moment",
     "code": "too_busy",
