@@ -14,6 +14,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
+from app import __version__
 from app.api import calendars, csv_upload, health, models, predict, predict_batch, web_page
 from app.api import metrics as metrics_api
 from app.fastpath.endpoints import Endpoints
@@ -35,8 +36,6 @@ from app.transport import openapi, problem_details
 from app.transport.middleware import RequestMiddleware
 
 _log = logging.getLogger(__name__)
-
-VERSION: Final = "0.1.0"
 
 _ROUTERS: Final = (
     predict.router,
@@ -82,7 +81,7 @@ def create_app(settings: Settings) -> ASGIApp:
         summary="The next session's forecast of any instrument, and what it is worth.",
         description="Not investment advice. `skill` in every answer says how well the model did"
         ' against "tomorrow = today" on sessions that it had not seen.',
-        version=VERSION,
+        version=__version__,
         license_info={"name": "Apache 2.0", "identifier": "Apache-2.0"},
         redoc_url=None,
         # of bodies that the framework reads; the others are read under caps of their own
@@ -152,7 +151,7 @@ async def _life(settings: Settings) -> AsyncIterator[AppState]:
         if settings.grpc_port is not None:
             from app.grpc import server  # noqa: PLC0415 - an extra, which may not be installed
 
-            await ending.enter_async_context(server.serving(state, settings, version=VERSION))
+            await ending.enter_async_context(server.serving(state, settings, version=__version__))
         # what is here by now stays, and need not be looked through again; the empty collection
         # tells Python so, which else waits for a quarter of what it found at its last
         gc.freeze()
