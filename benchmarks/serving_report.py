@@ -168,8 +168,9 @@ def _alone(run: Run) -> Section:
     posted = median(each.mixed_open.batches.a_second * BIG_BATCH for each in ours)
     text = (
         f"`/predict/batch` of {BATCH} windows on {BATCH_CONNECTIONS} connections forecast"
-        f" {windows:,.0f} windows a second. Below, single requests alone, and together with a client"
-        f" that posts batches of {BIG_BATCH:,} one after the other ({posted:,.0f} windows a second)."
+        f" {windows:,.0f} windows a second. Below, single requests alone, and together with a"
+        f" client that posts batches of {BIG_BATCH:,} one after the other ({posted:,.0f} windows a"
+        " second)."
     )
     if run.start_s:
         one, many = (run.start_s[models] for models in MODELS)
