@@ -234,6 +234,23 @@ def test_prices_beyond_the_training_range_are_warned_of(tmp_path: Path) -> None:
     assert [each["code"] for each in response.json()["warnings"]] == ["outside_training_range"]
 
 
+@pytest.mark.parametrize(
+    ("ratio", "skill"),
+    [
+        pytest.param(0.9983988188987256, "0.001601", id="better"),
+        pytest.param(1.25, "-0.25", id="worse"),
+        pytest.param(1.0000001, "0.0", id="no worse than can be shown"),
+    ],
+)
+def test_skill_is_an_improvement_over_naive(tmp_path: Path, ratio: float, skill: str) -> None:
+    publish(tmp_path, mae_vs_naive=ratio)
+
+    with serving(tmp_path) as client:
+        answer = client.post("/predict", json={"prices": PRICES})
+
+    assert f'"mae_skill_vs_naive":{skill},' in answer.text
+
+
 def test_a_model_that_loses_to_naive_says_so(tmp_path: Path) -> None:
     publish(tmp_path, mae_vs_naive=2.83)
 
