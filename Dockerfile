@@ -29,8 +29,11 @@ COPY deploy/supply-chain/requirements.txt tools.txt
 RUN python -m venv --without-pip /tools \
  && python -m pip --python /tools/bin/python install --no-cache-dir --require-hashes -r tools.txt
 COPY pyproject.toml deploy/supply-chain/licences.* ./
+COPY app/__init__.py app/
 ARG SOURCE_DATE_EPOCH=0
+# the tool names no version that pyproject.toml reads from elsewhere
 RUN mkdir /papers \
+ && sed -i "s/^dynamic = .*/version = \"$(python -c 'import app; print(app.__version__)')\"/" pyproject.toml \
  && /tools/bin/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible --output-file /papers/bom.cdx.json /packages/venv/bin/python \
  && /packages/venv/bin/python licences.py > /papers/licences.txt
 

@@ -15,6 +15,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
+from app import __version__
 from app.api import calendars, csv_upload, health, models, predict, predict_batch, web_page
 from app.api import metrics as metrics_api
 from app.fastpath.protocol import ForecastProtocol
@@ -35,8 +36,6 @@ from app.transport import openapi, problem_details
 from app.transport.middleware import RequestMiddleware
 
 _log = logging.getLogger(__name__)
-
-VERSION: Final = "0.1.0"
 
 HTTP_PROTOCOL: Final = ForecastProtocol
 """What reads a connection. `HttpConnection`, its base class, is the same without the fast path."""
@@ -85,7 +84,7 @@ def create_app(settings: Settings) -> ASGIApp:
         summary="The next session's forecast of any instrument, and what it is worth.",
         description="Not investment advice. `skill` in every answer says how well the model did"
         ' against "tomorrow = today" on sessions that it had not seen.',
-        version=VERSION,
+        version=__version__,
         license_info={"name": "Apache 2.0", "identifier": "Apache-2.0"},
         redoc_url=None,
         generate_unique_id_function=lambda route: route.name,
@@ -151,7 +150,7 @@ async def _life(settings: Settings) -> AsyncIterator[AppState]:
         if settings.grpc_port is not None:
             from app.grpc import server  # noqa: PLC0415 - an extra, which may not be installed
 
-            await ending.enter_async_context(server.serving(state, settings, version=VERSION))
+            await ending.enter_async_context(server.serving(state, settings, version=__version__))
         # what is here by now stays, and need not be looked through again; the empty collection
         # tells Python so, which else waits for a quarter of what it found at its last
         gc.freeze()

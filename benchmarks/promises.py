@@ -1,4 +1,4 @@
-"""What the service is held to, beside its peers and alone, and whether a run kept it."""
+"""The targets of the service, compared with its peers and alone, and whether a run met them."""
 
 import math
 import statistics
@@ -55,7 +55,7 @@ def promises(run: Run) -> list[Promise]:
 
 def table(lines: Sequence[Promise]) -> list[list[str]]:
     """Return the promises as rows, the first of them the head."""
-    head = ["", "must be", "measured", ""]
+    head = ["", "target", "measured", ""]
     verdict = {True: "pass", False: "FAIL"}
     return [head, *([each.what, each.bound, each.measured, verdict[each.kept]] for each in lines)]
 
@@ -88,7 +88,7 @@ def _beside_peers(run: Run) -> Iterator[Promise]:
     for name, times in TIMES_PEERS.items():
         found = [turn.ratio for each in run.of(name) for turn in each.turns]
         if found:
-            yield _at_least(f"{USUAL} connections, beside {_TITLES[name]}", found, times)
+            yield _at_least(f"{USUAL} connections, throughput over {_TITLES[name]}", found, times)
 
 
 def _alone(run: Run) -> Iterator[Promise]:
@@ -98,7 +98,7 @@ def _alone(run: Run) -> Iterator[Promise]:
     usual = [each.closed[USUAL] for each in run.of(OURS)]
     many = [each.closed[MANY] for each in run.of(OURS)]
     yield _at_least(
-        f"{USUAL} connections, beside onnxruntime alone at batch {USUAL}",
+        f"{USUAL} connections, throughput over onnxruntime alone at batch {USUAL}",
         [a.a_second / b.limit[USUAL].windows_a_second for a, b in zip(usual, rounds, strict=True)],
         0.5,
     )
@@ -117,7 +117,7 @@ def _alone(run: Run) -> Iterator[Promise]:
     failures = sum(each.errors + each.rejected for each in loads)
     yield Promise(f"{USUAL} and {MANY} connections, errors", "0", str(failures), not failures)
     yield _at_least(
-        f"batches of {BATCH} windows, beside onnxruntime alone",
+        f"batches of {BATCH} windows, throughput over onnxruntime alone",
         [
             a.batch.ok * BATCH / a.batch.seconds / b.limit[BATCH].windows_a_second
             for a, b in zip(ours, rounds, strict=True)
@@ -126,7 +126,7 @@ def _alone(run: Run) -> Iterator[Promise]:
     )
     for how, mixed in _mixed(ours).items():
         yield _at_most(
-            f"p99 of {how} beside batches of {BIG_BATCH:,}, over alone",
+            f"p99 of {how} with batches of {BIG_BATCH:,}, over without",
             [_over(of_200s(each.beside).p99, of_200s(each.alone).p99) for each in mixed],
             6.0,
         )
@@ -153,7 +153,7 @@ def _starts(run: Run) -> Iterator[Promise]:
     if run.start_s:
         one, many = (run.start_s[models] for models in MODELS)
         each_ms = 1000 * (many - one) / (MODELS[1] - MODELS[0])
-        what = f"start, each model more, of {MODELS[1]}"
+        what = f"start, each additional model, of {MODELS[1]}"
         yield Promise(what, f"≤ {_START_MS} ms", f"{each_ms:.1f} ms", each_ms <= _START_MS)
 
 

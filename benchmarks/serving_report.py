@@ -71,7 +71,7 @@ def _held(run: Run, lines: Sequence[Promise]) -> Section:
         " connections are kept, and made half a second before the first request."
     )
     return Section(
-        f"{_HEADING}: what the service is held to",
+        f"{_HEADING}: targets and results",
         "\n\n".join([text, *promises.left_out(run), *promises.disturbed(run)]),
         table=promises.table(lines),
     )
@@ -82,7 +82,7 @@ def _rounds(run: Run) -> str:
         return "One round."
     return (
         f"{len(run.rounds)} rounds, in each of which every server was started anew: figures are"
-        f" medians. Our service and each peer that it is held against then took {run.plan.turns}"
+        f" medians. Our service and each peer that it is compared with then took {run.plan.turns}"
         f" turns a round, of {run.plan.turn} s (or what a slow one needs for a few answers) with"
         f" {USUAL} connections, in which the other stood still: ratios are the median of the turns."
         f" Our {MANY} connections and {USUAL} took as many, of {run.plan.many} s."
@@ -107,7 +107,7 @@ def _side_by_side(run: Run, measured: Sequence[Server]) -> Section:
     limits = [median(each.limit[n].windows_a_second for each in run.rounds) for n in BATCHES]
     one, few, many = (f"{each:,.0f}" for each in limits)
     return Section(
-        f"{_HEADING}: side by side",
+        f"{_HEADING}: compared with other servers",
         "Requests a second on so many connections, each of which sends its next request when its"
         f" answer is there; with {USUAL} of them, latency in ms, and processor time of a request;"
         " memory of all processes after that load; errors in all of it. onnxruntime alone, with"
@@ -168,8 +168,9 @@ def _alone(run: Run) -> Section:
     posted = median(each.mixed_open.batches.a_second * BIG_BATCH for each in ours)
     text = (
         f"`/predict/batch` of {BATCH} windows on {BATCH_CONNECTIONS} connections forecast"
-        f" {windows:,.0f} windows a second. Below, single requests alone, and beside a client that"
-        f" posts batches of {BIG_BATCH:,} one after the other ({posted:,.0f} windows a second)."
+        f" {windows:,.0f} windows a second. Below, single requests alone, and together with a"
+        f" client that posts batches of {BIG_BATCH:,} one after the other ({posted:,.0f} windows a"
+        " second)."
     )
     if run.start_s:
         one, many = (run.start_s[models] for models in MODELS)
@@ -184,9 +185,9 @@ def _alone(run: Run) -> Section:
     rows = []
     for how, mixed in mixes.items():
         rows.append([f"{how}, alone", *_times(each.alone for each in mixed)])
-        rows.append([f"{how}, beside batches", *_times(each.beside for each in mixed)])
+        rows.append([f"{how}, with batches", *_times(each.beside for each in mixed)])
     return Section(
-        f"{_HEADING}: batches, and single requests beside them",
+        f"{_HEADING}: batches and single requests together",
         text,
         table=[["", "p50 ms", "p99 ms", "p99.9 ms"], *rows],
     )

@@ -243,8 +243,8 @@ class _Answered:
     def _odd(self, forecasts: Forecasts) -> Bools:
         """Tell of which windows there may be something to say, each by itself."""
         odd = forecasts.suspects
-        if forecasts.drifts is not None:
-            odd = odd | (forecasts.drifts >= 1)
+        if forecasts.novelties is not None:
+            odd = odd | (forecasts.novelties >= 1)
         # of these, else, there is a word for all of them
         return odd | forecasts.outside if self._is_strict else odd
 
@@ -269,7 +269,7 @@ class _Answered:
             first = len(column) - sessions
             found = anomalies.explain(np.array(column[first:], np.float64)[:, None], first)
             # what looks damaged is unusual by that
-            if not found and forecasts.drifts is not None and forecasts.drifts[at] >= 1:
+            if not found and forecasts.novelties is not None and forecasts.novelties[at] >= 1:
                 found.append(answer_warnings.UNLIKE_TRAINING)
             if self._is_strict:
                 found += [answer_warnings.outside(1)] if forecasts.outside[at] else []

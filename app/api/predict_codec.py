@@ -117,7 +117,7 @@ def answer(query: ForecastQuery, forecast: Forecast, table: Table | None = None)
         intervals=_intervals(query.levels, forecast),
         calibration=_calibration(forecast.basis),
         skill=described.skill,
-        drift=forecast.drift,
+        novelty=forecast.novelty,
         warnings=[*map(warning_of, warnings), *described.warnings],
     )
 

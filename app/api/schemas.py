@@ -136,23 +136,34 @@ class WindowOfBars(BaseModel):
 
 # the answers are plain dictionaries, checked by mypy: they are written once and never validated
 class Skill(TypedDict):
-    """How the version did on sessions held out from fitting; null was not measured."""
+    """
+    How the version did on sessions held out from fitting; null was not measured.
 
-    mae_vs_naive: float
-    """Its mean absolute error over that of "tomorrow = today": below 1 is better."""
-    crps_vs_garch: float | None
+    Both skills are improvements, as shares: above 0 is better than the reference.
+    """
+
+    mae_skill_vs_naive: float
+    """By how much its mean absolute error is below that of "tomorrow = today"."""
+    crps_skill_vs_garch: float | None
+    """By how much its CRPS, a score of the whole distribution, is below that of a GARCH(1,1)-t."""
     coverage_90: float | None
-    sessions: int
-    """Forecasts that the figures rest on."""
+    """The share of outcomes within its 90 % intervals."""
+    forecasts: int
+    """How many forecasts the figures rest on."""
+
+
+_SKILL_DECIMALS: Final = 6
+"""Of `1 - ratio`, which would show the rounding errors of the subtraction."""
 
 
 def skill_of(scores: Scores) -> Skill:
     """Take what callers need of a manifest's scores."""
     return Skill(
-        mae_vs_naive=scores.mae_vs_naive,
-        crps_vs_garch=scores.crps_vs_garch,
+        # plus 0: an error that is hardly larger than naive's is no skill of -0.0
+        mae_skill_vs_naive=round(1 - scores.mae_vs_naive, _SKILL_DECIMALS) + 0.0,
+        crps_skill_vs_garch=scores.crps_vs_garch,
         coverage_90=scores.coverage_90,
-        sessions=scores.sessions,
+        forecasts=scores.sessions,
     )
 
 
@@ -216,8 +227,8 @@ class PredictResponse(TypedDict):
     """Null where there are no intervals to calibrate."""
     skill: Skill
     """That of the network that answered."""
-    drift: float | None
-    """The share of the windows it was fitted on that were less unusual than this one."""
+    novelty: float | None
+    """How unusual the window is, 0 to 1: the share of the fitted windows that were less so."""
     warnings: list[AnswerWarning]
 
 

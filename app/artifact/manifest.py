@@ -80,7 +80,7 @@ class Distribution(BaseModel):
     """
     What the windows were like that the model was fitted on, by percentiles.
 
-    See `drift.measures` for what of a window is measured.
+    See `novelty.measures` for what of a window is measured.
     """
 
     model_config = _Frozen

@@ -60,8 +60,8 @@ class Forecasts:
     """Windows that hold a price beyond the range that the scaler was fitted on."""
     suspects: Bools
     """Windows that `guards.look` may have something to say of."""
-    drifts: Floats | None
-    """How unusual each window is, as `drift.scores` has it; None where that is not known."""
+    novelties: Floats | None
+    """How unusual each window is, as `novelty.scores` has it; None where that is not known."""
 
     @property
     def usable(self) -> Bools:
@@ -93,7 +93,8 @@ class Forecast(NamedTuple):
     """Low and high of each level asked for."""
     outside: bool
     is_suspect: bool
-    drift: float | None
+    novelty: float | None
+    """How unusual the window is, 0 to 1; None where the model does not know."""
     basis: IntervalBasis | None
     """None where the model forecasts a point."""
 
@@ -208,16 +209,16 @@ def _singly(
         forecasts.intervals.tolist(),
         forecasts.outside.tolist(),
         forecasts.suspects.tolist(),
-        repeat(None) if forecasts.drifts is None else forecasts.drifts.tolist(),
+        repeat(None) if forecasts.novelties is None else forecasts.novelties.tolist(),
         forecasts.usable.tolist(),
-        # where drifts are not known, None has no end
+        # where novelties are not known, None has no end
         strict=False,
     )
     return [
-        Forecast(last_price, prediction, intervals, outside, is_suspect, drift, basis)
+        Forecast(last_price, prediction, intervals, outside, is_suspect, unusual, basis)
         if usable
         else None
-        for last_price, prediction, intervals, outside, is_suspect, drift, usable in columns
+        for last_price, prediction, intervals, outside, is_suspect, unusual, usable in columns
     ]
 
 
@@ -257,7 +258,7 @@ def _priced(model: Model, windows: Floats, outputs: Float32s | Floats) -> Foreca
         intervals=prices[:, 1:].reshape(len(prices), prices.shape[1] // 2, 2),
         outside=model.scaler.outside(windows),
         suspects=seen.suspects,
-        drifts=None if fitted_on is None else novelty.scores(seen, fitted_on),
+        novelties=None if fitted_on is None else novelty.scores(seen, fitted_on),
     )
 
 

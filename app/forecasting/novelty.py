@@ -1,4 +1,4 @@
-"""How unusual a window is beside those that its model was fitted on."""
+"""Novelty: how unusual a window is compared with those that its model was fitted on."""
 
 from typing import Final
 

@@ -16,6 +16,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 from pydantic_core import to_json
 
+from app.api.schemas import skill_of
 from app.artifact.manifest import Manifest
 from app.errors import BadInput, NotJson
 from app.forecasting.arrays import Floats
@@ -133,7 +134,7 @@ def output_names(model: Model) -> list[str]:
 
 def parameters_of(manifest: Manifest) -> dict[str, float]:
     """Return what is said of a model beside its outputs."""
-    return {"mae_vs_naive": manifest.scores.mae_vs_naive}
+    return {"mae_skill_vs_naive": skill_of(manifest.scores)["mae_skill_vs_naive"]}
 
 
 def write(

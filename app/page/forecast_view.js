@@ -1,12 +1,13 @@
 /** The tab of the next session's forecast: its chart, its numbers, and what to know of it. */
 
-import { FAN_PX, Fan } from "./bands.js";
-import { byId, make } from "./elements.js";
+import { FAN_PX, Fan } from "./chart_overlays.js";
+import { byId, make } from "./dom.js";
+import { compared, count, day, decimalsOf, many, percent, price, signedPercent } from "./format.js";
 import { PriceChart } from "./price_chart.js";
 import { copyButton } from "./requests_view.js";
-import { count, day, decimalsOf, many, percent, price, signedPercent } from "./words.js";
 
-const ABOUT_ONE = 0.01;
+/** A skill that nobody would trade on. */
+const LITTLE = 0.01;
 
 let drawn = null;
 
@@ -128,15 +129,13 @@ function meaning(answer, write) {
       `The intervals are adapted to these prices by their last ${count(calibration.sessions)} sessions${held.length ? `, of which they would have held ${held.join(" and ")}` : ""}.`,
     );
   }
-  const ratio = skill.mae_vs_naive;
-  const worth =
-    ratio > 1 + ABOUT_ONE ? "worse than" : ratio < 1 - ABOUT_ONE ? "better than" : "about as good as";
+  const worth = skill.mae_skill_vs_naive;
   texts.push(
-    `Measured on ${many(skill.sessions, "session")} that it had not seen, the model's forecast is ${worth} “tomorrow = today”: its error is ${ratio.toFixed(3)} of that.${answer.intervals.length && worth === "about as good as" ? " What it adds is how far the price may go." : ""}`,
+    `Measured on ${many(skill.forecasts, "forecast")} of sessions that it had not seen, the model is ${compared(worth)} “tomorrow = today” by mean absolute error.${answer.intervals.length && Math.abs(worth) < LITTLE ? " What it adds is how far the price may go." : ""}`,
   );
-  if (answer.drift !== null) {
+  if (answer.novelty !== null) {
     texts.push(
-      `Of the windows that it was fitted on, ${percent(answer.drift, 0)} were less unusual than this one.`,
+      `Novelty ${answer.novelty.toFixed(2)}: ${percent(answer.novelty, 0)} of the windows that it was fitted on were less unusual than this one.`,
     );
   }
   return texts;

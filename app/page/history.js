@@ -1,6 +1,6 @@
 /** The prices of one instrument, oldest first, as the service read them. */
 
-import { Refused } from "./service.js";
+import { Refused } from "./api_client.js";
 
 const FIELDS = ["open", "high", "low", "close"];
 

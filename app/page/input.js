@@ -1,6 +1,6 @@
 /** The ways in which prices come: dropped, chosen, pasted, or an example. */
 
-import { byId } from "./elements.js";
+import { byId } from "./dom.js";
 
 const EXAMPLES = {
   calm: "Example: a calm instrument, made up",

@@ -1,15 +1,15 @@
 /** The page: what is chosen, and who has to know when that changes. */
 
-import { byId, make } from "./elements.js";
+import { Refused, getJson, hasKey, postCsv, postJson, useKey } from "./api_client.js";
+import { cancelBacktest, offerBacktest, startBacktest } from "./backtest_view.js";
+import { byId, make } from "./dom.js";
 import { clearForecast, showForecast } from "./forecast_view.js";
+import { many } from "./format.js";
 import { History } from "./history.js";
 import { onPrices } from "./input.js";
 import { showModel } from "./model_view.js";
 import { listRequests } from "./requests_view.js";
-import { Refused, getJson, hasKey, postCsv, postJson, useKey } from "./service.js";
 import { makeTabs } from "./tabs.js";
-import { cancelWalk, offerWalk, startWalk } from "./walk_view.js";
-import { many } from "./words.js";
 
 const CALENDAR = "nextday-calendar";
 const LARGEST_MB = 32;
@@ -78,7 +78,7 @@ async function offer() {
   byId("model").disabled = !models.length;
   if (models.some(({ name }) => name === DEFAULT)) byId("model").value = DEFAULT;
   offerCalendars(calendars);
-  offerWalk(history, chosenModel());
+  offerBacktest(history, chosenModel());
   if (!models.length)
     throw new Refused("The service serves no model yet. Publish one, and reload this page.");
   showModelTab();
@@ -118,7 +118,7 @@ function take({ name, content, fileName }) {
     history = new History(name, answer);
     byId("source").textContent = name;
     byId("source").dataset.sessions = history.length;
-    offerWalk(history, chosenModel());
+    offerBacktest(history, chosenModel());
     await forecast(signal);
     if (matchMedia("(max-width: 60rem)").matches) byId("result").scrollIntoView();
   });
@@ -145,7 +145,7 @@ async function forecast(signal) {
 }
 
 function again() {
-  offerWalk(history, chosenModel());
+  offerBacktest(history, chosenModel());
   if (history) busy("Forecasting…", forecast);
 }
 
@@ -171,11 +171,11 @@ byId("key-form").addEventListener("submit", (event) => {
   modelShown = null;
   start();
 });
-byId("walk-start").addEventListener("click", () => startWalk(history, chosenModel()));
-byId("walk-cancel").addEventListener("click", cancelWalk);
+byId("backtest-start").addEventListener("click", () => startBacktest(history, chosenModel()));
+byId("backtest-cancel").addEventListener("click", cancelBacktest);
 makeTabs(document.querySelector('[role="tablist"]'), showModelTab);
 listRequests();
 onPrices(take, wrong);
 byId("key-form").hidden = !hasKey();
-offerWalk(null, null);
+offerBacktest(null, null);
 start();

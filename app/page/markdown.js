@@ -1,6 +1,6 @@
 /** A model's card: the little Markdown that cards are written in, made of elements only. */
 
-import { make } from "./elements.js";
+import { make } from "./dom.js";
 
 const DEEPEST = 6;
 const TOP = 4;

@@ -1,10 +1,10 @@
 /** The tab of a model: its versions, its scores and its card. */
 
-import { byId, make, table } from "./elements.js";
+import { Refused, getJson } from "./api_client.js";
+import { byId, make, table } from "./dom.js";
+import { compared, count, percent, signedPercent } from "./format.js";
 import { render } from "./markdown.js";
 import { copyButton } from "./requests_view.js";
-import { Refused, getJson } from "./service.js";
-import { count, percent } from "./words.js";
 
 let asked = 0;
 
@@ -92,16 +92,18 @@ function scores(measured) {
     ["Root mean squared error", measured.rmse, measured.naive_rmse, measured.rmse_vs_naive],
   ]
     .filter(([, own]) => typeof own === "number")
-    .map(([name, ...figures]) => [
+    .map(([name, own, naive, ratio]) => [
       name,
-      ...figures.map((figure) => (typeof figure === "number" ? figure.toFixed(4) : "–")),
+      ...[own, naive].map((figure) => (typeof figure === "number" ? figure.toFixed(4) : "–")),
+      // a manifest has the ratio of the two
+      typeof ratio === "number" ? signedPercent(1 - ratio) : "–",
     ]);
   const notes = [
     typeof measured.coverage_90 === "number"
       ? `Its 90 % intervals held ${percent(measured.coverage_90)} of the outcomes.`
       : null,
     typeof measured.crps_vs_garch === "number"
-      ? `Its distribution scores ${percent(Math.abs(measured.crps_vs_garch), 2)} ${measured.crps_vs_garch < 0 ? "worse" : "better"} than that of a GARCH(1,1)-t (CRPS).`
+      ? `Its distribution is ${compared(measured.crps_vs_garch)} that of a GARCH(1,1)-t, by CRPS.`
       : null,
   ].filter(Boolean);
   const span = measured.first ? `, ${measured.first} to ${measured.last}` : "";
@@ -110,9 +112,9 @@ function scores(measured) {
     {},
     table(
       "Scores",
-      ["", "Model", "Naive", "Model / naive"],
+      ["", "Model", "Naive", "Better than naive by"],
       rows,
-      `Measured on ${count(measured.sessions)} sessions that it had not seen${span}${measured.unit ? `, in ${measured.unit}` : ""}. Below 1 is better than “tomorrow = today”.`,
+      `Measured on ${count(measured.sessions)} forecasts of sessions that it had not seen${span}${measured.unit ? `, in ${measured.unit}` : ""}. Above 0 is better than “tomorrow = today”.`,
     ),
     ...notes.map((note) => make("p", {}, note)),
   );

@@ -7,9 +7,9 @@ import {
   LineSeries,
   createChart,
 } from "./vendor/lightweight-charts.mjs";
-import { make } from "./elements.js";
+import { make } from "./dom.js";
+import { decimalsOf, price } from "./format.js";
 import { colours, onThemeChange } from "./theme.js";
-import { decimalsOf, price } from "./words.js";
 
 const RANGES = [
   [21, "1 month"],

@@ -1,12 +1,12 @@
 /** The list of requests, each with a button that copies it as curl. */
 
+import { made, onRequest } from "./api_client.js";
 import { copy } from "./curl.js";
-import { byId, make } from "./elements.js";
-import { made, onRequest } from "./service.js";
+import { byId, make } from "./dom.js";
 
 const SHOWN_MS = 2000;
 
-/** A button that copies a request of `service.js`. */
+/** A button that copies a request of `api_client.js`. */
 export function copyButton(request, text = "Copy as curl") {
   const button = make(
     "button",

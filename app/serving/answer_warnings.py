@@ -31,7 +31,7 @@ def of_data(query: ForecastQuery, forecast: Forecast) -> list[DataWarning]:
         used = adapts_by(part, len(query.history)) + part.manifest.window
         first = max(0, len(query.history) - used)
         found += anomalies.explain(query.history[first:], first)
-    elif forecast.drift is not None and forecast.drift >= 1:
+    elif forecast.novelty is not None and forecast.novelty >= 1:
         # what looks damaged is unusual by that
         found.append(UNLIKE_TRAINING)
     if forecast.outside:

@@ -40,35 +40,35 @@ class Kind(NamedTuple):
 
 
 KINDS: Final[dict[type[errors.NextdayError], Kind]] = {
-    errors.NotHttp: Kind(400, "not_http", "The request is not HTTP"),
-    errors.NotCompressed: Kind(400, "not_compressed", "The body is not compressed as it says"),
-    errors.NotJson: Kind(400, "not_json", "The body is not JSON"),
-    errors.WrongMediaType: Kind(415, "wrong_media_type", "The body is of another media type"),
-    errors.BodyTooLarge: Kind(413, "body_too_large", "The body is too large"),
-    errors.BodyTooSlow: Kind(408, "body_too_slow", "The request is too slow"),
-    errors.HeadersTooLarge: Kind(431, "headers_too_large", "The headers are too large"),
-    errors.Unauthorized: Kind(401, "unauthorized", "No key, or none that is known"),
-    errors.RateLimited: Kind(429, "rate_limited", "Too many requests of this key"),
-    errors.BadInput: Kind(422, "bad_input", "The request is not of this shape"),
-    errors.BadPrice: Kind(422, "bad_price", "A price is not one"),
-    errors.BadDate: Kind(422, "bad_date", "The dates are not those of the rows"),
-    errors.BadTable: Kind(422, "bad_table", "The file cannot be read"),
-    errors.Suspicious: Kind(422, "suspicious", "The prices look damaged"),
+    errors.NotHttp: Kind(400, "not_http", "Malformed HTTP request"),
+    errors.NotCompressed: Kind(400, "not_compressed", "Invalid compressed body"),
+    errors.NotJson: Kind(400, "not_json", "Invalid JSON"),
+    errors.WrongMediaType: Kind(415, "wrong_media_type", "Unsupported media type"),
+    errors.BodyTooLarge: Kind(413, "body_too_large", "Request body too large"),
+    errors.BodyTooSlow: Kind(408, "body_too_slow", "Request timed out"),
+    errors.HeadersTooLarge: Kind(431, "headers_too_large", "Request headers too large"),
+    errors.Unauthorized: Kind(401, "unauthorized", "Missing or unknown API key"),
+    errors.RateLimited: Kind(429, "rate_limited", "Rate limit exceeded"),
+    errors.BadInput: Kind(422, "bad_input", "Invalid request"),
+    errors.BadPrice: Kind(422, "bad_price", "Invalid price"),
+    errors.BadDate: Kind(422, "bad_date", "Invalid dates"),
+    errors.BadTable: Kind(422, "bad_table", "Unreadable file"),
+    errors.Suspicious: Kind(422, "suspicious", "Suspicious data"),
     errors.WindowTooShort: Kind(422, "window_too_short", "Too few prices"),
-    errors.NotSupported: Kind(422, "not_supported", "We do not do this"),
+    errors.NotSupported: Kind(422, "not_supported", "Not supported"),
     errors.Unforecastable: Kind(422, "unforecastable", "No finite forecast"),
-    errors.NoSuchModel: Kind(404, "no_such_model", "No such model"),
-    errors.NoSuchVersion: Kind(404, "no_such_version", "No such version"),
-    errors.NoSuchCalendar: Kind(404, "no_such_calendar", "No such calendar"),
+    errors.NoSuchModel: Kind(404, "no_such_model", "Model not found"),
+    errors.NoSuchVersion: Kind(404, "no_such_version", "Version not found"),
+    errors.NoSuchCalendar: Kind(404, "no_such_calendar", "Calendar not found"),
     # what nginx logs for it; nobody gets it
-    errors.Abandoned: Kind(499, "client_gone", "The client has gone"),
-    errors.NotReady: Kind(503, "not_ready", "No model is served yet"),
-    errors.TooBusy: Kind(503, "too_busy", "Too many requests wait"),
-    errors.TooLate: Kind(504, "too_late", "Not answered in time"),
-    errors.ArtifactRejected: Kind(503, "model_refused", "The model was refused"),
+    errors.Abandoned: Kind(499, "client_gone", "Client closed the connection"),
+    errors.NotReady: Kind(503, "not_ready", "No model loaded"),
+    errors.TooBusy: Kind(503, "too_busy", "Service overloaded"),
+    errors.TooLate: Kind(504, "too_late", "Deadline exceeded"),
+    errors.ArtifactRejected: Kind(503, "model_refused", "Model refused"),
 }
 
-_INTERNAL: Final = Kind(500, "internal_error", "An error of ours")
+_INTERNAL: Final = Kind(500, "internal_error", "Internal server error")
 _UNEXPECTED: Final = "the request could not be answered; the server's log says why"
 
 

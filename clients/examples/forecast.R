@@ -25,6 +25,12 @@ cat(sprintf(
   "%s: %.2f, naive %.2f, 80 %% within %.2f to %.2f\n",
   answer$forecast_date, answer$prediction, answer$naive, interval$low, interval$high
 ))
+skill <- answer$skill$mae_skill_vs_naive
+cat(sprintf(
+  "on %s forecasts %.2f %% %s than tomorrow = today\n",
+  format(answer$skill$forecasts, big.mark = ","), abs(100 * skill),
+  if (skill > 0) "better" else "worse"
+))
 for (warning in answer$warnings) {
   cat(sprintf("%s: %s\n", warning$code, warning$message))
 }

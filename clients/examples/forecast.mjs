@@ -20,6 +20,11 @@ console.log(
   `${answer.forecast_date}: ${answer.prediction.toFixed(2)}, naive ${answer.naive.toFixed(2)},` +
     ` 80 % within ${low.toFixed(2)} to ${high.toFixed(2)}`,
 );
+const { mae_skill_vs_naive: skill, forecasts } = answer.skill;
+console.log(
+  `on ${forecasts.toLocaleString("en")} forecasts ${Math.abs(100 * skill).toFixed(2)} %` +
+    ` ${skill > 0 ? "better" : "worse"} than tomorrow = today`,
+);
 for (const warning of answer.warnings) {
   console.log(`${warning.code}: ${warning.message}`);
 }

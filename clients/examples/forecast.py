@@ -24,5 +24,10 @@ print(
     f"{answer.forecast_date}: {answer.prediction:.2f}, naive {answer.naive:.2f},"
     f" 80 % within {interval.low:.2f} to {interval.high:.2f}"
 )
+skill = answer.skill
+print(
+    f"on {skill.forecasts:,} forecasts {abs(100 * skill.mae_skill_vs_naive):.2f} %"
+    f" {'better' if skill.mae_skill_vs_naive > 0 else 'worse'} than tomorrow = today"
+)
 for warning in answer.warnings:
     print(f"{warning.code}: {warning.message}")

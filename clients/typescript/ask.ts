@@ -22,6 +22,8 @@ if (interval === undefined) {
 }
 const width: number = interval.high - interval.low;
 const day: string | null = forecast.forecast_date;
+const skill: number = forecast.skill.mae_skill_vs_naive;
+const novelty: number | null = forecast.novelty;
 
 const short = await client.POST("/predict", { body: { prices: [1, 2] } });
 const code: string | undefined = short.error?.code;
@@ -37,4 +39,4 @@ forecast.predicton;
 // @ts-expect-error: one of prices and bars is needed
 await client.POST("/predict", { body: { levels: [80] } });
 
-console.log(JSON.stringify({ model: forecast.model, width, day, code, predictions, window }));
+console.log(JSON.stringify({ model: forecast.model, width, day, skill, novelty, code, predictions, window }));

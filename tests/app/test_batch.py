@@ -26,7 +26,7 @@ def test_answers_come_in_columns_in_the_order_of_the_windows(tmp_path: Path) -> 
     assert answer["last_prices"] == [104.0, 180.0]
     assert answer["intervals"] == {}
     assert answer["errors"] == []
-    assert (answer["model"], answer["version"], answer["skill"]["sessions"]) == ("default", 1, 252)
+    assert (answer["model"], answer["version"], answer["skill"]["forecasts"]) == ("default", 1, 252)
 
 
 def test_a_bad_window_is_null_and_costs_its_neighbours_nothing(tmp_path: Path) -> None:

@@ -115,7 +115,7 @@ def test_absurd_prices_are_looked_at_all_the_same() -> None:
         assert anomalies.explain(closes) == []
 
 
-def test_drift_is_the_share_of_windows_that_were_less_unusual() -> None:
+def test_novelty_is_the_share_of_windows_that_were_less_unusual() -> None:
     fitted = np.stack([walk(seed, volatility=0.01 + 0.0001 * seed) for seed in range(200)])
     distribution = novelty.distribution_of(screening.screen(fitted))
 

@@ -70,7 +70,7 @@ def test_a_window_of_bars_is_forecast_as_predict_does(bars: Path) -> None:
         "1",
         "seven",
     )
-    assert answer["parameters"] == {"mae_vs_naive": 1.0}
+    assert answer["parameters"] == {"mae_skill_vs_naive": 0.0}
 
 
 @pytest.mark.parametrize(("windows", "in_thread"), [(16, False), (17, True)])

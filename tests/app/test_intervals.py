@@ -295,7 +295,7 @@ def test_prices_are_answered_by_the_network_of_closes(tmp_path: Path) -> None:
     assert batch["intervals"]["80"]["high"] == [pytest.approx(expected, rel=1e-6)]
     for each in (answer, batch):
         assert [warning["code"] for warning in each["warnings"]] == ["close_only"]
-        assert each["skill"]["sessions"] == 77
+        assert each["skill"]["forecasts"] == 77
     # that network has no calibration, whatever the other one has
     assert answer["calibration"] == {"method": "none", "sessions": 0}
 
@@ -314,7 +314,7 @@ def test_the_network_of_closes_has_a_calibration_of_its_own(tmp_path: Path) -> N
 
     assert of_prices["calibration"] == {"method": "history", "sessions": 80}
     assert of_bars["calibration"] == {"method": "none", "sessions": 0}
-    assert (of_bars["skill"]["sessions"], of_bars["warnings"]) == (252, [])
+    assert (of_bars["skill"]["forecasts"], of_bars["warnings"]) == (252, [])
 
 
 def test_a_model_of_bars_alone_refuses_prices(tmp_path: Path) -> None:

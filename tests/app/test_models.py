@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from app import __version__
 from tests.builders import assert_problem, manifest_of, publish, serving
 
 
@@ -22,7 +23,7 @@ def test_models_are_listed_with_their_skill_and_the_refused_with_the_reason(
 
     [model] = listed["models"]
     assert (model["name"], model["version"], model["window"]) == ("default", 3, 3)
-    assert model["skill"]["mae_vs_naive"] == 1.0
+    assert model["skill"]["mae_skill_vs_naive"] == 0.0
     [refused] = listed["refused"]
     assert (refused["name"], refused["version"]) == ("broken", 1)
     assert refused["reason"].startswith("onnxruntime refuses model.onnx")
@@ -125,7 +126,9 @@ def test_a_model_that_cannot_be_read_is_refused(
 
 
 def test_the_version_is_that_of_the_project(tmp_path: Path) -> None:
-    project = tomllib.loads(Path("pyproject.toml").read_text())["project"]
+    settings = tomllib.loads(Path("pyproject.toml").read_text())
 
+    assert settings["project"]["dynamic"] == ["version"]
+    assert settings["tool"]["hatch"]["version"] == {"path": "app/__init__.py"}
     with serving(tmp_path) as client:
-        assert client.get("/openapi.json").json()["info"]["version"] == project["version"]
+        assert client.get("/openapi.json").json()["info"]["version"] == __version__

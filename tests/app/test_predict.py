@@ -37,12 +37,12 @@ def test_a_forecast_carries_the_naive_one_and_the_measured_skill(tmp_path: Path)
         "intervals": [],
         "calibration": None,
         "skill": {
-            "mae_vs_naive": 1.0,
-            "crps_vs_garch": None,
+            "mae_skill_vs_naive": 0.0,
+            "crps_skill_vs_garch": None,
             "coverage_90": None,
-            "sessions": 252,
+            "forecasts": 252,
         },
-        "drift": None,
+        "novelty": None,
         "warnings": [],
     }
 
@@ -232,6 +232,23 @@ def test_prices_beyond_the_training_range_are_warned_of(tmp_path: Path) -> None:
         response = client.post("/predict", json={"prices": PRICES})
 
     assert [each["code"] for each in response.json()["warnings"]] == ["outside_training_range"]
+
+
+@pytest.mark.parametrize(
+    ("ratio", "skill"),
+    [
+        pytest.param(0.9983988188987256, "0.001601", id="better"),
+        pytest.param(1.25, "-0.25", id="worse"),
+        pytest.param(1.0000001, "0.0", id="no worse than can be shown"),
+    ],
+)
+def test_skill_is_an_improvement_over_naive(tmp_path: Path, ratio: float, skill: str) -> None:
+    publish(tmp_path, mae_vs_naive=ratio)
+
+    with serving(tmp_path) as client:
+        answer = client.post("/predict", json={"prices": PRICES})
+
+    assert f'"mae_skill_vs_naive":{skill},' in answer.text
 
 
 def test_a_model_that_loses_to_naive_says_so(tmp_path: Path) -> None:

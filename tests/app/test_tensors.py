@@ -182,7 +182,9 @@ def test_outputs_come_as_they_were_asked_for() -> None:
         )
     )
 
-    answer = codec.write(asked, outputs, name="m", version=3, parameters={"mae_vs_naive": 0.5})
+    answer = codec.write(
+        asked, outputs, name="m", version=3, parameters={"mae_skill_vs_naive": 0.5}
+    )
 
     [json_length] = [int(value) for name, value in answer.headers if name == codec.HEADER_LENGTH]
     head = json.loads(answer.content[:json_length])

@@ -12,8 +12,11 @@ from typing import Any, NamedTuple
 FORECAST = {
     "model": "default", "version": 3, "target": "close", "forecast_date": None,
     "sessions_missing": None, "last_price": 100.0, "prediction": 100, "naive": 100.0,
-    "intervals": [], "calibration": None, "drift": None, "warnings": [],
-    "skill": {"mae_vs_naive": 1.0, "crps_vs_garch": None, "coverage_90": None, "sessions": 1},
+    "intervals": [], "calibration": None, "novelty": None, "warnings": [],
+    "skill": {
+        "mae_skill_vs_naive": 0.0, "crps_skill_vs_garch": None, "coverage_90": None,
+        "forecasts": 1,
+    },
 }  # fmt: skip
 
 
@@ -28,7 +31,7 @@ class Reply(NamedTuple):
 
 BUSY = {
     "type": "urn:nextday:problem:too_busy",
-    "title": "Too many requests wait",
+    "title": "Service overloaded",
     "status": 503,
     "detail": "too many requests wait already; try again in a moment",
     "code": "too_busy",

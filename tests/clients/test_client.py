@@ -38,7 +38,7 @@ def test_bars_with_dates_and_a_calendar_give_a_dated_forecast(url: str) -> None:
     assert [interval.level for interval in found.intervals] == [50, 95]
     wide, narrow = found.interval(95), found.interval(50)
     assert wide.low < narrow.low < found.prediction < narrow.high < wide.high
-    assert found.skill.sessions > 100_000
+    assert found.skill.forecasts > 100_000
     assert found.calibration is not None
     assert found.calibration.method == "model"
     with pytest.raises(KeyError):
@@ -136,7 +136,9 @@ def test_models_are_listed_and_described(url: str) -> None:
     assert listed.version in described.versions
     assert described.manifest.trained_on.cutoff == date(2020, 1, 1)
     assert listed.created_at == described.manifest.created_at < datetime.now(UTC)
-    assert described.manifest.scores.mae_vs_naive == listed.skill.mae_vs_naive
+    ratio = described.manifest.scores.mae_vs_naive
+    assert listed.skill.mae_skill_vs_naive == pytest.approx(1 - ratio, abs=1e-6)
+    assert listed.skill.mae_skill_vs_naive > 0
     assert described.manifest.files["model.onnx"].size > 1000
     assert described.manifest.close_only is not None
     assert described.rollout is None

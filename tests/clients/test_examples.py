@@ -57,11 +57,16 @@ def test_every_language_says_the_same(url: str, command: list[str]) -> None:
     answer = json.loads(said(url, "sh", "curl.sh").splitlines()[0])
     [interval] = answer["intervals"]
 
-    first, *warnings = said(url, *command).splitlines()
+    first, worth, *warnings = said(url, *command).splitlines()
 
     assert first == (
         f"2026-04-01: {answer['prediction']:.2f}, naive {answer['naive']:.2f},"
         f" 80 % within {interval['low']:.2f} to {interval['high']:.2f}"
+    )
+    assert answer["skill"]["mae_skill_vs_naive"] > 0
+    assert worth == (
+        f"on {answer['skill']['forecasts']:,} forecasts"
+        f" {100 * answer['skill']['mae_skill_vs_naive']:.2f} % better than tomorrow = today"
     )
     assert [line.split(":")[0] for line in warnings] == [
         each["code"] for each in answer["warnings"]

@@ -88,6 +88,8 @@ def test_a_typescript_client_compiles_and_gets_a_forecast(tools: Path, url: str)
     assert said["model"] == "default"
     assert said["width"] > 0
     assert said["day"] is None
+    assert 0 < said["skill"] < 0.1
+    assert 0 <= said["novelty"] <= 1
     assert said["code"] == "window_too_short"
     assert said["predictions"][0] > 0
     assert said["predictions"][1] is None

@@ -1,7 +1,6 @@
 """deploy/kubernetes: what kubectl builds is what Kubernetes takes, and what this project is."""
 
 import re
-import tomllib
 from collections.abc import Callable
 from typing import Any
 
@@ -9,6 +8,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
+from app import __version__
 from app.settings import Settings
 from tests.builders import serving
 from tests.deploy.manifests import (
@@ -97,12 +97,11 @@ def test_images_are_targets_of_the_dockerfile_and_those_of_compose(way: str) -> 
     targets = re.findall(r"^FROM \S+ AS (\S+)$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
     services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
     built_by_compose = {each["image"]: each["build"]["target"] for each in services.values()}
-    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
 
     for container in containers(way):
         image, tag = container["image"].split(":")
         assert built_by_compose[image] in targets
-        assert tag == version
+        assert tag == __version__
     assert {each["image"].split(":")[0] for each in containers(way)} == built_by_compose.keys()
 
 

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from app import __version__
 from tests.deploy.manifests import ROOT
 from tests.e2e.containers import free_port
 
@@ -218,7 +219,7 @@ def test_the_image_says_of_itself_what_the_project_says() -> None:
     assert len(labelled) == 2
     for stage in labelled:
         labels = dict(re.findall(r'org\.opencontainers\.image\.(\w+)="([^"]*)"', stage))
-        assert labels["version"] == project["version"]
+        assert labels["version"] == __version__
         assert labels["licenses"] == project["license"]
         assert (labels["revision"], labels["created"]) == ("$REVISION", "$CREATED")
     assert project["description"] in labelled[0]

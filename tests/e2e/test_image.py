@@ -12,6 +12,7 @@ import pytest
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 
+from app import __version__
 from tests.e2e.containers import ROOT, docker
 
 pytestmark = pytest.mark.usefixtures("images")
@@ -69,7 +70,7 @@ def test_the_bill_of_materials_is_of_its_schema_and_complete() -> None:
 
     assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(text) is None
     described = bom["metadata"]["component"]
-    assert (described["name"], described["version"]) == (project["name"], project["version"])
+    assert (described["name"], described["version"]) == (project["name"], __version__)
     listed = {normal(each["name"]): each["version"] for each in bom["components"]}
     print(f"{len(listed)} components")
     assert listed == installed()
@@ -106,7 +107,7 @@ def test_labels_say_what_was_built_from_what_and_when() -> None:
         "title": project["name"],
         "description": project["description"],
         "licenses": project["license"],
-        "version": project["version"],
+        "version": __version__,
         "revision": "0123abc",
         "created": "2026-11-21T21:00:00Z",
     }

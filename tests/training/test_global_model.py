@@ -81,8 +81,8 @@ def test_what_is_published_answers_for_bars_prices_and_history(
         assert all(low < answer["prediction"] < high for low, high in ends)
         assert ends == sorted(ends, reverse=True)
         assert abs(answer["prediction"] / window["close"][-1] - 1) < 0.01
-        assert answer["skill"]["sessions"] == 80 * INSTRUMENTS
-        assert answer["skill"]["crps_vs_garch"] is not None
+        assert answer["skill"]["forecasts"] == 80 * INSTRUMENTS
+        assert answer["skill"]["crps_skill_vs_garch"] is not None
     assert plain["calibration"]["method"] == "model"
     assert adapted["calibration"] == {"method": "history", "sessions": 340}
     assert 0.7 < adapted["intervals"][2]["coverage"] < 1

@@ -93,11 +93,11 @@ class Visit:
         self.page.wait_for_selector("#prediction")
         self.settle()
 
-    def walk(self) -> None:
-        """Turn to the tab, walk, and wait for the end."""
-        self.page.click("#tab-walk")
-        self.page.click("#walk-start")
-        self.page.wait_for_selector("#walk:not([hidden])")
+    def backtest(self) -> None:
+        """Turn to the tab, run the backtest, and wait for its end."""
+        self.page.click("#tab-backtest")
+        self.page.click("#backtest-start")
+        self.page.wait_for_selector("#backtest:not([hidden])")
 
     def requests(self) -> None:
         """Open the list of what was asked; it is written after it opens."""

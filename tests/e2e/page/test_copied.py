@@ -27,7 +27,7 @@ def test_every_request_can_be_copied_and_run(visit: Visit, tmp_path: Path) -> No
     content = csv_of(130)
     visit.drop("it's made up.csv", content)
     (tmp_path / "it's made up.csv").write_text(content)
-    visit.walk()
+    visit.backtest()
     visit.requests()
 
     labels = visit.page.locator("#request-list li > span > code").all_inner_texts()

@@ -27,14 +27,14 @@ def test_all_of_it_works_from_the_keyboard(visit: Visit) -> None:
     visit.page.wait_for_selector("#prediction")
     reach("#tab-forecast")
     keys.press("ArrowRight")
-    assert visit.page.is_visible("#panel-walk")
-    reach("#walk-start")
+    assert visit.page.is_visible("#panel-backtest")
+    reach("#backtest-start")
     keys.press("Enter")
-    visit.page.wait_for_selector("#walk:not([hidden])")
-    reach("#walk-ranges button:last-child")
+    visit.page.wait_for_selector("#backtest:not([hidden])")
+    reach("#backtest-ranges button:last-child")
     keys.press("Space")
-    assert visit.page.get_attribute("#walk-ranges button:last-child", "aria-pressed") == "true"
-    visit.page.focus("#tab-walk")
+    assert visit.page.get_attribute("#backtest-ranges button:last-child", "aria-pressed") == "true"
+    visit.page.focus("#tab-backtest")
     keys.press("End")
     visit.page.wait_for_selector("#panel-model .card")
     reach("#requests summary")
@@ -59,10 +59,10 @@ def test_everybody_can_read_it(
         assert here.serious() == []
         assert not here.is_wider_than_the_window()
         here.picture(f"{name}-forecast")
-        here.walk()
+        here.backtest()
         assert here.serious() == []
         assert not here.is_wider_than_the_window()
-        here.picture(f"{name}-walk")
+        here.picture(f"{name}-backtest")
         here.page.click("#tab-model")
         here.page.wait_for_selector(".card")
         assert here.serious() == []

@@ -12,14 +12,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Skill:
-    """How the model did on sessions that it had not seen; None was not measured."""
+    """
+    How the model did on sessions that it had not seen; None was not measured.
 
-    mae_vs_naive: float
-    """Its mean absolute error over that of "tomorrow = today": below 1 is better."""
-    crps_vs_garch: float | None
+    Both skills are improvements, as shares: above 0 is better than the reference.
+    """
+
+    mae_skill_vs_naive: float
+    """By how much its mean absolute error is below that of "tomorrow = today"."""
+    crps_skill_vs_garch: float | None
+    """By how much its CRPS, a score of the whole distribution, is below that of a GARCH(1,1)-t."""
     coverage_90: float | None
-    sessions: int
-    """Forecasts that the figures rest on."""
+    """The share of outcomes within its 90 % intervals."""
+    forecasts: int
+    """How many forecasts the figures rest on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +74,8 @@ class Forecast:
     intervals: tuple[Interval, ...]
     calibration: Calibration | None
     skill: Skill
-    drift: float | None
-    """The share of the windows that were fitted on that were less unusual than this one."""
+    novelty: float | None
+    """How unusual the window is, 0 to 1: the share of the fitted windows that were less so."""
     warnings: tuple[Notice, ...]
 
     def interval(self, level: float) -> Interval:

@@ -1,4 +1,4 @@
-/** How a walk went: errors beside the naive's, and coverage, each with its uncertainty. */
+/** The scores of a backtest: skill against the naive and coverage, each with its uncertainty. */
 
 const BLOCK = 20;
 const RESAMPLES = 1000;
@@ -11,27 +11,32 @@ export const FEWEST = 60;
  * Score the forecasts of rows from `first` on; null where there are none. Errors are in percent
  * of the price before, so that a session counts the same when the price was a tenth of today's.
  */
-export function scoresOf(walked, first = walked.first) {
+export function scoresOf(result, first = result.first) {
   const rows = [];
-  for (let row = first; row < walked.target.length; row += 1) {
-    if (walked.predictions[row] !== null) rows.push(row);
+  for (let row = first; row < result.target.length; row += 1) {
+    if (result.predictions[row] !== null) rows.push(row);
   }
   if (!rows.length) return null;
-  const error = (forecast, row) => (100 * Math.abs(forecast[row] - walked.target[row])) / walked.naive[row];
-  const ofModel = rows.map((row) => error(walked.predictions, row));
-  const ofNaive = rows.map((row) => error(walked.naive, row));
+  const error = (forecast, row) => (100 * Math.abs(forecast[row] - result.target[row])) / result.naive[row];
+  const ofModel = rows.map((row) => error(result.predictions, row));
+  const ofNaive = rows.map((row) => error(result.naive, row));
   const ones = rows.map(() => 1);
-  const coverage = [...walked.intervals].map(([level, { low, high }]) => {
-    const held = rows.map((row) => Number(low[row] <= walked.target[row] && walked.target[row] <= high[row]));
+  const coverage = [...result.intervals].map(([level, { low, high }]) => {
+    const held = rows.map((row) => Number(low[row] <= result.target[row] && result.target[row] <= high[row]));
     return { level: Number(level), ...ratioOf(held, ones) };
   });
   return {
     sessions: rows.length,
     mae: mean(ofModel),
     naiveMae: mean(ofNaive),
-    ratio: ratioOf(ofModel, ofNaive),
+    skill: improvementOf(ratioOf(ofModel, ofNaive)),
     coverage,
   };
+}
+
+/** By how much a ratio is below 1, and the range of that: above 0 is better. */
+function improvementOf({ value, low, high }) {
+  return { value: 1 - value, low: 1 - high, high: 1 - low };
 }
 
 /** The ratio of two means, and the 95 % range of it by a circular block bootstrap. */
@@ -66,7 +71,7 @@ function mean(values) {
   return values.reduce((sum, value) => sum + value, 0) / values.length;
 }
 
-/** The same numbers on every walk (mulberry32), so that its range is the same when walked again. */
+/** The same numbers in every backtest (mulberry32), so that a second one has the same ranges. */
 function generator(seed) {
   let state = seed;
   return () => {

@@ -47,6 +47,13 @@ export function signedPercent(share, decimals = 2) {
   return `${sign}${shown}\u00a0%`;
 }
 
+/** A skill, which is an improvement as a share: `0.16 % better than`, of whatever comes next. */
+export function compared(skill) {
+  const shown = percent(Math.abs(skill), 2);
+  if (shown === percent(0, 2)) return "as good as";
+  return `${shown} ${skill > 0 ? "better" : "worse"} than`;
+}
+
 /** `2020-01-02` as `Thursday 2 January 2020`. */
 export function day(iso) {
   const [year, month, date] = iso.split("-").map(Number);

@@ -1,6 +1,6 @@
-/** The model taken through a history a session at a time, by the service's own batch route. */
+/** A backtest of the model on a history, session by session, through the service's batch route. */
 
-import { postJson } from "./service.js";
+import { postJson } from "./api_client.js";
 
 const WINDOWS = 400;
 const AT_ONCE = 2;
@@ -9,10 +9,10 @@ const AT_ONCE = 2;
  * Forecast every session that has enough before it. Returns columns by row of the history, null
  * where there is no forecast; `progress` is told the share that is done. Ends with `signal`.
  */
-export async function walk(history, model, { signal, progress }) {
+export async function runBacktest(history, model, { signal, progress }) {
   const { fields, bars, target } = history.columnsFor(model);
   const rows = history.length;
-  const walked = {
+  const result = {
     first: model.window,
     target,
     predictions: new Array(rows).fill(null),
@@ -37,14 +37,14 @@ export async function walk(history, model, { signal, progress }) {
         signal,
         what: `${end - start} windows, sessions ${start + 1} to ${end}`,
       });
-      collect(walked, answer, start);
-      walked.request = request;
+      collect(result, answer, start);
+      result.request = request;
       done += end - start;
       progress(done / (rows - model.window));
     }
   };
   await Promise.all(Array.from({ length: AT_ONCE }, worker));
-  return walked;
+  return result;
 }
 
 function bodyOf(model, fields, bars, written, start, end) {
@@ -57,25 +57,25 @@ function bodyOf(model, fields, bars, written, start, end) {
   return `{${question},"${bars ? "bars" : "windows"}":[${windows.join()}]}`;
 }
 
-function collect(walked, answer, start) {
-  const rows = walked.predictions.length;
+function collect(result, answer, start) {
+  const rows = result.predictions.length;
   for (const level of Object.keys(answer.intervals)) {
-    if (!walked.intervals.has(level)) {
-      walked.intervals.set(level, { low: new Array(rows).fill(null), high: new Array(rows).fill(null) });
+    if (!result.intervals.has(level)) {
+      result.intervals.set(level, { low: new Array(rows).fill(null), high: new Array(rows).fill(null) });
     }
   }
   answer.predictions.forEach((prediction, at) => {
-    walked.predictions[start + at] = prediction;
-    walked.naive[start + at] = answer.last_prices[at];
+    result.predictions[start + at] = prediction;
+    result.naive[start + at] = answer.last_prices[at];
     for (const [level, { low, high }] of Object.entries(answer.intervals)) {
-      const column = walked.intervals.get(level);
+      const column = result.intervals.get(level);
       column.low[start + at] = low[at];
       column.high[start + at] = high[at];
     }
   });
-  walked.errors.push(...answer.errors.map((error) => ({ ...error, row: start + error.index })));
+  result.errors.push(...answer.errors.map((error) => ({ ...error, row: start + error.index })));
   for (const warning of answer.warnings) {
-    const isNew = !walked.warnings.some(({ code }) => code === warning.code);
-    if (warning.index === null && isNew) walked.warnings.push(warning);
+    const isNew = !result.warnings.some(({ code }) => code === warning.code);
+    if (warning.index === null && isNew) result.warnings.push(warning);
   }
 }
