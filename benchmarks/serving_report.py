@@ -23,7 +23,7 @@ from benchmarks.results import (
     Run,
 )
 from benchmarks.servers import SERVERS, Server
-from training.reports.sections import Section, markdown
+from training.reports.document import Section, markdown
 
 _HEADING: Final = "Serving"
 """Every section of ours begins so, and those of a page that do are replaced."""

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from app.market_data.exchange_calendars import calendar
-from training import calendars as tables
+from training.commands import calendars as tables
 
 FIRST, LAST = date(2000, 1, 1), date(2027, 12, 31)
 EXCHANGES = [

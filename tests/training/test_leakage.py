@@ -15,11 +15,13 @@ from app.forecasting.arrays import Floats
 from tests.training.panels import sessions_of, simulated
 from training.baselines.forecasters import BASELINES
 from training.datasets.panel import Panel
+from training.datasets.quantile_levels import LEVELS
 from training.evaluation import backtest, point_scores, quantile_scores, walk_forward
 from training.evaluation.backtest import Fold
 from training.evaluation.quantile_scores import Comparison
-from training.evaluation.walk_forward import BARS, HAR, HAR_STRONG, LEVELS
-from training.recipes.recipe import QuantileNetwork, Recipe
+from training.evaluation.walk_forward import BARS, HAR, HAR_STRONG
+from training.recipes.network_kinds import QuantileNetwork
+from training.recipes.recipe import Recipe
 
 STEPS = 30
 NAMES = (*BASELINES, HAR, HAR_STRONG, BARS)

@@ -18,10 +18,11 @@ from training.baselines import log_har
 from training.datasets.panel import Panel, Rows
 from training.errors import Diverged
 from training.evaluation import quantile_scores
-from training.export import keras_to_onnx
+from training.export import graphs
 from training.networks import quantile_fit, quantile_network
 from training.networks.quantile_fit import FittedQuantiles
-from training.recipes.recipe import QuantileNetwork, Recipe
+from training.recipes.network_kinds import QuantileNetwork
+from training.recipes.recipe import Recipe
 
 LEVELS = np.array([0.01, 0.05, 0.1, 0.3, 0.5, 0.7, 0.9, 0.95, 0.99])
 STEPS = 30
@@ -122,7 +123,7 @@ def case(panel: Panel, recipe: Recipe, *, closes_only: bool) -> Case:
     fitted = quantile_fit.fit(
         recipe, described_by(recipe), panel, train, LEVELS, seed=1, closes_only=closes_only
     )
-    graph = keras_to_onnx.to_bytes(fitted.graph)
+    graph = graphs.to_bytes(graphs.of_quantiles(fitted))
     inputs = panel.windows(test, STEPS, closes_only=closes_only)
     return Case(panel, train, test, fitted, graph, inputs)
 
@@ -210,7 +211,7 @@ def test_members_and_the_regression_are_averaged_by_their_shares(bars: Case) -> 
 @pytest.mark.parametrize("share", [0.0, 1.0])
 def test_the_regression_may_have_no_share_or_all(bars: Case, share: float) -> None:
     fitted = bars.fitted
-    described = fitted.described.model_copy(update={"regression_share": share})
+    described = fitted.spec.model_copy(update={"regression_share": share})
 
     served = quantile_network.served(described, fitted.regression, fitted.network, own=False)
 
@@ -220,7 +221,7 @@ def test_the_regression_may_have_no_share_or_all(bars: Case, share: float) -> No
 
 def test_each_member_is_one_fused_node_of_the_graph(bars: Case, closes: Case) -> None:
     for fitted, members in ((bars.fitted, 2), (closes.fitted, 1)):
-        kinds = Counter(node.op_type for node in fitted.graph.graph.node)
+        kinds = Counter(node.op_type for node in graphs.of_quantiles(fitted).graph.node)
         assert kinds["LSTM"] == members
         assert not kinds.keys() & {"Loop", "Scan", "If"}
 

@@ -16,11 +16,12 @@ from tests import builders
 from tests.builders import QUANTILES, draft, last_value_graph, levels, publish_files
 from training.baselines import forecasters
 from training.datasets.panel import Panel
+from training.datasets.quantile_levels import LEVELS
 from training.evaluation import accuracy, backtest
 from training.evaluation.accuracy import Accuracy
 from training.evaluation.point_scores import mean_by_date
-from training.evaluation.walk_forward import BARS, LEVELS, Data, Walk
-from training.recipes.recipe import load
+from training.evaluation.walk_forward import BARS, Data, Walk
+from training.recipes.library import load
 from training.retraining import incumbent
 from training.retraining.comparison import Trial, hold
 from training.retraining.verdict import Bounds, worse

@@ -7,8 +7,8 @@ from training.commands import walk
 from training.commands.options import Commands, add_models, add_seed, add_work, positive
 from training.errors import UsageError
 from training.publishing.publish import require_name
-from training.recipes import recipe
-from training.recipes.recipe import QuantileNetwork
+from training.recipes import library
+from training.recipes.network_kinds import QuantileNetwork
 
 
 def add(commands: Commands) -> None:
@@ -57,9 +57,9 @@ def add(commands: Commands) -> None:
 
 def _backtest(options: argparse.Namespace) -> int:
     if options.model:
-        chosen = recipe.of_model(options.models, options.model)
+        chosen = library.of_model(options.models, options.model)
     else:
-        chosen = recipe.load(options.recipe or "global-ohlc")
+        chosen = library.load(options.recipe or "global-ohlc")
     if not isinstance(chosen.network, QuantileNetwork):
         raise UsageError(f"{chosen.name} forecasts points: `fit` scores it on held-out sessions")
     if options.publish:

@@ -8,10 +8,13 @@ from training.commands import walk
 from training.commands.options import Commands, add_models, add_seed, add_work, positive
 from training.errors import UsageError
 from training.evaluation import holdout
-from training.evaluation.holdout import Published, Split
+from training.evaluation.holdout import Split
+from training.publishing import point_release
+from training.publishing.point_release import Published
 from training.publishing.publish import require_name
-from training.recipes import recipe
-from training.recipes.recipe import QuantileNetwork, Recipe
+from training.recipes import library
+from training.recipes.network_kinds import QuantileNetwork
+from training.recipes.recipe import Recipe
 from training.reports.model_report import verdict
 
 
@@ -52,7 +55,7 @@ def add(commands: Commands) -> None:
 
 
 def _fit(options: argparse.Namespace) -> int:
-    chosen = recipe.load(options.recipe).with_epochs(options.epochs)
+    chosen = library.load(options.recipe).with_epochs(options.epochs)
     name = options.name or chosen.name
     require_name(name)
     if isinstance(chosen.network, QuantileNetwork):
@@ -67,7 +70,7 @@ def _fit(options: argparse.Namespace) -> int:
             publish=name,
         )
     outcome = holdout.run(chosen, _split(chosen, options), seed=options.seed)
-    published = holdout.publish(outcome, options.models, name)
+    published = point_release.release(outcome, options.models, name)
     print(json.dumps(_summary(published)) if options.json else _told(published))
     return 0
 

@@ -5,7 +5,8 @@ import json
 from pathlib import Path
 
 from training.progress import say
-from training.recipes.recipe import QuantileNetwork, Recipe
+from training.recipes.network_kinds import QuantileNetwork
+from training.recipes.recipe import Recipe
 
 
 def forward(  # noqa: PLR0913 - two commands are this
@@ -38,7 +39,7 @@ def forward(  # noqa: PLR0913 - two commands are this
     if docs:
         accuracy_page.write(found, docs)
     if publish:
-        from training.publishing.release import release  # noqa: PLC0415 - TensorFlow
+        from training.publishing.quantile_release import release  # noqa: PLC0415 - TensorFlow
 
         released = release(found, described, options.models, publish, seed=options.seed)
         say(f"served and fitted quantiles differ by at most {released.parity:.1e}")

@@ -16,10 +16,11 @@ from app.artifact.manifest import ModelCalibration, Scores
 from app.forecasting import quantiles as intervals
 from app.forecasting.arrays import Bools, Floats
 from training.datasets.panel import Dates, Rows
+from training.datasets.quantile_levels import LEVELS
 from training.datasets.windows import as_date
 from training.evaluation import calibration, point_scores, quantile_scores
 from training.evaluation.quantile_scores import Comparison
-from training.evaluation.walk_forward import BARS, CLOSES, HAR, HAR_STRONG, LEVELS, Walk
+from training.evaluation.walk_forward import BARS, CLOSES, HAR, HAR_STRONG, Walk
 
 GARCH: Final = "GARCH(1,1)-t"
 REFERENCES: Final = (GARCH, HAR, HAR_STRONG)

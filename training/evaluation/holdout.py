@@ -1,35 +1,27 @@
-"""One run, top to bottom: a recipe and prices in, a published model and its scores out."""
+"""One recipe and its prices: fitted, and scored on sessions that it has not seen."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from app.artifact.layout import CARD
-from app.artifact.manifest import Draft, Scores, TrainingRange
-from app.forecasting import novelty, scalers, screening
+from app.artifact.manifest import Scores
+from app.forecasting import scalers
 from app.forecasting.arrays import Floats
-from app.forecasting.forecaster import Model
 from app.forecasting.scalers import LevelScaler, ReturnScaler
-from training import provenance
 from training.datasets import windows
 from training.datasets.windows import Examples
 from training.errors import BadData, UsageError
 from training.evaluation import point_scores
 from training.progress import say
-from training.publishing import publish as publishing
 from training.recipes.recipe import Recipe
-from training.reports import model_report
-from training.reports.model_report import Judged
 from training.sources import csv_files
 
 if TYPE_CHECKING:
-    from training.networks.fit import Fitted
-
-_PARITY_WINDOWS: Final = 256
+    from training.networks.fit import FittedKeras, FittedScratch
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +42,32 @@ class Split:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class HeldOutForecasts:
+    """Forecasts of held-out sessions, oldest first within an instrument, and what came."""
+
+    dates: NDArray[np.datetime64]
+    """(n,) the session forecast, to the day."""
+    actual: Floats
+    """(n,) prices, as all below."""
+    expected: Floats
+    last: Floats
+    """(n,) the last of the window: the naive forecast."""
+    prior_close: Floats | None
+    """(n,) the close of the evening before, for models of the open."""
+    instruments: NDArray[np.str_]
+    """(n,)"""
+    scale: float
+    """From `point_scores.mase_scale`: in percent where there are several instruments."""
+    losses: dict[str, list[float]]
+    """`loss`, and maybe `val_loss`: one number an epoch."""
+
+    @property
+    def names(self) -> list[str]:
+        """The instruments; where there are several, their prices cannot be added up."""
+        return [str(name) for name in np.unique(self.instruments)]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Outcome:
     """A fitted network, and how it did on the held-out sessions; nothing is published yet."""
 
@@ -57,19 +75,9 @@ class Outcome:
     split: Split
     seed: int
     scaler: LevelScaler | ReturnScaler
-    fitted: "Fitted"
-    judged: Judged
+    fitted: "FittedKeras | FittedScratch"
+    held_out: HeldOutForecasts
     scores: Scores
-
-
-@dataclass(frozen=True, slots=True)
-class Published:
-    """What came of a run."""
-
-    model: Model
-    folder: Path
-    parity: float
-    """Largest relative difference between served and fitted forecasts."""
 
 
 def split_files(recipe: Recipe, training: Path, test: Path) -> Split:
@@ -173,7 +181,7 @@ def run(recipe: Recipe, split: Split, *, seed: int) -> Outcome:
     outputs = fitted.outputs(scaler.inputs(test.windows))
     expected = scaler.prices(test.windows, outputs)[:, 0]
     panel = len(np.unique(test.instruments)) > 1
-    judged = Judged(
+    held_out = HeldOutForecasts(
         dates=test.dates,
         actual=test.nexts,
         expected=expected,
@@ -187,50 +195,7 @@ def run(recipe: Recipe, split: Split, *, seed: int) -> Outcome:
         ),
         losses=fitted.losses,
     )
-    return Outcome(recipe, split, seed, scaler, fitted, judged, judge(test, expected))
-
-
-def publish(outcome: Outcome, root: Path, name: str) -> Published:
-    """Export, prove on real windows that what is served is what was fitted, and publish."""
-    from training.export import keras_to_onnx  # noqa: PLC0415 - as above
-
-    recipe, split, test = outcome.recipe, outcome.split, outcome.split.test
-    rows = split.rows_before_cutoff
-    draft = Draft(
-        window=recipe.window,
-        fields=(recipe.target,),
-        target=recipe.target,
-        output="point",
-        recipe=recipe.model_dump(),
-        seed=outcome.seed,
-        trained_on=TrainingRange(
-            first=rows["date"].min().date(),
-            last=rows["date"].max().date(),
-            cutoff=windows.as_date(split.cutoff),
-            instruments=tuple(np.unique(split.training.instruments).tolist()),
-            windows=len(split.training),
-        ),
-        distribution=novelty.distribution_of(screening.screen(split.training.windows)),
-        data_digest=csv_files.digest(split.prices),
-        scores=outcome.scores,
-        created_at=datetime.now(UTC).replace(microsecond=0),
-        libraries=provenance.libraries(),
-        git_commit=provenance.git_commit(),
-    )
-    shown = np.linspace(0, len(test) - 1, min(len(test), _PARITY_WINDOWS)).astype(int)
-    parity = keras_to_onnx.Parity(test.windows[shown], outcome.judged.expected[shown])
-    card = model_report.card(name, recipe, draft).encode()
-    model = publishing.publish(
-        root,
-        name,
-        draft=draft,
-        graph=keras_to_onnx.to_bytes(outcome.fitted.to_onnx()),
-        scaler=outcome.scaler,
-        reports={CARD: card}
-        | model_report.files(name, recipe, draft, outcome.judged, recipe.published),
-        prove=parity.prove,
-    )
-    return Published(model, root / name / str(model.manifest.version), parity.worst)
+    return Outcome(recipe, split, seed, scaler, fitted, held_out, judge(test, expected))
 
 
 def _prior_closes(recipe: Recipe, test: Examples) -> Floats | None:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from app.forecasting.arrays import Floats
+from training.datasets.quantile_levels import level_weights
 from training.evaluation import point_scores
 
 _SAME_LEVEL: Final = 1e-9
@@ -49,12 +50,6 @@ def crps(actual: Floats, quantiles: Floats, levels: Floats) -> Floats:
     """
     score: Floats = 2 * pinball(actual, quantiles, levels) @ level_weights(levels)
     return score
-
-
-def level_weights(levels: Floats) -> Floats:
-    """Return how much of (0, 1) each level stands for in `crps`, (k,); their sum is one."""
-    middles = (levels[1:] + levels[:-1]) / 2
-    return np.diff(middles, prepend=0, append=1)
 
 
 def interval(quantiles: Floats, levels: Floats, level: float) -> tuple[Floats, Floats]:

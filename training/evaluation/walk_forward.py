@@ -19,18 +19,15 @@ from training import provenance
 from training.baselines import log_har
 from training.baselines.forecasters import BASELINES
 from training.datasets.panel import Panel, Rows
+from training.datasets.quantile_levels import LEVELS
 from training.errors import BadData
 from training.evaluation import backtest
 from training.evaluation.backtest import Fold, Forecaster, Kept
 from training.progress import say
-from training.recipes.recipe import QuantileNetwork, Recipe
+from training.recipes.network_kinds import QuantileNetwork
+from training.recipes.recipe import Recipe
 from training.sources import csv_files, quality
 from training.sources.quality import Flag
-
-LEVELS: Final = np.array(
-    [0.005, 0.01, 0.025, 0.05, *np.arange(10, 95, 10) / 100, 0.95, 0.975, 0.99, 0.995]
-)
-"""Of the quantiles that are forecast."""
 
 HAR: Final = "log-HAR"
 HAR_STRONG: Final = "log-HAR+"
@@ -147,7 +144,7 @@ class _Network:
 
     def __call__(self, panel: Panel, train: Rows, test: Rows, levels: Floats) -> Floats:
         # here, not above: TensorFlow takes seconds to import, and bad data is refused before
-        from training.export import keras_to_onnx  # noqa: PLC0415
+        from training.export import graphs  # noqa: PLC0415
         from training.networks import quantile_fit  # noqa: PLC0415
 
         fitted = quantile_fit.fit(
@@ -159,7 +156,7 @@ class _Network:
             seed=self.seed,
             closes_only=self.closes_only,
         )
-        graph = keras_to_onnx.to_bytes(fitted.graph)
+        graph = graphs.to_bytes(graphs.of_quantiles(fitted))
         steps = self.recipe.window - 1
         return run_graph(graph, panel, test, steps, closes_only=self.closes_only)
 

@@ -1,25 +1,23 @@
-"""Fit the global network on windows of all instruments at once, and take it to ONNX."""
+"""Fit the network of quantiles on windows of all instruments at once."""
 
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, Final, TypeAlias
 
 import keras
 import numpy as np
-import onnx
 from keras import layers, ops
 
 from app.forecasting.arrays import Float32s, Floats
 from training.baselines import log_har
 from training.baselines.log_har import LogHar
 from training.datasets.panel import Panel, Rows
-from training.evaluation.quantile_scores import level_weights
-from training.export import keras_to_onnx
+from training.datasets.quantile_levels import level_weights
 from training.networks import quantile_network
-from training.networks.fit import watched
-from training.recipes.recipe import QuantileNetwork, Recipe
+from training.networks.fit import Losses, epoch_reporter
+from training.recipes.network_kinds import QuantileNetwork
+from training.recipes.recipe import Recipe
 
 Tensor: TypeAlias = Any
 
@@ -30,23 +28,17 @@ _CLIPNORM: Final = 1.0
 class FittedQuantiles:
     """A fitted network, and the regression that it corrects."""
 
-    described: QuantileNetwork
+    spec: QuantileNetwork
     regression: LogHar
     network: keras.Model
-    losses: dict[str, list[float]]
+    losses: Losses
     """One number an epoch."""
 
     def outputs(self, moves: Floats) -> Floats:
         """Map moves (n, steps, fields) to quantiles (n, k), both in percent, by Keras."""
-        served = quantile_network.served(self.described, self.regression, self.network, own=False)
+        served = quantile_network.served(self.spec, self.regression, self.network, own=False)
         quantiles: Float32s = served.predict(moves.astype(np.float32), batch_size=512, verbose=0)
         return quantiles.astype(np.float64)
-
-    @cached_property
-    def graph(self) -> onnx.ModelProto:
-        """The network that is published."""
-        own = quantile_network.served(self.described, self.regression, self.network, own=True)
-        return keras_to_onnx.convert(own)
 
 
 def fit(  # noqa: PLR0913 - what a fit is made of
@@ -88,7 +80,7 @@ def fit(  # noqa: PLR0913 - what a fit is made of
         jit_compile=True,
         steps_per_execution=batches,
     )
-    with watched(recipe.fit.epochs) as after_epoch:
+    with epoch_reporter(recipe.fit.epochs) as after_epoch:
         history = fitting.fit(
             train[:, None].astype(np.int32),
             panel.returns[train + 1].astype(np.float32)[:, None],

@@ -20,7 +20,7 @@ from app.forecasting.arrays import Float32s, Floats
 from training.baselines import log_har
 from training.baselines.log_har import LogHar
 from training.networks.lstm import LSTM
-from training.recipes.recipe import QuantileNetwork
+from training.recipes.network_kinds import QuantileNetwork
 
 Tensor: TypeAlias = Any
 

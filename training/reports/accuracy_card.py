@@ -3,8 +3,9 @@
 import numpy as np
 
 from app.artifact.manifest import Draft
+from training.datasets.quantile_levels import LEVELS
 from training.evaluation.accuracy import GARCH, Accuracy
-from training.evaluation.walk_forward import BARS, CLOSES, LEVELS
+from training.evaluation.walk_forward import BARS, CLOSES
 
 
 def card(name: str, draft: Draft, accuracy: Accuracy) -> str:

@@ -8,11 +8,12 @@ import numpy as np
 
 from app.artifact.manifest import Draft
 from app.forecasting.arrays import Floats
+from training.datasets.quantile_levels import LEVELS
 from training.evaluation import point_scores, quantile_scores
 from training.evaluation.accuracy import GAIN, GARCH, PERCENTS, POSTED, REFERENCES, Accuracy
-from training.evaluation.walk_forward import BARS, CLOSES, HAR_STRONG, LEVELS
+from training.evaluation.walk_forward import BARS, CLOSES, HAR_STRONG
 from training.reports import accuracy_plots as plots
-from training.reports.sections import Section, markdown, web_page
+from training.reports.document import Section, markdown, web_page
 
 _SHOWN_WORST: Final = 5
 _SHOWN_FLAGS: Final = 20

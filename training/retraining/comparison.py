@@ -8,11 +8,12 @@ import pandas as pd
 
 from app.forecasting.arrays import Bools, Floats
 from training.datasets.panel import Dates
+from training.datasets.quantile_levels import LEVELS
 from training.datasets.windows import as_date
 from training.evaluation import quantile_scores
 from training.evaluation.accuracy import Accuracy
 from training.evaluation.point_scores import mean_by_date
-from training.evaluation.walk_forward import BARS, LEVELS
+from training.evaluation.walk_forward import BARS
 from training.retraining import incumbent, verdict
 from training.retraining.incumbent import Forecasted, Incumbent, NotComparable
 from training.retraining.run_record import Standing, Standings

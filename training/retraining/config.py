@@ -13,8 +13,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from training.errors import BadConfig
 from training.publishing.publish import require_name
-from training.recipes import recipe
-from training.recipes.recipe import QuantileNetwork, Recipe
+from training.recipes import library
+from training.recipes.network_kinds import QuantileNetwork
+from training.recipes.recipe import Recipe
 from training.retraining.verdict import Bounds
 from training.sources import open_source
 
@@ -124,7 +125,7 @@ def load(path: Path) -> Plan:
         raise BadConfig(f"{path}: {_fault(error)}") from None
     require_name(config.name)
     chosen = config.recipe
-    found = recipe.load(str(path.parent / chosen) if chosen.endswith(".toml") else chosen)
+    found = library.load(str(path.parent / chosen) if chosen.endswith(".toml") else chosen)
     found = found.with_epochs(config.fit.epochs)
     network = found.network
     if not isinstance(network, QuantileNetwork):

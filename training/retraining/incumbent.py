@@ -18,7 +18,7 @@ from app.forecasting.arrays import Bools, Floats
 from app.forecasting.forecaster import Model, forecast
 from app.inference import loader
 from training.datasets.panel import Dates, Panel, Rows
-from training.evaluation.walk_forward import LEVELS
+from training.datasets.quantile_levels import LEVELS
 
 _PERCENTS: Final = tuple((100 * (1 - 2 * LEVELS[: len(LEVELS) // 2])).tolist())
 """Of the intervals that end at LEVELS, widest first."""

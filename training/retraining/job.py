@@ -219,7 +219,7 @@ def _judge(job: Job, ledger: Ledger, found: Accuracy, bars: pd.DataFrame) -> Ver
 def _release(job: Job, ledger: Ledger, found: Accuracy, work: Path) -> None:
     """Refit, prove and publish; a dry run does all of it in a store that is thrown away."""
     # here, not above: TensorFlow takes seconds to import, and most nights may not need it
-    from training.publishing.release import release  # noqa: PLC0415
+    from training.publishing.quantile_release import release  # noqa: PLC0415
 
     config = job.plan.config
 

@@ -16,15 +16,17 @@ from app.forecasting.forecaster import Model
 from app.forecasting.scalers import ReturnScaler
 from training import provenance
 from training.datasets.panel import Panel, Rows
+from training.datasets.quantile_levels import LEVELS
 from training.datasets.windows import as_date
 from training.evaluation.accuracy import Accuracy
-from training.evaluation.walk_forward import BARS, CLOSES, LEVELS
-from training.export import keras_to_onnx
+from training.evaluation.walk_forward import BARS, CLOSES
+from training.export import graphs
+from training.export.parity import QuantileParity
 from training.export.stable_bytes import canonical
 from training.networks import quantile_fit
 from training.progress import say
 from training.publishing import publish as publishing
-from training.recipes.recipe import QuantileNetwork
+from training.recipes.network_kinds import QuantileNetwork
 from training.reports import accuracy_card, accuracy_page
 
 _PARITY_WINDOWS: Final = 256
@@ -96,7 +98,7 @@ def release(  # noqa: PLR0913 - what a released model is made of
         git_commit=provenance.git_commit(),
     )
     shown = ends[np.linspace(0, len(ends) - 1, min(len(ends), _PARITY_WINDOWS)).astype(int)]
-    parity = keras_to_onnx.QuantileParity(
+    parity = QuantileParity(
         bars=panel.bars(shown, steps),
         expected=fitted[BARS].outputs(panel.windows(shown, steps)),
         expected_of_closes=fitted[CLOSES].outputs(panel.windows(shown, steps, closes_only=True)),
@@ -110,8 +112,8 @@ def release(  # noqa: PLR0913 - what a released model is made of
         root,
         name,
         draft=draft,
-        graph=keras_to_onnx.to_bytes(canonical(fitted[BARS].graph)),
-        close_graph=keras_to_onnx.to_bytes(canonical(fitted[CLOSES].graph)),
+        graph=graphs.to_bytes(canonical(graphs.of_quantiles(fitted[BARS]))),
+        close_graph=graphs.to_bytes(canonical(graphs.of_quantiles(fitted[CLOSES]))),
         scaler=ReturnScaler(unit="percent"),
         reports={
             CARD: accuracy_card.card(name, draft, accuracy).encode(),
