@@ -60,7 +60,7 @@ def write(folder: Path) -> None:
     if not isinstance(chosen.network, Network):
         raise TypeError("the recipe is of a network in Keras")
     prices = made_up()
-    examples = windows.cut(prices, chosen.window)
+    examples = windows.cut_windows(prices, chosen.window)
     cutoff = np.datetime64(prices["date"].iloc[-_HELD_OUT], "D")
     training, test = examples.before(cutoff), examples.since(cutoff)
     scaler = LevelScaler.fit("minmax", training.windows)
@@ -77,7 +77,7 @@ def write(folder: Path) -> None:
     model = publish.publish(
         folder / "models",
         NAME,
-        draft=_draft(chosen, prices, cutoff, holdout.judge(test, expected)),
+        draft=_draft(chosen, prices, cutoff, holdout.score(test, expected)),
         graph=graphs.to_bytes(keras_to_onnx.convert(network)),
         scaler=scaler,
         reports={layout.CARD: b"Fitted for one epoch on prices that are made up.\n"},

@@ -28,7 +28,7 @@ def say(line: str) -> None:
         print(line, file=sys.stderr, flush=True)
 
 
-def each(items: Sequence[_Item], unit: str) -> Iterator[_Item]:
+def track(items: Sequence[_Item], unit: str) -> Iterator[_Item]:
     """Give item after item, and show how many of them are done."""
     started = time.monotonic()
     terminal = sys.stderr.isatty() and not _state["quiet"]

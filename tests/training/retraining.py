@@ -10,7 +10,7 @@ from tests.builders import draft, last_value_graph, levels, write_bars
 from training.__main__ import main
 from training.publishing.publish import publish
 from training.retraining import config, run_record
-from training.retraining.run_record import Ledger, RunRecord
+from training.retraining.run_record import RunInProgress, RunRecord
 from training.sources import continuity, csv_files
 
 RECIPE = """
@@ -98,7 +98,7 @@ def record_of_older_data(home: Path) -> RunRecord:
     """Leave the record of a run that ended in a verdict when the newest sessions were not there."""
     older = prepare(home / "older", sessions=OLDER)
     plan = config.load(home / "retrain.toml")
-    ledger = Ledger("m", 1, plan.digest, dry_run=False)
+    ledger = RunInProgress("m", 1, plan.digest, dry_run=False)
     bars = csv_files.read_bars_folder(older / "prices")
     ledger.data, ledger.data_digest = continuity.summarise(bars), csv_files.digest(bars)
     record = ledger.close("kept", 3, "as told")

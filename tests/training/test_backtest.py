@@ -17,8 +17,8 @@ from training.baselines.forecasters import BASELINES
 from training.datasets.panel import Panel, Rows
 from training.errors import UsageError
 from training.evaluation import backtest
-from training.evaluation.backtest import Fold, Kept
-from training.evaluation.walk_forward import BARS, CLOSES, HAR, HAR_STRONG
+from training.evaluation.backtest import Fold, ForecastCache
+from training.evaluation.walk_forward import CLOSES, LOG_HAR, LOG_HAR_STRONG, NETWORK
 
 LEVELS = np.array([0.1, 0.5, 0.9])
 STEPS = 5
@@ -52,7 +52,9 @@ def test_folds_are_the_newest_sessions_cut_at_the_same_dates_for_all(
     sessions = nexts(panel, ends)
     earlier = min(refit_sessions, 252)
 
-    made = backtest.folds(panel, ends, test_sessions=test_sessions, refit_sessions=refit_sessions)
+    made = backtest.cut_folds(
+        panel, ends, test_sessions=test_sessions, refit_sessions=refit_sessions
+    )
 
     # together they are every window of the newest sessions, each once and none else
     tested = np.concatenate([fold.test for fold in made])
@@ -77,7 +79,7 @@ def test_folds_are_the_newest_sessions_cut_at_the_same_dates_for_all(
 def test_the_first_fold_is_a_year_or_a_quarter_of_all_at_most(sessions: int, earlier: int) -> None:
     panel = uneven([sessions + STEPS], set())
 
-    made = backtest.folds(panel, panel.ends(STEPS), test_sessions=310, refit_sessions=300)
+    made = backtest.cut_folds(panel, panel.ends(STEPS), test_sessions=310, refit_sessions=300)
 
     assert [len(fold.test) for fold in made] == [earlier, 300, 10]
 
@@ -88,7 +90,7 @@ def test_too_little_history_is_said_with_what_is_needed(test_sessions: int) -> N
     panel = uneven([40 + 10 + 1 + 126 + STEPS], set())
 
     def cut() -> list[Fold]:
-        return backtest.folds(
+        return backtest.cut_folds(
             panel, panel.ends(STEPS), test_sessions=test_sessions, refit_sessions=10
         )
 
@@ -116,7 +118,7 @@ class Counting:
 
 def cut(panel: Panel) -> list[Fold]:
     """Return the fold before, and three."""
-    return backtest.folds(panel, panel.ends(STEPS), test_sessions=30, refit_sessions=10)
+    return backtest.cut_folds(panel, panel.ends(STEPS), test_sessions=30, refit_sessions=10)
 
 
 def run(
@@ -128,7 +130,7 @@ def run(
     levels: Floats = LEVELS,
     seed: int = 1,
     workers: int = 1,
-) -> Kept:
+) -> ForecastCache:
     return backtest.run(
         panel,
         made or cut(panel),
@@ -156,8 +158,8 @@ def test_what_is_kept_is_what_was_forecast(tmp_path: Path) -> None:
 
 
 def test_every_forecaster_of_a_walk_has_files_of_its_own(tmp_path: Path) -> None:
-    names = [*BASELINES, HAR, HAR_STRONG, BARS, CLOSES]
-    kept = Kept(tmp_path)
+    names = [*BASELINES, LOG_HAR, LOG_HAR_STRONG, NETWORK, CLOSES]
+    kept = ForecastCache(tmp_path)
 
     files = {kept.path(fold, name) for fold in cut(simulated(1, 330)) for name in names}
 
@@ -283,7 +285,7 @@ def test_two_processes_give_what_one_does(tmp_path: Path) -> None:
 
 
 def test_quantiles_are_kept_to_float32(tmp_path: Path) -> None:
-    kept, fold = Kept(tmp_path), cut(simulated(1, 330))[0]
+    kept, fold = ForecastCache(tmp_path), cut(simulated(1, 330))[0]
     quantiles: Floats = np.array([[-1 / 3, 0, 1e-20], [-100.0, 2 / 3, 1e20]])
 
     kept.keep(fold, "a, b (250)", quantiles)

@@ -106,7 +106,9 @@ def test_adapted_forecasts_are_those_of_one_request_after_another(rows: int) -> 
     actual, quantiles = forecasts(rows, scale=0.7)
     spreads = intervals.spread(quantiles, LEVELS)
 
-    adapted = calibration.adapted(quantiles, spreads, actual, KNOWN, gain=gain, posted=posted)
+    adapted = calibration.adapt_to_history(
+        quantiles, spreads, actual, KNOWN, gain=gain, posted=posted
+    )
 
     for row in range(rows):
         known = min(row, posted)
@@ -123,7 +125,7 @@ def test_intervals_that_are_too_narrow_adapt_to_what_they_should_cover() -> None
     actual, quantiles = forecasts(2_000, scale=0.6)
     spreads = intervals.spread(quantiles, LEVELS)
 
-    adapted = calibration.adapted(quantiles, spreads, actual, KNOWN, gain=0.1, posted=340)
+    adapted = calibration.adapt_to_history(quantiles, spreads, actual, KNOWN, gain=0.1, posted=340)
 
     low, high = LEVELS.index(0.05), LEVELS.index(0.95)
     before, after = (

@@ -224,7 +224,7 @@ def test_the_networks_intervals_are_calibrated_by_earlier_folds_alone(walked: Pa
     chosen = library.load(str(walked / "small.toml"))
     assert isinstance(chosen.network, QuantileNetwork)
     data = walk_forward.read(walked / "prices")
-    walk = walk_forward.walk(chosen, chosen.network, data, walked / "work", seed=1)
+    walk = walk_forward.run(chosen, chosen.network, data, walked / "work", seed=1)
     before = accuracy.measure(walk)
     last = walk.folds[-1]
     walk.data.panel.moves[last.test[len(last.test) // 2] + 1, 3] += 40

@@ -62,18 +62,18 @@ def test_a_thumbnail_is_small(held_out: HeldOutForecasts) -> None:
 
 
 def test_all_of_a_short_test_is_drawn() -> None:
-    assert plots.newest(judged(250)).all()
+    assert plots.drawn_part(judged(250)).all()
 
 
 @pytest.mark.parametrize("held_out", [judged(251), judged(100, instruments=2)])
 def test_the_last_60_sessions_of_the_first_instrument_are_drawn_of_more(
     held_out: HeldOutForecasts,
 ) -> None:
-    chosen = plots.newest(held_out)
+    chosen = plots.drawn_part(held_out)
 
     first = np.flatnonzero(held_out.instruments == "i0")
     assert np.flatnonzero(chosen).tolist() == first[-60:].tolist()
 
 
 def test_of_several_with_fewer_sessions_than_60_all_of_the_first_is_drawn() -> None:
-    assert plots.newest(judged(30, instruments=2)).sum() == 30
+    assert plots.drawn_part(judged(30, instruments=2)).sum() == 30

@@ -213,7 +213,7 @@ def test_the_regression_may_have_no_share_or_all(bars: Case, share: float) -> No
     fitted = bars.fitted
     described = fitted.spec.model_copy(update={"regression_share": share})
 
-    served = quantile_network.served(described, fitted.regression, fitted.network, own=False)
+    served = quantile_network.served_model(described, fitted.regression, fitted.network, own=False)
 
     expected = bars.of_each[:, 2] if share else bars.of_each[:, :2].mean(1)
     np.testing.assert_allclose(np.asarray(served(bars.windows)), expected, rtol=1e-5, atol=1e-6)

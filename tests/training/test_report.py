@@ -194,8 +194,8 @@ def test_a_few_sessions_need_a_larger_t_to_be_more_than_chance() -> None:
     many = draft().scores.model_copy(update={"dm_t": -2.05})
     few = many.model_copy(update={"sessions": 21})
 
-    assert "beats" in model_report.verdict(many)
-    assert "cannot be told apart" in model_report.verdict(few)
+    assert "beats" in model_report.verdict_in_words(many)
+    assert "cannot be told apart" in model_report.verdict_in_words(few)
 
 
 class Balance(HTMLParser):

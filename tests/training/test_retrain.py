@@ -283,7 +283,7 @@ def test_one_run_at_a_time_works_in_a_folder(home: Path) -> None:
     plan = config.load(home / "retrain.toml")
     job = Job(plan, home / "models", home / "work", force=True, patience_s=0.1)
 
-    with lock.held(home / "work" / "m"):
+    with lock.acquire(home / "work" / "m"):
         record = run(job)
 
     assert (record.status, record.exit_code) == ("failed", 1)

@@ -24,7 +24,7 @@ from tests.training.retraining import (
     wait_for,
 )
 from training.retraining import run_record
-from training.retraining.run_record import Ledger, RunRecord
+from training.retraining.run_record import RunInProgress, RunRecord
 
 
 def test_a_store_that_cannot_be_written_is_told_before_anything_is_read(
@@ -123,7 +123,7 @@ def test_an_empty_source_is_told_and_recorded(tmp_path: Path) -> None:
 def test_a_clock_that_went_back_is_told(tmp_path: Path) -> None:
     home = prepare(tmp_path / "home")
     later = datetime.now(UTC) + timedelta(days=1)
-    ahead = Ledger("m", 1, "c" * 64, dry_run=False, started=later).close("kept", 3, "")
+    ahead = RunInProgress("m", 1, "c" * 64, dry_run=False, started=later).close("kept", 3, "")
     run_record.write(home / "models" / "m", ahead)
 
     assert retrain(home, "--json") == 1

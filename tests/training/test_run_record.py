@@ -12,15 +12,15 @@ import pytest
 from tests.builders import write_bars
 from training.errors import TrainingError
 from training.retraining import run_record
-from training.retraining.run_record import Ledger, RunRecord, Standing, Standings
+from training.retraining.run_record import RunInProgress, RunRecord, Standing, Standings
 from training.retraining.verdict import Bounds, Evidence, decide
 from training.sources import continuity, csv_files
 
 LATE = datetime(2026, 11, 20, 22, 30, tzinfo=UTC)
 
 
-def ledger(*, ago: int = 0) -> Ledger:
-    return Ledger("m", 1, "c" * 64, dry_run=False, started=LATE - timedelta(days=ago))
+def ledger(*, ago: int = 0) -> RunInProgress:
+    return RunInProgress("m", 1, "c" * 64, dry_run=False, started=LATE - timedelta(days=ago))
 
 
 def written(home: Path, *, ago: int = 0) -> RunRecord:
@@ -89,7 +89,7 @@ def test_records_come_newest_first(tmp_path: Path) -> None:
 
 def test_records_of_one_second_sort_as_their_runs_began() -> None:
     ids = [
-        Ledger("m", 1, "c", dry_run=False, started=LATE.replace(microsecond=at)).close(
+        RunInProgress("m", 1, "c", dry_run=False, started=LATE.replace(microsecond=at)).close(
             "kept", 3, ""
         )
         for at in (0, 1, 999, 65_536, 999_999)

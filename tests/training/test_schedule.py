@@ -22,7 +22,7 @@ from apscheduler.triggers.interval import IntervalTrigger
 from training.__main__ import main
 from training.errors import TrainingError, UsageError
 from training.retraining import run_record, schedule
-from training.retraining.run_record import Ledger, RunRecord
+from training.retraining.run_record import RunInProgress, RunRecord
 
 NEW_YORK = ZoneInfo("America/New_York")
 PATIENCE_S = 60.0
@@ -91,7 +91,7 @@ def soon(seconds: float = 0.3) -> DateTrigger:
 
 
 def record(status: run_record.Status, *, version: int | None = None) -> RunRecord:
-    ledger = Ledger("m", 1, "c" * 64, dry_run=False)
+    ledger = RunInProgress("m", 1, "c" * 64, dry_run=False)
     ledger.version = version
     return ledger.close(status, 0, "as told")
 

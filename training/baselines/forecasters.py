@@ -131,7 +131,7 @@ def _garch(  # noqa: PLR0913 - the signature of baselines, and which of the two
         fitted = np.searchsorted(panel.dates[rows], due[where], side="right")
         own = panel.returns[rows[: ends.max() + 1]]
         places.append(where)
-        series.append(garch.Series(own, ends, fitted))
+        series.append(garch.ReturnSeries(own, ends, fitted))
     quantiles = np.full((len(test), len(levels)), np.nan)
     forecasts = garch.forecast(series, levels, gjr=gjr)
     for where, forecast in zip(places, forecasts, strict=True):

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from training.commands import walk
+from training.commands import walk_forward
 from training.commands.options import Commands, add_models, add_seed, add_work, positive
 from training.errors import UsageError
 from training.publishing.publish import require_name
@@ -64,7 +64,7 @@ def _backtest(options: argparse.Namespace) -> int:
         raise UsageError(f"{chosen.name} forecasts points: `fit` scores it on held-out sessions")
     if options.publish:
         require_name(options.publish)
-    return walk.forward(
+    return walk_forward.run(
         chosen,
         chosen.network,
         options,

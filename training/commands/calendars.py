@@ -20,7 +20,7 @@ from typing import Any, Final
 from app.market_data.exchange_calendars.calendar import INDEX, TABLES
 from training.commands.options import Commands
 from training.errors import TrainingError
-from training.progress import each
+from training.progress import track
 
 FIRST: Final = date(1990, 1, 1)
 MOST_BYTES: Final = 300_000
@@ -43,7 +43,7 @@ _KNOWN: Final = {
 _NOT_EXCHANGES: Final = {"24/5", "24/7", "us_futures"}
 
 
-class LibraryWrong(TrainingError):
+class WrongLibrary(TrainingError):
     """The library does not say what is known."""
 
 
@@ -85,9 +85,9 @@ def write(folder: Path, today: date) -> list[str]:
 
     names = sorted(set(library.get_calendar_names(include_aliases=False)) - _NOT_EXCHANGES)
     tables = {}
-    for name in each(names, "exchange"):
+    for name in track(names, "exchange"):
         tables[name] = table(library, name, FIRST, date(today.year + 1, 12, 31))
-    hold_against_known(tables)
+    check_known_sessions(tables)
     aliases = {
         alias.upper(): mic
         for alias, mic in sorted(library.calendar_utils._default_calendar_aliases.items())  # noqa: SLF001 - has no other way
@@ -146,11 +146,11 @@ def _by_year(days: Iterable[date]) -> dict[str, str]:
     return {year: " ".join(each_day) for year, each_day in years.items()}
 
 
-def hold_against_known(tables: Mapping[str, Mapping[str, Any]]) -> None:
+def check_known_sessions(tables: Mapping[str, Mapping[str, Any]]) -> None:
     """Raise LibraryWrong where tables do not say what is known."""
     for (name, day), known in _KNOWN.items():
         if _is_in(tables[name], day) != known:
-            raise LibraryWrong(
+            raise WrongLibrary(
                 f"exchange_calendars says that {day} was {'no' if known else 'a'} session of"
                 f" {name}: it does not work beside this version of pandas; use `make calendars`"
             )

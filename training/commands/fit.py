@@ -4,7 +4,7 @@ import argparse
 import json
 from pathlib import Path
 
-from training.commands import walk
+from training.commands import walk_forward
 from training.commands.options import Commands, add_models, add_seed, add_work, positive
 from training.errors import UsageError
 from training.evaluation import holdout
@@ -15,7 +15,7 @@ from training.publishing.publish import require_name
 from training.recipes import library
 from training.recipes.network_kinds import QuantileNetwork
 from training.recipes.recipe import Recipe
-from training.reports.model_report import verdict
+from training.reports.model_report import verdict_in_words
 
 
 def add(commands: Commands) -> None:
@@ -61,7 +61,7 @@ def _fit(options: argparse.Namespace) -> int:
     if isinstance(chosen.network, QuantileNetwork):
         if options.train or options.test or not options.data:
             raise UsageError(f"{chosen.name} is fitted on a folder of instruments: give --data DIR")
-        return walk.forward(
+        return walk_forward.run(
             chosen,
             chosen.network,
             options,
@@ -102,7 +102,7 @@ def _told(published: Published) -> str:
     return (
         f"MAE {scores.mae:.4g} {scores.unit}, tomorrow = today {scores.naive_mae:.4g}:"
         f" {scores.mae_vs_naive:.4f} times it, over {scores.sessions:,} forecasts\n"
-        f"{verdict(scores)}\n"
+        f"{verdict_in_words(scores)}\n"
         f"served and fitted forecasts differ by at most {published.parity:.1e}\n"
         f"published {published.folder}"
     )

@@ -67,7 +67,7 @@ def _run_recipes(options: argparse.Namespace) -> int:
             raise UsageError(
                 f"no recipe {name!r} that names its data; there are {', '.join(known)}"
             )
-    plan = recipe_runs.Plan(
+    plan = recipe_runs.RunPlan(
         data=options.data,
         models=options.models,
         epochs=options.epochs,

@@ -60,7 +60,7 @@ class Examples:
         return as_date(self.dates.max())
 
 
-def cut(prices: pd.DataFrame, window: int) -> Examples:
+def cut_windows(prices: pd.DataFrame, window: int) -> Examples:
     """Cut every window of every instrument; those of `window` sessions or fewer give none."""
     parts = [
         _cut_one(str(instrument), rows, window)

@@ -20,10 +20,10 @@ from training.datasets.quantile_levels import LEVELS
 from training.datasets.windows import as_date
 from training.evaluation import calibration, point_scores, quantile_scores
 from training.evaluation.quantile_scores import Comparison
-from training.evaluation.walk_forward import BARS, CLOSES, HAR, HAR_STRONG, Walk
+from training.evaluation.walk_forward import CLOSES, LOG_HAR, LOG_HAR_STRONG, NETWORK, Walk
 
 GARCH: Final = "GARCH(1,1)-t"
-REFERENCES: Final = (GARCH, HAR, HAR_STRONG)
+REFERENCES: Final = (GARCH, LOG_HAR, LOG_HAR_STRONG)
 PERCENTS: Final = (80.0, 90.0, 95.0, 98.0)
 GAIN: Final = 0.02
 """Of the in-request calibration; chosen on 2009 to 2012, see docs/log.md."""
@@ -33,7 +33,7 @@ _TAILS: Final = (0.01, 0.99)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Judged:
+class ScoredForecasts:
     """One forecaster on the scored sessions; arrays are (n,)."""
 
     quantiles: Floats
@@ -61,7 +61,7 @@ class Accuracy:
     instruments: Rows
     actual: Floats
     """Log returns in percent."""
-    judged: dict[str, Judged]
+    judged: dict[str, ScoredForecasts]
     adapted: Floats
     """(n, k) the network's forecasts as a request with 400 bars would have them."""
     calibrations: dict[str, ModelCalibration]
@@ -144,10 +144,10 @@ def measure(walk: Walk) -> Accuracy:
     judged, calibrations, adapted = {}, {}, np.empty(0)
     for name in walk.names:
         raw = np.concatenate([walk.kept.quantiles(fold, name) for fold in walk.folds])
-        if name in {BARS, CLOSES}:
+        if name in {NETWORK, CLOSES}:
             own = _calibrated(walk, raw)
             calibrations[name] = _calibration(walk, raw)
-            if name == BARS:
+            if name == NETWORK:
                 adapted = _adapted(walk, raw, own)[-len(ends) :]
         else:
             own = raw
@@ -164,10 +164,10 @@ def measure(walk: Walk) -> Accuracy:
     )
 
 
-def _judge(quantiles: Floats, actual: Floats) -> Judged:
+def _judge(quantiles: Floats, actual: Floats) -> ScoredForecasts:
     tails = [int(np.argmin(np.abs(LEVELS - level))) for level in _TAILS]
     median = quantiles[:, len(LEVELS) // 2]
-    return Judged(
+    return ScoredForecasts(
         quantiles=quantiles,
         crps=quantile_scores.crps(actual, quantiles, LEVELS),
         errors=100 * (np.exp(median / 100) - np.exp(actual / 100)),
@@ -212,7 +212,12 @@ def _adapted(walk: Walk, raw: Floats, own: Floats) -> Floats:
     instruments = panel.instruments[ends]
     for instrument in np.unique(instruments):
         rows = np.flatnonzero(instruments == instrument)
-        result[rows] = calibration.adapted(
-            own[rows], spreads[rows], actual[rows], LEVELS, gain=GAIN, posted=POSTED
+        result[rows] = calibration.adapt_to_history(
+            own[rows],
+            spreads[rows],
+            actual[rows],
+            LEVELS,
+            gain=GAIN,
+            posted=POSTED,
         )
     return result

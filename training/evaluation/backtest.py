@@ -50,7 +50,7 @@ class Fold:
     test: Rows
 
 
-def folds(panel: Panel, ends: Rows, *, test_sessions: int, refit_sessions: int) -> list[Fold]:
+def cut_folds(panel: Panel, ends: Rows, *, test_sessions: int, refit_sessions: int) -> list[Fold]:
     """
     Cut the newest `test_sessions` sessions into folds of `refit_sessions`, oldest first.
 
@@ -78,7 +78,7 @@ def folds(panel: Panel, ends: Rows, *, test_sessions: int, refit_sessions: int) 
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class ForecastCache:
     """The forecasts of a walk forward, on disk, one file for each fold and forecaster."""
 
     folder: Path
@@ -111,7 +111,7 @@ def run(  # noqa: PLR0913 - what a walk is made of
     work: Path,
     described: Mapping[str, Any],
     workers: int = 1,
-) -> Kept:
+) -> ForecastCache:
     """
     Let every forecaster forecast every fold; return where the forecasts are.
 
@@ -119,7 +119,7 @@ def run(  # noqa: PLR0913 - what a walk is made of
     `described`, the panel, the folds and the levels: what is there already is not done again.
     More than one of `workers` are processes of their own, to which forecasters are sent.
     """
-    kept = Kept(work / _digest(panel, made, levels, described))
+    kept = ForecastCache(work / _digest(panel, made, levels, described))
     kept.folder.mkdir(parents=True, exist_ok=True)
     tasks = [(fold, name) for fold in made for name in forecasters]
     missing = [task for task in tasks if not kept.path(*task).exists()]

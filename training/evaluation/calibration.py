@@ -31,7 +31,7 @@ def offsets(actual: Floats, quantiles: Floats, levels: Floats) -> tuple[float, .
     return tuple(found.tolist())
 
 
-def adapted(  # noqa: PLR0913 - what a request with history is made of
+def adapt_to_history(  # noqa: PLR0913 - what a request with history is made of
     quantiles: Floats,
     spreads: Floats,
     actual: Floats,

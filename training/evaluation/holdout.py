@@ -68,7 +68,7 @@ class HeldOutForecasts:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Outcome:
+class HoldoutResult:
     """A fitted network, and how it did on the held-out sessions; nothing is published yet."""
 
     recipe: Recipe
@@ -92,7 +92,7 @@ def split_files(recipe: Recipe, training: Path, test: Path) -> Split:
         )
     _require_windows(recipe, training, before)
     prices = pd.concat([before, after.assign(instrument=training.stem)], ignore_index=True)
-    examples = windows.cut(prices, recipe.window)
+    examples = windows.cut_windows(prices, recipe.window)
     return _split(recipe, training, prices, examples, np.datetime64(after["date"].min(), "D"))
 
 
@@ -115,7 +115,7 @@ def _split_last(
     recipe: Recipe, folder: Path, prices: pd.DataFrame, holdout_sessions: int | None
 ) -> Split:
     _require_windows(recipe, folder, prices)
-    examples = windows.cut(prices, recipe.window)
+    examples = windows.cut_windows(prices, recipe.window)
     sessions = holdout_sessions or recipe.evaluation.holdout_sessions
     cutoff = windows.newest_sessions(examples.dates, sessions)
     if cutoff is None:
@@ -155,7 +155,7 @@ def _split(
     return Split(prices, training, validation, examples.since(cutoff), cutoff)
 
 
-def run(recipe: Recipe, split: Split, *, seed: int) -> Outcome:
+def run(recipe: Recipe, split: Split, *, seed: int) -> HoldoutResult:
     """Fit, and forecast the held-out sessions."""
     # here, not above: TensorFlow takes seconds to import, and bad data is refused before
     from training.networks.fit import Pairs, fit  # noqa: PLC0415
@@ -195,7 +195,7 @@ def run(recipe: Recipe, split: Split, *, seed: int) -> Outcome:
         ),
         losses=fitted.losses,
     )
-    return Outcome(recipe, split, seed, scaler, fitted, held_out, judge(test, expected))
+    return HoldoutResult(recipe, split, seed, scaler, fitted, held_out, score(test, expected))
 
 
 def _prior_closes(recipe: Recipe, test: Examples) -> Floats | None:
@@ -205,7 +205,7 @@ def _prior_closes(recipe: Recipe, test: Examples) -> Floats | None:
     return test.prior_closes
 
 
-def judge(test: Examples, expected: Floats) -> Scores:
+def score(test: Examples, expected: Floats) -> Scores:
     """
     Score forecasts (n,) of held-out sessions, with "tomorrow = today" beside them.
 

@@ -22,16 +22,16 @@ from training.datasets.panel import Panel, Rows
 from training.datasets.quantile_levels import LEVELS
 from training.errors import BadData
 from training.evaluation import backtest
-from training.evaluation.backtest import Fold, Forecaster, Kept
+from training.evaluation.backtest import Fold, ForecastCache, Forecaster
 from training.progress import say
 from training.recipes.network_kinds import QuantileNetwork
 from training.recipes.recipe import Recipe
 from training.sources import csv_files, quality
 from training.sources.quality import Flag
 
-HAR: Final = "log-HAR"
-HAR_STRONG: Final = "log-HAR+"
-BARS: Final = "network"
+LOG_HAR: Final = "log-HAR"
+LOG_HAR_STRONG: Final = "log-HAR+"
+NETWORK: Final = "network"
 CLOSES: Final = "network, closes only"
 
 _FORECASTING: Final = (
@@ -46,7 +46,7 @@ _FAST_INSTRUMENTS: Final = 20
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Data:
+class PanelData:
     """Checked bars, and what was found in them."""
 
     panel: Panel
@@ -58,15 +58,15 @@ class Data:
 class Walk:
     """A walk forward: what was forecast, by whom, and where it is kept."""
 
-    data: Data
+    data: PanelData
     recipe: Recipe
     folds: tuple[Fold, ...]
     """Oldest first. The first is there to calibrate by, and is not scored."""
-    kept: Kept
+    kept: ForecastCache
     names: tuple[str, ...]
 
 
-def read(folder: Path, *, fast: bool = False) -> Data:
+def read(folder: Path, *, fast: bool = False) -> PanelData:
     """Read and check the CSV files of a folder, or of the first 20; raise BadData."""
     bars = csv_files.read_bars_folder(folder, most=_FAST_INSTRUMENTS if fast else None)
     checked = quality.check(bars)
@@ -74,13 +74,13 @@ def read(folder: Path, *, fast: bool = False) -> Data:
         say(f"{flag.instrument} {flag.date}: {flag.message}")
     if checked.bars.empty:
         raise BadData(folder, f"no file has {quality.USABLE_ROWS} usable rows")
-    return Data(Panel.of(checked.bars), checked.flags, csv_files.digest(checked.bars))
+    return PanelData(Panel.of(checked.bars), checked.flags, csv_files.digest(checked.bars))
 
 
-def walk(  # noqa: PLR0913 - what a walk is made of
+def run(  # noqa: PLR0913 - what a walk is made of
     recipe: Recipe,
     described: QuantileNetwork,
-    data: Data,
+    data: PanelData,
     work: Path,
     *,
     seed: int,
@@ -95,7 +95,7 @@ def walk(  # noqa: PLR0913 - what a walk is made of
     """
     ends = data.panel.ends(recipe.window - 1)
     half = len(np.unique(data.panel.dates[ends + 1])) // 2
-    folds = backtest.folds(
+    folds = backtest.cut_folds(
         data.panel,
         ends,
         test_sessions=test_sessions or min(recipe.evaluation.holdout_sessions, half),
@@ -117,7 +117,7 @@ def walk(  # noqa: PLR0913 - what a walk is made of
         # two, not as many as there are cores: each holds TensorFlow and a copy of the panel
         workers=min(2, os.cpu_count() or 1),
     )
-    names = (*BASELINES, HAR, HAR_STRONG, BARS, CLOSES)
+    names = (*BASELINES, LOG_HAR, LOG_HAR_STRONG, NETWORK, CLOSES)
     return Walk(data, recipe, tuple(folds), kept, names)
 
 
@@ -166,10 +166,10 @@ def forecasters(recipe: Recipe, described: QuantileNetwork, seed: int) -> Mappin
     steps = recipe.window - 1
     return {
         # those that take longest first, and so is what may fail
-        BARS: _Network(recipe, described, seed, closes_only=False),
+        NETWORK: _Network(recipe, described, seed, closes_only=False),
         CLOSES: _Network(recipe, described, seed, closes_only=True),
-        HAR: _Regression(steps, strong=False),
-        HAR_STRONG: _Regression(steps, strong=True),
+        LOG_HAR: _Regression(steps, strong=False),
+        LOG_HAR_STRONG: _Regression(steps, strong=True),
         **BASELINES,
     }
 

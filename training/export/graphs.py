@@ -25,7 +25,7 @@ def of_point(fitted: FittedKeras | FittedScratch) -> onnx.ModelProto:
 def of_quantiles(fitted: FittedQuantiles) -> onnx.ModelProto:
     """Return the graph of a network of quantiles, `window` to `forecast` (n, k)."""
     return keras_to_onnx.convert(
-        quantile_network.served(fitted.spec, fitted.regression, fitted.network, own=True)
+        quantile_network.served_model(fitted.spec, fitted.regression, fitted.network, own=True)
     )
 
 

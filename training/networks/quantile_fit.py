@@ -36,7 +36,7 @@ class FittedQuantiles:
 
     def outputs(self, moves: Floats) -> Floats:
         """Map moves (n, steps, fields) to quantiles (n, k), both in percent, by Keras."""
-        served = quantile_network.served(self.spec, self.regression, self.network, own=False)
+        served = quantile_network.served_model(self.spec, self.regression, self.network, own=False)
         quantiles: Float32s = served.predict(moves.astype(np.float32), batch_size=512, verbose=0)
         return quantiles.astype(np.float64)
 

@@ -150,7 +150,7 @@ def build(
     return keras.Model(moves, ops.stack(forecasts, axis=1))
 
 
-def served(
+def served_model(
     described: QuantileNetwork, fitted: LogHar, network: keras.Model, *, own: bool
 ) -> keras.Model:
     """

@@ -98,7 +98,7 @@ class Lock:
 
 
 @contextlib.contextmanager
-def held(home: Path, *, patience_s: float = PATIENCE_S) -> Iterator[Lock]:
+def acquire(home: Path, *, patience_s: float = PATIENCE_S) -> Iterator[Lock]:
     """
     Hold the publishers' lock of the model in `home`, an existing folder.
 

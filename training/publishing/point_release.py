@@ -13,7 +13,7 @@ from app.forecasting import novelty, screening
 from app.forecasting.forecaster import Model
 from training import provenance
 from training.datasets import windows
-from training.evaluation.holdout import Outcome
+from training.evaluation.holdout import HoldoutResult
 from training.export.parity import Parity
 from training.publishing import publish
 from training.reports import model_report
@@ -32,7 +32,7 @@ class Published:
     """Largest relative difference between served and fitted forecasts."""
 
 
-def release(outcome: Outcome, root: Path, name: str) -> Published:
+def release(outcome: HoldoutResult, root: Path, name: str) -> Published:
     """Export, prove on real windows that what is served is what was fitted, and publish."""
     # here, not above: TensorFlow takes seconds to import
     from training.export import graphs  # noqa: PLC0415

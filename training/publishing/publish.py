@@ -151,7 +151,7 @@ def _publishing(home: Path) -> Iterator[Lock]:
     try:
         home.mkdir(parents=True, exist_ok=True)
         archive.sync_folder(home.parent)
-        with lock.held(home) as held:
+        with lock.acquire(home) as held:
             retention.sweep(home)
             yield held
     except OSError as error:

@@ -19,10 +19,10 @@ from training.datasets.panel import Panel, Rows
 from training.datasets.quantile_levels import LEVELS
 from training.datasets.windows import as_date
 from training.evaluation.accuracy import Accuracy
-from training.evaluation.walk_forward import BARS, CLOSES
+from training.evaluation.walk_forward import CLOSES, NETWORK
 from training.export import graphs
 from training.export.parity import QuantileParity
-from training.export.stable_bytes import canonical
+from training.export.stable_bytes import stable_graph
 from training.networks import quantile_fit
 from training.progress import say
 from training.publishing import publish as publishing
@@ -69,7 +69,7 @@ def release(  # noqa: PLR0913 - what a released model is made of
         part: quantile_fit.fit(
             recipe, described, panel, ends, LEVELS, seed=seed, closes_only=part == CLOSES
         )
-        for part in (BARS, CLOSES)
+        for part in (NETWORK, CLOSES)
     }
     draft = Draft(
         window=recipe.window,
@@ -77,9 +77,10 @@ def release(  # noqa: PLR0913 - what a released model is made of
         target=recipe.target,
         output="quantiles",
         quantiles=tuple(LEVELS.tolist()),
-        calibration=accuracy.calibrations[BARS],
+        calibration=accuracy.calibrations[NETWORK],
         close_only=CloseOnly(
-            scores=accuracy.scores(CLOSES), calibration=accuracy.calibrations[CLOSES]
+            scores=accuracy.scores(CLOSES),
+            calibration=accuracy.calibrations[CLOSES],
         ),
         recipe=recipe.model_dump(),
         seed=seed,
@@ -92,7 +93,7 @@ def release(  # noqa: PLR0913 - what a released model is made of
         ),
         distribution=distribution_of(panel, ends, steps),
         data_digest=walk.data.digest,
-        scores=accuracy.scores(BARS),
+        scores=accuracy.scores(NETWORK),
         created_at=datetime.now(UTC).replace(microsecond=0),
         libraries=provenance.libraries(),
         git_commit=provenance.git_commit(),
@@ -100,7 +101,7 @@ def release(  # noqa: PLR0913 - what a released model is made of
     shown = ends[np.linspace(0, len(ends) - 1, min(len(ends), _PARITY_WINDOWS)).astype(int)]
     parity = QuantileParity(
         bars=panel.bars(shown, steps),
-        expected=fitted[BARS].outputs(panel.windows(shown, steps)),
+        expected=fitted[NETWORK].outputs(panel.windows(shown, steps)),
         expected_of_closes=fitted[CLOSES].outputs(panel.windows(shown, steps, closes_only=True)),
     )
 
@@ -112,12 +113,12 @@ def release(  # noqa: PLR0913 - what a released model is made of
         root,
         name,
         draft=draft,
-        graph=graphs.to_bytes(canonical(graphs.of_quantiles(fitted[BARS]))),
-        close_graph=graphs.to_bytes(canonical(graphs.of_quantiles(fitted[CLOSES]))),
+        graph=graphs.to_bytes(stable_graph(graphs.of_quantiles(fitted[NETWORK]))),
+        close_graph=graphs.to_bytes(stable_graph(graphs.of_quantiles(fitted[CLOSES]))),
         scaler=ReturnScaler(unit="percent"),
         reports={
             CARD: accuracy_card.card(name, draft, accuracy).encode(),
-            **accuracy_page.report(name, draft, accuracy),
+            **accuracy_page.files(name, draft, accuracy),
         },
         prove=prove,
         keep=keep,

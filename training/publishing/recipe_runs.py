@@ -26,7 +26,7 @@ _FOLDERS: Final = (Path("data/tutorials"), Path("../shared/data/tutorials"))
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class RunPlan:
     """What to fit, from where, and where to leave it."""
 
     data: Path | None
@@ -39,7 +39,7 @@ class Plan:
     """Fits side by side, each in a process of its own."""
 
 
-def run(names: Sequence[str], plan: Plan) -> Iterator[Row]:
+def run(names: Sequence[str], plan: RunPlan) -> Iterator[Row]:
     """
     Fit recipes by name, several at a time, publish each, and give each as it is done.
 
@@ -95,7 +95,7 @@ def _begin(jobs: int) -> None:
         tf.config.threading.set_inter_op_parallelism_threads(1)
 
 
-def _fit_one(name: str, seed: int, folder: Path | None, plan: Plan) -> Row:
+def _fit_one(name: str, seed: int, folder: Path | None, plan: RunPlan) -> Row:
     """Fit one recipe with one seed, quietly, and publish it if it is the first seed."""
     chosen = library.load(name).with_epochs(plan.epochs)
     split = holdout.split_own(chosen, folder)

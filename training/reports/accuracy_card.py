@@ -5,17 +5,17 @@ import numpy as np
 from app.artifact.manifest import Draft
 from training.datasets.quantile_levels import LEVELS
 from training.evaluation.accuracy import GARCH, Accuracy
-from training.evaluation.walk_forward import BARS, CLOSES
+from training.evaluation.walk_forward import CLOSES, NETWORK
 
 
 def card(name: str, draft: Draft, accuracy: Accuracy) -> str:
     """Return the card, as Markdown."""
     fitted, held_out = draft.trained_on, draft.scores
-    against = accuracy.compared(BARS, GARCH)
+    against = accuracy.compared(NETWORK, GARCH)
     covered, of_closes = (
-        accuracy.judged[name].inside(accuracy.actual, 90).mean() for name in (BARS, CLOSES)
+        accuracy.judged[name].inside(accuracy.actual, 90).mean() for name in (NETWORK, CLOSES)
     )
-    median = accuracy.judged[BARS].quantiles[:, len(LEVELS) // 2]
+    median = accuracy.judged[NETWORK].quantiles[:, len(LEVELS) // 2]
     t = "none" if against.t is None else format(against.t, ".1f")
     return f"""# {name}
 

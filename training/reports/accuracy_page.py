@@ -10,15 +10,22 @@ from app.artifact.manifest import Draft
 from app.forecasting.arrays import Floats
 from training.datasets.quantile_levels import LEVELS
 from training.evaluation import point_scores, quantile_scores
-from training.evaluation.accuracy import GAIN, GARCH, PERCENTS, POSTED, REFERENCES, Accuracy
-from training.evaluation.walk_forward import BARS, CLOSES, HAR_STRONG
+from training.evaluation.accuracy import (
+    GAIN,
+    GARCH,
+    PERCENTS,
+    POSTED,
+    REFERENCES,
+    Accuracy,
+)
+from training.evaluation.walk_forward import CLOSES, LOG_HAR_STRONG, NETWORK
 from training.reports import accuracy_plots as plots
-from training.reports.document import Section, markdown, web_page
+from training.reports.document import Section, to_html, to_markdown
 
 _SHOWN_WORST: Final = 5
 _SHOWN_FLAGS: Final = 20
 _FAN_SESSIONS: Final = 120
-_DRAWN: Final = (BARS, HAR_STRONG, GARCH, "historical simulation (250)")
+_DRAWN: Final = (NETWORK, LOG_HAR_STRONG, GARCH, "historical simulation (250)")
 _POINTS: Final = frozenset(["naive", "drift"])
 """They give no distribution: their intervals have no width."""
 
@@ -46,11 +53,11 @@ def write(accuracy: Accuracy, folder: Path) -> Path:
         if section.picture:
             (pictures / section.picture).write_bytes(section.drawn)
     page = folder / "accuracy.md"
-    page.write_text(markdown(made, title="Accuracy", folder="accuracy"), encoding="utf-8")
+    page.write_text(to_markdown(made, title="Accuracy", folder="accuracy"), encoding="utf-8")
     return page
 
 
-def told(accuracy: Accuracy) -> str:
+def targets_text(accuracy: Accuracy) -> str:
     """Return the table of what the model is held to, as text."""
     made = _promises(accuracy)
     lines = list(made.table)
@@ -61,10 +68,10 @@ def told(accuracy: Accuracy) -> str:
     )
 
 
-def report(name: str, draft: Draft, accuracy: Accuracy) -> dict[str, bytes]:
+def files(name: str, draft: Draft, accuracy: Accuracy) -> dict[str, bytes]:
     """Return the report and its pictures by file name."""
     made = sections(accuracy)
-    pages = {"report.html": web_page(made, title=f"{name}: {draft.recipe['title']}").encode()}
+    pages = {"report.html": to_html(made, title=f"{name}: {draft.recipe['title']}").encode()}
     return pages | {each.picture: each.drawn for each in made if each.picture}
 
 
@@ -92,13 +99,13 @@ def _measured(accuracy: Accuracy) -> Section:
 
 
 def _promises(accuracy: Accuracy) -> Section:
-    mae, rmse, worst = accuracy.relative(BARS)
-    against = {reference: accuracy.compared(BARS, reference) for reference in REFERENCES}
+    mae, rmse, worst = accuracy.relative(NETWORK)
+    against = {reference: accuracy.compared(NETWORK, reference) for reference in REFERENCES}
     garch, weak, strong = (against[reference] for reference in REFERENCES)
     closes = accuracy.compared(CLOSES, GARCH)
     errors = [_pooled_error(accuracy, percent) for percent in PERCENTS]
     _, after = _by_instrument(accuracy)
-    spread = np.ptp(_terciles(accuracy, BARS))
+    spread = np.ptp(_terciles(accuracy, NETWORK))
     rows = [
         (
             "MAE and RMSE of the median over those of tomorrow = today; worst instrument's MAE",
@@ -128,7 +135,7 @@ def _promises(accuracy: Accuracy) -> Section:
             "Pinball loss at 1 and 99 % against GARCH(1,1)-t",
             "+2.5 %",
             "+3.5 %",
-            f"{accuracy.tail_skill(BARS):+.2%}",
+            f"{accuracy.tail_skill(NETWORK):+.2%}",
         ),
         (
             "Coverage at 80, 90, 95 and 98 %: largest pooled error",
@@ -176,7 +183,7 @@ def _forecasters(accuracy: Accuracy) -> Section:
         if name in _POINTS:
             rows.append([*points, *[""] * (len(head) - len(points))])
             continue
-        garch, strong = (accuracy.compared(name, each) for each in (GARCH, HAR_STRONG))
+        garch, strong = (accuracy.compared(name, each) for each in (GARCH, LOG_HAR_STRONG))
         rows.append(
             [
                 *points,
@@ -192,7 +199,7 @@ def _forecasters(accuracy: Accuracy) -> Section:
                 f"{accuracy.qlike(name):.4f}",
             ]
         )
-    compared = accuracy.compared(BARS, GARCH)
+    compared = accuracy.compared(NETWORK, GARCH)
     skills = _skills(accuracy)
     return Section(
         "Every forecaster on the same sessions",
@@ -211,7 +218,7 @@ def _calibration(accuracy: Accuracy) -> Iterator[Section]:
     before, after = _by_instrument(accuracy)
     rows = []
     for percent in PERCENTS:
-        plain = accuracy.judged[BARS].inside(accuracy.actual, percent).mean()
+        plain = accuracy.judged[NETWORK].inside(accuracy.actual, percent).mean()
         closes = accuracy.judged[CLOSES].inside(accuracy.actual, percent).mean()
         low, high = quantile_scores.interval(accuracy.adapted, LEVELS, percent)
         adapted = quantile_scores.coverage(accuracy.actual, low, high)
@@ -244,7 +251,7 @@ def _calibration(accuracy: Accuracy) -> Iterator[Section]:
             },
         ),
     )
-    values = quantile_scores.pit(accuracy.actual, accuracy.judged[BARS].quantiles, LEVELS)
+    values = quantile_scores.pit(accuracy.actual, accuracy.judged[NETWORK].quantiles, LEVELS)
     yield Section(
         "Probability integral transform",
         "Where in its own forecast each close fell: flat were perfect.",
@@ -269,7 +276,7 @@ def _fan(accuracy: Accuracy) -> Section:
     rows = np.flatnonzero(accuracy.instruments == instrument)[-_FAN_SESSIONS:]
     prices = 100 * np.exp(np.cumsum(accuracy.actual[rows]) / 100)
     last = np.r_[100.0, prices[:-1]]
-    quantiles = last[:, None] * np.exp(accuracy.judged[BARS].quantiles[rows] / 100)
+    quantiles = last[:, None] * np.exp(accuracy.judged[NETWORK].quantiles[rows] / 100)
     return Section(
         "One instrument",
         f"{panel.names[instrument]}, the first by name: each session's forecast from the one"
@@ -281,7 +288,7 @@ def _fan(accuracy: Accuracy) -> Section:
 
 def _direction(accuracy: Accuracy) -> Section:
     actual = accuracy.actual
-    median = accuracy.judged[BARS].quantiles[:, len(LEVELS) // 2]
+    median = accuracy.judged[NETWORK].quantiles[:, len(LEVELS) // 2]
     nothing = np.zeros_like(actual)
     hits = point_scores.directional_accuracy(actual, median, nothing)
     base = point_scores.direction_base_rate(actual, nothing)
@@ -333,7 +340,7 @@ def _figure(value: float | None, form: str) -> str:
 
 
 def _pooled_error(accuracy: Accuracy, percent: float) -> float:
-    held = 100 * accuracy.judged[BARS].inside(accuracy.actual, percent).mean()
+    held = 100 * accuracy.judged[NETWORK].inside(accuracy.actual, percent).mean()
     return float(abs(held - percent))
 
 
@@ -345,7 +352,9 @@ def _width(accuracy: Accuracy, name: str) -> float:
 
 def _skills(accuracy: Accuracy) -> Floats:
     """Return each instrument's CRPS skill over GARCH, (m,)."""
-    sums = [np.bincount(accuracy.instruments, accuracy.judged[name].crps) for name in (BARS, GARCH)]
+    sums = [
+        np.bincount(accuracy.instruments, accuracy.judged[name].crps) for name in (NETWORK, GARCH)
+    ]
     seen = sums[1] > 0
     skills: Floats = 1 - sums[0][seen] / sums[1][seen]
     return skills
@@ -354,7 +363,7 @@ def _skills(accuracy: Accuracy) -> Floats:
 def _by_instrument(accuracy: Accuracy) -> tuple[Floats, Floats]:
     """Return each instrument's coverage at 90 %: the model's own, and with its history, (m,)."""
     found = []
-    for quantiles in (accuracy.judged[BARS].quantiles, accuracy.adapted):
+    for quantiles in (accuracy.judged[NETWORK].quantiles, accuracy.adapted):
         low, high = quantile_scores.interval(quantiles, LEVELS, 90)
         by = quantile_scores.coverage_by(accuracy.actual, low, high, accuracy.instruments)
         found.append(np.array([by[code] for code in sorted(by)]))
@@ -363,7 +372,7 @@ def _by_instrument(accuracy: Accuracy) -> tuple[Floats, Floats]:
 
 def _terciles(accuracy: Accuracy, name: str) -> Floats:
     """Return the coverage at 90 % in thirds of the network's predicted volatility, (3,)."""
-    thirds = quantile_scores.volatility_terciles(accuracy.judged[BARS].quantiles, LEVELS)
+    thirds = quantile_scores.volatility_terciles(accuracy.judged[NETWORK].quantiles, LEVELS)
     low, high = quantile_scores.interval(accuracy.judged[name].quantiles, LEVELS, 90)
     by = quantile_scores.coverage_by(accuracy.actual, low, high, thirds)
     return np.array([by[third] for third in range(3)])

@@ -39,7 +39,7 @@ Source of the recipe: {recipe.source}.
 | mean absolute error | {mae} |
 | root mean squared error | {rmse} |
 
-{verdict(scores)}
+{verdict_in_words(scores)}
 
 Not investment advice.
 """
@@ -62,7 +62,7 @@ def _scored_on(draft: Draft) -> str:
     )
 
 
-def verdict(scores: Scores) -> str:
+def verdict_in_words(scores: Scores) -> str:
     """Say in plain words what the scores mean."""
     t = "" if scores.dm_t is None else f" (Diebold-Mariano t = {scores.dm_t:+.1f})"
     # a panel's t is over dates, about so many
@@ -100,9 +100,9 @@ def files(
         "fitted": _fitted(draft),
         "scored_on": _scored_on(draft),
         "unit": draft.scores.unit,
-        "verdict": verdict(draft.scores),
+        "verdict": verdict_in_words(draft.scores),
         "length": _length(held_out),
-        "shown": plots.shown(held_out),
+        "shown": plots.drawn_in_words(held_out),
         "lag": lag_in_words(held_out),
     }
     escaped = {key: html.escape(line) for key, line in lines.items()}

@@ -62,7 +62,7 @@ def loss_curves(losses: Mapping[str, Sequence[float]]) -> bytes:
 def forecasts(held_out: HeldOutForecasts) -> bytes:
     """Draw actual, forecast and naive prices; of a long test or many, see `newest`."""
     figure, axes = new_figure()
-    chosen = newest(held_out)
+    chosen = drawn_part(held_out)
     _draw_prices(axes, held_out, chosen, ticks=6)
     axes.set_ylabel(f"price of {held_out.names[0]}", fontsize=FONT)
     return to_png(figure, axes)
@@ -71,11 +71,11 @@ def forecasts(held_out: HeldOutForecasts) -> bytes:
 def thumbnail(held_out: HeldOutForecasts) -> bytes:
     """Draw actual, forecast and naive prices small, for documents: under 40 kB."""
     figure, axes = new_figure(width=4.8, height=2.4)
-    _draw_prices(axes, held_out, newest(held_out), ticks=3)
+    _draw_prices(axes, held_out, drawn_part(held_out), ticks=3)
     return to_png(figure, axes, dots=80)
 
 
-def newest(held_out: HeldOutForecasts) -> Bools:
+def drawn_part(held_out: HeldOutForecasts) -> Bools:
     """
     Choose (n,) what is drawn: all of it, where it can be read.
 
@@ -89,9 +89,9 @@ def newest(held_out: HeldOutForecasts) -> Bools:
     return chosen
 
 
-def shown(held_out: HeldOutForecasts) -> str:
+def drawn_in_words(held_out: HeldOutForecasts) -> str:
     """Say in words what `newest` chooses."""
-    chosen = newest(held_out)
+    chosen = drawn_part(held_out)
     if chosen.all():
         return "All held-out sessions."
     of = f" of {held_out.names[0]}" if len(held_out.names) > 1 else ""

@@ -12,7 +12,7 @@ from typing import Final, Self
 import numpy as np
 
 from training.evaluation import point_scores
-from training.evaluation.holdout import Outcome
+from training.evaluation.holdout import HoldoutResult
 from training.recipes.recipe import Recipe
 from training.reports import model_report, plots
 
@@ -43,7 +43,7 @@ class Row:
     picture: bytes
 
     @classmethod
-    def of(cls, outcome: Outcome, seconds: float) -> Self:
+    def of(cls, outcome: HoldoutResult, seconds: float) -> Self:
         """Take what a fit of so many seconds came to."""
         held_out, scores = outcome.held_out, outcome.scores
         losses, prior = held_out.losses["loss"], held_out.prior_close

@@ -13,15 +13,15 @@ from training.datasets.windows import as_date
 from training.evaluation import quantile_scores
 from training.evaluation.accuracy import Accuracy
 from training.evaluation.point_scores import mean_by_date
-from training.evaluation.walk_forward import BARS
+from training.evaluation.walk_forward import NETWORK
 from training.retraining import incumbent, verdict
-from training.retraining.incumbent import Forecasted, Incumbent, NotComparable
+from training.retraining.incumbent import Incumbent, ModelForecasts, NotComparable
 from training.retraining.run_record import Standing, Standings
 from training.retraining.verdict import Bounds, Evidence
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
+class ModelComparison:
     """What was measured."""
 
     standings: Standings
@@ -30,7 +30,9 @@ class Trial:
     """Why the incumbent takes part in some of it only, or in none."""
 
 
-def hold(found: Accuracy, bars: pd.DataFrame, current: Incumbent, bounds: Bounds) -> Trial:
+def compare(
+    found: Accuracy, bars: pd.DataFrame, current: Incumbent, bounds: Bounds
+) -> ModelComparison:
     """
     Score all three on the sessions that a walk forward has scored, from the bars of its panel.
 
@@ -41,20 +43,20 @@ def hold(found: Accuracy, bars: pd.DataFrame, current: Incumbent, bounds: Bounds
     theirs, notes = _incumbents(found, bars, current, bounds.fewest_sessions)
     rows = theirs.made if theirs else np.ones(len(found.ends), dtype=np.bool_)
     actual, dates = found.actual[rows], found.dates[rows]
-    ours, naive = _of(found, BARS, rows), _of(found, "naive", rows)
+    ours, naive = _of(found, NETWORK, rows), _of(found, "naive", rows)
     naive_mae = float(np.abs(naive.errors).mean())
     candidate = _standing(ours, actual, naive_mae)
     manifest = current.model.manifest if current.model else None
     compared = saw = None
     if manifest and theirs:
-        saw = incumbent.saw(manifest, dates)
+        saw = incumbent.was_fitted_on(manifest, dates)
         of_points = theirs.quantiles is None
         reference = _losses(theirs, actual, of_points=of_points)
         compared = (
             _losses(ours, actual, of_points=of_points),
             reference * np.where(saw, 1 + bounds.seen_allowance, 1),
         )
-    return Trial(
+    return ModelComparison(
         standings=Standings(
             sessions=len(np.unique(dates)),
             forecasts=len(dates),
@@ -78,7 +80,7 @@ def hold(found: Accuracy, bars: pd.DataFrame, current: Incumbent, bounds: Bounds
 
 def _incumbents(
     found: Accuracy, bars: pd.DataFrame, current: Incumbent, fewest: int
-) -> tuple[Forecasted | None, tuple[str, ...]]:
+) -> tuple[ModelForecasts | None, tuple[str, ...]]:
     """Return the incumbent's forecasts, and what is to be said of them."""
     if current.fault:
         return None, (f"judged without the incumbent: {current.fault}",)
@@ -98,12 +100,12 @@ def _incumbents(
     return theirs, (left_out,)
 
 
-def _of(found: Accuracy, name: str, rows: Bools) -> Forecasted:
+def _of(found: Accuracy, name: str, rows: Bools) -> ModelForecasts:
     judged = found.judged[name]
-    return Forecasted(rows, judged.errors[rows], judged.quantiles[rows])
+    return ModelForecasts(rows, judged.errors[rows], judged.quantiles[rows])
 
 
-def _standing(made: Forecasted, actual: Floats, naive_mae: float) -> Standing:
+def _standing(made: ModelForecasts, actual: Floats, naive_mae: float) -> Standing:
     mae, crps, held = float(np.abs(made.errors).mean()), None, None
     if made.quantiles is not None:
         crps = float(quantile_scores.crps(actual, made.quantiles, LEVELS).mean())
@@ -114,7 +116,7 @@ def _standing(made: Forecasted, actual: Floats, naive_mae: float) -> Standing:
     )
 
 
-def _losses(made: Forecasted, actual: Floats, *, of_points: bool) -> Floats:
+def _losses(made: ModelForecasts, actual: Floats, *, of_points: bool) -> Floats:
     """Return the CRPS of forecasts, or their absolute errors where the other's are points."""
     if of_points or made.quantiles is None:
         return np.abs(made.errors)

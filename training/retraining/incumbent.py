@@ -40,7 +40,7 @@ class Incumbent:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Forecasted:
+class ModelForecasts:
     """Its forecasts of held-out sessions."""
 
     made: Bools
@@ -51,7 +51,7 @@ class Forecasted:
     """(m, k) at the levels of candidates, log returns in percent; None of a model of points."""
 
 
-def find(home: Path, name: str) -> Incumbent:
+def load_current(home: Path, name: str) -> Incumbent:
     """Load the current version; what the service would refuse is none, and says why."""
     version = None
     try:
@@ -64,7 +64,7 @@ def find(home: Path, name: str) -> Incumbent:
         return Incumbent(version, None, f"{which} is damaged: {rejection}")
 
 
-def forecasts(model: Model, bars: pd.DataFrame, panel: Panel, ends: Rows) -> Forecasted:
+def forecasts(model: Model, bars: pd.DataFrame, panel: Panel, ends: Rows) -> ModelForecasts:
     """
     Forecast the sessions after the rows `ends` (n,) of a panel, from the bars that it is of.
 
@@ -88,16 +88,16 @@ def forecasts(model: Model, bars: pd.DataFrame, panel: Panel, ends: Rows) -> For
     finite = np.isfinite(errors if quantiles is None else quantiles.sum(axis=1))
     if not finite.all():
         raise NotComparable(f"{(~finite).sum()} of its {len(finite)} forecasts are no number")
-    return Forecasted(made, errors, quantiles)
+    return ModelForecasts(made, errors, quantiles)
 
 
-def saw(manifest: Manifest, dates: Dates) -> Bools:
+def was_fitted_on(manifest: Manifest, dates: Dates) -> Bools:
     """Tell which sessions lie in the range that it was fitted on."""
     fitted_on = manifest.trained_on
-    saw: Bools = (np.datetime64(fitted_on.first) <= dates) & (
+    was_fitted_on: Bools = (np.datetime64(fitted_on.first) <= dates) & (
         dates <= np.datetime64(fitted_on.last)
     )
-    return saw
+    return was_fitted_on
 
 
 def _relative(model: Model, prices: Floats, ends: Rows) -> Floats:

@@ -27,12 +27,12 @@ from training.datasets.panel import Panel
 from training.errors import BadConfig, PublishError, SourceUnreachable, TrainingError, UsageError
 from training.evaluation import accuracy, walk_forward
 from training.evaluation.accuracy import Accuracy
-from training.evaluation.walk_forward import Data, Walk
+from training.evaluation.walk_forward import PanelData, Walk
 from training.progress import say
 from training.publishing import lock
 from training.retraining import comparison, incumbent, run_record, verdict
 from training.retraining.config import Plan, Retries
-from training.retraining.run_record import JUDGED, Ledger, RunRecord
+from training.retraining.run_record import WITH_VERDICT, RunInProgress, RunRecord
 from training.retraining.verdict import Verdict
 from training.sources import continuity, csv_files, open_source, quality
 
@@ -82,7 +82,7 @@ def run(job: Job) -> RunRecord:
     1 failed, also where the record could not be written.
     """
     config = job.plan.config
-    ledger = Ledger(config.name, config.seed, job.plan.digest, job.dry_run)
+    ledger = RunInProgress(config.name, config.seed, job.plan.digest, job.dry_run)
     try:
         record = _run(job, ledger)
     except _NothingNew as nothing:
@@ -100,7 +100,7 @@ def run(job: Job) -> RunRecord:
     return _write(job, record)
 
 
-def _run(job: Job, ledger: Ledger) -> RunRecord:
+def _run(job: Job, ledger: RunInProgress) -> RunRecord:
     config, work = job.plan.config, job.work / job.plan.config.name
     if not job.dry_run:
         run_record.require_writable(job.home)
@@ -140,7 +140,7 @@ def _read(source: open_source.Source, retries: Retries) -> pd.DataFrame:
     return trying(open_source.read, source)
 
 
-def _check(job: Job, ledger: Ledger, bars: pd.DataFrame) -> tuple[Data, pd.DataFrame]:
+def _check(job: Job, ledger: RunInProgress, bars: pd.DataFrame) -> tuple[PanelData, pd.DataFrame]:
     """
     Hold the bars against those of the last verdict, and against what bars can be.
 
@@ -153,12 +153,12 @@ def _check(job: Job, ledger: Ledger, bars: pd.DataFrame) -> tuple[Data, pd.DataF
                 f"the clock went back: it is {ledger.started:%Y-%m-%d %H:%M} UTC, and run"
                 f" {record.id} began later; set the clock, or remove that record if it was wrong"
             )
-        if record.status in JUDGED:
+        if record.status in WITH_VERDICT:
             judged = record
             break
     ledger.data = continuity.summarise(bars)
     before = judged.data if judged and not job.accept_data else None
-    seen = continuity.continues(before, bars, ledger.started.date())
+    seen = continuity.check_continuity(before, bars, ledger.started.date())
     for line in seen.corrected:
         ledger.note(line)
     if seen.faults:
@@ -172,7 +172,7 @@ def _check(job: Job, ledger: Ledger, bars: pd.DataFrame) -> tuple[Data, pd.DataF
         say(f"{flag.instrument} {flag.date}: {flag.message}")
     if checked.bars.empty:
         raise TrainingError(f"no instrument has {quality.USABLE_ROWS} usable sessions")
-    return Data(Panel.of(checked.bars), checked.flags, digest), checked.bars
+    return PanelData(Panel.of(checked.bars), checked.flags, digest), checked.bars
 
 
 @contextlib.contextmanager
@@ -180,15 +180,15 @@ def _alone(work: Path, patience_s: float) -> Iterator[None]:
     """Let one run at a time work in a folder: two would write the same files."""
     with contextlib.ExitStack() as stack:
         try:
-            stack.enter_context(lock.held(work, patience_s=patience_s))
+            stack.enter_context(lock.acquire(work, patience_s=patience_s))
         except PublishError as error:
             raise TrainingError(f"another run is under way: {error}") from error
         yield
 
 
-def _walk(plan: Plan, data: Data, work: Path) -> Walk:
+def _walk(plan: Plan, data: PanelData, work: Path) -> Walk:
     evaluation = plan.config.evaluation
-    walk = walk_forward.walk(
+    walk = walk_forward.run(
         plan.recipe,
         plan.network,
         data,
@@ -204,11 +204,11 @@ def _walk(plan: Plan, data: Data, work: Path) -> Walk:
     return walk
 
 
-def _judge(job: Job, ledger: Ledger, found: Accuracy, bars: pd.DataFrame) -> Verdict:
+def _judge(job: Job, ledger: RunInProgress, found: Accuracy, bars: pd.DataFrame) -> Verdict:
     bounds = job.plan.config.verdict
-    current = incumbent.find(job.home, job.plan.config.name)
+    current = incumbent.load_current(job.home, job.plan.config.name)
     ledger.incumbent = current.version
-    held = comparison.hold(found, bars, current, bounds)
+    held = comparison.compare(found, bars, current, bounds)
     for line in held.notes:
         ledger.note(line)
     ledger.standings = held.standings
@@ -216,7 +216,7 @@ def _judge(job: Job, ledger: Ledger, found: Accuracy, bars: pd.DataFrame) -> Ver
     return ledger.verdict
 
 
-def _release(job: Job, ledger: Ledger, found: Accuracy, work: Path) -> None:
+def _release(job: Job, ledger: RunInProgress, found: Accuracy, work: Path) -> None:
     """Refit, prove and publish; a dry run does all of it in a store that is thrown away."""
     # here, not above: TensorFlow takes seconds to import, and most nights may not need it
     from training.publishing.quantile_release import release  # noqa: PLC0415
@@ -225,7 +225,7 @@ def _release(job: Job, ledger: Ledger, found: Accuracy, work: Path) -> None:
 
     def require_same_incumbent(model: Model) -> None:
         ledger.graph_digest = model.manifest.files[GRAPH].sha256
-        now = incumbent.find(job.home, config.name).version
+        now = incumbent.load_current(job.home, config.name).version
         if now != ledger.incumbent:
             raise PublishError(f"version {now} was made current while another one was judged")
 

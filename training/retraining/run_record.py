@@ -25,7 +25,7 @@ from training.sources.continuity import DataSummary
 RUNS: Final = "runs"
 
 Status: TypeAlias = Literal["published", "kept", "skipped", "failed"]
-JUDGED: Final[frozenset[Status]] = frozenset(["published", "kept"])
+WITH_VERDICT: Final[frozenset[Status]] = frozenset(["published", "kept"])
 """Those that ended in a verdict."""
 
 _Frozen = ConfigDict(frozen=True, extra="forbid")
@@ -98,7 +98,7 @@ class RunRecord(BaseModel):
 
 
 @dataclass(slots=True)
-class Ledger:
+class RunInProgress:
     """What is known of a run that is under way."""
 
     name: str

@@ -26,7 +26,7 @@ from pydantic import ValidationError
 
 from training.errors import TrainingError, UsageError
 from training.progress import say
-from training.retraining.run_record import JUDGED, RunRecord, Status
+from training.retraining.run_record import WITH_VERDICT, RunRecord, Status
 
 _LIKE: Final = "minute, hour, day, month and weekday, such as '30 22 * * mon-fri'"
 _DIED: Final[Status] = "failed"
@@ -84,7 +84,7 @@ class Metrics:
         self._verdict = Enum(
             "nextday_retrain_last_verdict",
             "Of the last run that came to one",
-            states=["none", *sorted(JUDGED)],
+            states=["none", *sorted(WITH_VERDICT)],
             registry=self.registry,
         )
 
@@ -103,7 +103,7 @@ class Metrics:
         self._runs.labels(record.status if record else _DIED).inc()
         if exit_code in _WENT_WELL:
             self._last_success.set(now)
-        if record and record.status in JUDGED:
+        if record and record.status in WITH_VERDICT:
             self._verdict.state(record.status)
         if record and record.version:
             self._version.set(record.version)

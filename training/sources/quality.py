@@ -68,7 +68,7 @@ class Flag:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Checked:
+class CheckedBars:
     """Bars that were looked at."""
 
     bars: pd.DataFrame
@@ -79,7 +79,7 @@ class Checked:
 
 # of absurd prices, which are flagged for what they are, even a ratio can be
 @np.errstate(over="ignore")
-def check(bars: pd.DataFrame) -> Checked:
+def check(bars: pd.DataFrame) -> CheckedBars:
     """Check a frame of bars, as `sources.read_bars` gives it."""
     ordered = bars.sort_values(["instrument", "date"], ignore_index=True)
     first = ~ordered.duplicated(["instrument", "date"])
@@ -98,7 +98,7 @@ def check(bars: pd.DataFrame) -> Checked:
     for last in _where(short & np.append(series.firsts[1:], True)):
         message = f"{counts[last]} usable sessions, needs {USABLE_ROWS}: left out"
         flags.append(series.flag(last, "too_short", message))
-    return Checked(
+    return CheckedBars(
         bars=kept[~short].reset_index(drop=True),
         flags=tuple(sorted(flags, key=lambda flag: (flag.instrument, flag.date))),
     )

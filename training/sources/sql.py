@@ -134,7 +134,7 @@ def read(source: SqlSource) -> pd.DataFrame:
         raw = raw[raw["date"] >= pd.Timestamp(source.since)]
         if raw.empty:
             raise BadData(where, f"no rows since {source.since}")
-    return csv_files.tidy(raw)
+    return csv_files.tidy_bars(raw)
 
 
 def _url(source: SqlSource) -> sa.URL:
@@ -221,12 +221,12 @@ def _statement(
 def _columns(where: str, there: Sequence[str], given: dict[Name, str]) -> dict[Name, str]:
     """Return which column is which; raise BadData for one that is not there."""
     # of two columns of one name the first counts
-    by_name = {csv_files.plain(column): column for column in reversed(there)}
+    by_name = {csv_files.plain_name(column): column for column in reversed(there)}
     names = {name: given.get(name, name) for name in ("instrument", "date", *_PRICES, "volume")}
     missing = [
         wanted
         for name, wanted in names.items()
-        if csv_files.plain(wanted) not in by_name and (name in given or name not in _OPTIONAL)
+        if csv_files.plain_name(wanted) not in by_name and (name in given or name not in _OPTIONAL)
     ]
     if missing:
         raise BadData(
@@ -234,7 +234,7 @@ def _columns(where: str, there: Sequence[str], given: dict[Name, str]) -> dict[N
             f"no column {', '.join(missing)}; the columns are {', '.join(there)}: name in"
             " `columns` those that are called otherwise",
         )
-    found = {name: by_name.get(csv_files.plain(wanted)) for name, wanted in names.items()}
+    found = {name: by_name.get(csv_files.plain_name(wanted)) for name, wanted in names.items()}
     return {name: column for name, column in found.items() if column is not None}
 
 

@@ -59,7 +59,7 @@ def read(source: YahooSource) -> pd.DataFrame:
     # hidden, an error is a line of its log, and a symbol in good health has no rows
     yfinance.config.debug.hide_exceptions = False
     try:
-        for symbol in progress.each(symbols, unit="symbol"):
+        for symbol in progress.track(symbols, unit="symbol"):
             try:
                 ticker = yfinance.Ticker(symbol)
                 # adjusted by us: a frame of yfinance does not tell whether it was
@@ -87,7 +87,7 @@ def read(source: YahooSource) -> pd.DataFrame:
             # it says so of every symbol to those whom it does not want to serve
             raise SourceUnreachable(f"Yahoo: {reason}")
         raise BadData("Yahoo", reason)
-    return csv_files.tidy(pd.concat(parts, ignore_index=True))
+    return csv_files.tidy_bars(pd.concat(parts, ignore_index=True))
 
 
 def raw(symbol: str, history: pd.DataFrame, session: dict[str, Any] | None) -> pd.DataFrame:

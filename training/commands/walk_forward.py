@@ -9,7 +9,7 @@ from training.recipes.network_kinds import QuantileNetwork
 from training.recipes.recipe import Recipe
 
 
-def forward(  # noqa: PLR0913 - two commands are this
+def run(  # noqa: PLR0913 - two commands are this
     chosen: Recipe,
     described: QuantileNetwork,
     options: argparse.Namespace,
@@ -25,7 +25,7 @@ def forward(  # noqa: PLR0913 - two commands are this
     from training.evaluation import accuracy, walk_forward  # noqa: PLC0415 - as said
     from training.reports import accuracy_page  # noqa: PLC0415 - as said
 
-    walk = walk_forward.walk(
+    walk = walk_forward.run(
         chosen,
         described,
         walk_forward.read(options.data, fast=fast),
@@ -44,7 +44,7 @@ def forward(  # noqa: PLR0913 - two commands are this
         released = release(found, described, options.models, publish, seed=options.seed)
         say(f"served and fitted quantiles differ by at most {released.parity:.1e}")
         summary["folder"] = str(released.folder)
-    print(json.dumps(summary) if options.json else accuracy_page.told(found))
+    print(json.dumps(summary) if options.json else accuracy_page.targets_text(found))
     if publish and not options.json:
         print(f"published {summary['folder']}")
     return 0
