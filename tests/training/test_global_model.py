@@ -224,7 +224,7 @@ def test_the_networks_intervals_are_calibrated_by_earlier_folds_alone(walked: Pa
     chosen = library.load(str(walked / "small.toml"))
     assert isinstance(chosen.network, QuantileNetwork)
     data = walk_forward.read(walked / "prices")
-    walk = walk_forward.run(chosen, chosen.network, data, walked / "work", seed=1)
+    walk = walk_forward.run(chosen, data, walked / "work")
     before = accuracy.measure(walk)
     last = walk.folds[-1]
     walk.data.panel.moves[last.test[len(last.test) // 2] + 1, 3] += 40
@@ -233,6 +233,6 @@ def test_the_networks_intervals_are_calibrated_by_earlier_folds_alone(walked: Pa
 
     earlier = before.dates < last.start
     for name in before.calibrations:
-        ours, then = (each.judged[name].quantiles[earlier] for each in (before, after))
+        ours, then = (each.scored[name].quantiles[earlier] for each in (before, after))
         np.testing.assert_array_equal(ours, then)
     assert before.calibrations != after.calibrations

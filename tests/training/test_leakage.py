@@ -17,7 +17,7 @@ from training.baselines.forecasters import BASELINES
 from training.datasets.panel import Panel
 from training.datasets.quantile_levels import LEVELS
 from training.evaluation import backtest, point_scores, quantile_scores, walk_forward
-from training.evaluation.backtest import Fold
+from training.evaluation.backtest import Backtest, Fold
 from training.evaluation.quantile_scores import Comparison
 from training.evaluation.walk_forward import LOG_HAR, LOG_HAR_STRONG, NETWORK
 from training.recipes.network_kinds import QuantileNetwork
@@ -44,7 +44,7 @@ def forecasters(*, batch_size: int) -> Mapping[str, backtest.Forecaster]:
         }
     )
     assert isinstance(recipe.network, QuantileNetwork)
-    return walk_forward.forecasters(recipe, recipe.network, seed=1)
+    return walk_forward.forecasters(recipe, seed=1)
 
 
 @dataclass(frozen=True)
@@ -81,8 +81,8 @@ def walked(panel: Panel, work: Path, *names: str, sessions: int, batches: int) -
     size, rest = divmod(len(fold.train), batches)
     assert not rest
     chosen = {name: forecasters(batch_size=size)[name] for name in names}
-    kept = backtest.run(panel, [fold], chosen, LEVELS, work=work, described={})
-    return Walked(panel, fold, {name: kept.quantiles(fold, name) for name in names})
+    cache = Backtest(panel, [fold], LEVELS).run(chosen, work=work, depends_on={})
+    return Walked(panel, fold, {name: cache.quantiles(fold, name) for name in names})
 
 
 @pytest.fixture(scope="module")

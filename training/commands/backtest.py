@@ -64,13 +64,15 @@ def _backtest(options: argparse.Namespace) -> int:
         raise UsageError(f"{chosen.name} forecasts points: `fit` scores it on held-out sessions")
     if options.publish:
         require_name(options.publish)
-    return walk_forward.run(
+    found = walk_forward.measure(
         chosen,
-        chosen.network,
         options,
         test_sessions=options.sessions,
         refit_sessions=options.refit,
-        publish=options.publish,
-        docs=options.docs or options.work,
         fast=options.fast,
     )
+    # here, not above: it imports what takes seconds to
+    from training.reports import accuracy_page  # noqa: PLC0415
+
+    accuracy_page.write(found, options.docs or options.work)
+    return walk_forward.finish(found, options, options.publish)

@@ -5,7 +5,7 @@ See `app.market_data.exchange_calendars` for what a table holds. That library is
 its own needs are met:
 beside pandas 3 its version 4.13 leaves out the Saturdays of Mumbai, Seoul and Moscow without a
 word, and cannot make others at all. So it has an environment of its own (`make calendars`), and
-what it says is held against sessions that are known before anything is written.
+what it says is compared with sessions that are known before anything is written.
 """
 
 import argparse

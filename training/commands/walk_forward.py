@@ -2,46 +2,45 @@
 
 import argparse
 import json
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from training.progress import say
-from training.recipes.network_kinds import QuantileNetwork
 from training.recipes.recipe import Recipe
 
+if TYPE_CHECKING:
+    from training.evaluation.accuracy import Accuracy
 
-def run(  # noqa: PLR0913 - two commands are this
-    chosen: Recipe,
-    described: QuantileNetwork,
+
+def measure(
+    recipe: Recipe,
     options: argparse.Namespace,
     *,
     test_sessions: int | None,
     refit_sessions: int | None,
-    publish: str | None,
-    docs: Path | None = None,
     fast: bool = False,
-) -> int:
-    """Walk forward, tell what came of it, and write and publish it where that is wanted."""
+) -> "Accuracy":
+    """Walk forward over the data of a command's options, and score every forecaster."""
     # here, not above: they import what takes seconds to, and `recipes` should not wait for it
     from training.evaluation import accuracy, walk_forward  # noqa: PLC0415 - as said
-    from training.reports import accuracy_page  # noqa: PLC0415 - as said
 
-    walk = walk_forward.run(
-        chosen,
-        described,
-        walk_forward.read(options.data, fast=fast),
-        options.work,
+    walk_options = walk_forward.WalkOptions(
         seed=options.seed,
         test_sessions=test_sessions,
         refit_sessions=walk_forward.ONE_REFIT if fast else refit_sessions,
     )
-    found = accuracy.measure(walk)
+    data = walk_forward.read(options.data, fast=fast)
+    return accuracy.measure(walk_forward.run(recipe, data, options.work, walk_options))
+
+
+def finish(found: "Accuracy", options: argparse.Namespace, publish: str | None) -> int:
+    """Publish the model where it has a name, print what came of it, and return 0."""
+    from training.reports import accuracy_page  # noqa: PLC0415 - as above
+
     summary = found.summary()
-    if docs:
-        accuracy_page.write(found, docs)
     if publish:
         from training.publishing.quantile_release import release  # noqa: PLC0415 - TensorFlow
 
-        released = release(found, described, options.models, publish, seed=options.seed)
+        released = release(found, options.models, publish)
         say(f"served and fitted quantiles differ by at most {released.parity:.1e}")
         summary["folder"] = str(released.folder)
     print(json.dumps(summary) if options.json else accuracy_page.targets_text(found))

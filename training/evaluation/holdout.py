@@ -102,7 +102,7 @@ def split_folder(recipe: Recipe, folder: Path, holdout_sessions: int | None = No
     return _split_last(recipe, folder, prices, holdout_sessions)
 
 
-def split_own(recipe: Recipe, folder: Path | None) -> Split:
+def split_as_source(recipe: Recipe, folder: Path | None) -> Split:
     """Use what the recipe's source did: files of its names in `folder`, or the series it makes."""
     if recipe.data.generate == "sine":
         return _split_last(recipe, Path("sine"), csv_files.sine(), None)
@@ -142,13 +142,13 @@ def _split(
 ) -> Split:
     training, validation = examples.before(cutoff), None
     sessions = len(np.unique(training.dates))
-    watched = recipe.fit.validation_sessions or round(sessions * recipe.fit.validation_share)
-    if watched:
-        start = windows.newest_sessions(training.dates, watched)
+    chosen = recipe.fit.validation_sessions or round(sessions * recipe.fit.validation_share)
+    if chosen:
+        start = windows.newest_sessions(training.dates, chosen)
         if start is None:
             raise BadData(
                 source,
-                f"too few rows: {watched} sessions are to choose the epoch,"
+                f"too few rows: {chosen} sessions are to choose the epoch,"
                 f" and there are windows for {sessions} before {cutoff}",
             )
         training, validation = training.before(start), training.since(start)
@@ -215,25 +215,11 @@ def score(test: Examples, expected: Floats) -> Scores:
     naive = test.windows[:, -1, 0]
     instruments = len(np.unique(test.instruments))
     scale = np.ones_like(naive) if instruments == 1 else 100 / naive
-    actual, model, last = test.nexts * scale, expected * scale, naive * scale
-    mae, naive_mae = point_scores.mae(actual, model), point_scores.mae(actual, last)
-    rmse, naive_rmse = point_scores.rmse(actual, model), point_scores.rmse(actual, last)
-    if not naive_mae:
-        raise UsageError("the held-out prices never move: there is nothing to score against")
-    by_date = [
-        point_scores.mean_by_date(test.dates, np.abs(actual - each)) for each in (model, last)
-    ]
-    return Scores(
-        first=test.first,
-        last=test.last,
-        sessions=len(test),
-        instruments=instruments,
+    actual = test.nexts * scale
+    return point_scores.summarise(
+        test.dates,
+        test.instruments,
+        expected * scale - actual,
+        naive * scale - actual,
         unit="price" if instruments == 1 else "percent of the last price",
-        mae=mae,
-        rmse=rmse,
-        naive_mae=naive_mae,
-        naive_rmse=naive_rmse,
-        mae_vs_naive=mae / naive_mae,
-        rmse_vs_naive=rmse / naive_rmse,
-        dm_t=point_scores.diebold_mariano(*by_date),
     )

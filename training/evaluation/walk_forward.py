@@ -18,13 +18,12 @@ from app.inference.onnx_session import OnnxNetwork, SessionCache
 from training import provenance
 from training.baselines import log_har
 from training.baselines.forecasters import BASELINES
-from training.datasets.panel import Panel, Rows
+from training.datasets.panel import Panel, Rows, WindowSet
 from training.datasets.quantile_levels import LEVELS
 from training.errors import BadData
 from training.evaluation import backtest
-from training.evaluation.backtest import Fold, ForecastCache, Forecaster
+from training.evaluation.backtest import Backtest, Fold, ForecastCache, Forecaster
 from training.progress import say
-from training.recipes.network_kinds import QuantileNetwork
 from training.recipes.recipe import Recipe
 from training.sources import csv_files, quality
 from training.sources.quality import Flag
@@ -34,12 +33,8 @@ LOG_HAR_STRONG: Final = "log-HAR+"
 NETWORK: Final = "network"
 CLOSES: Final = "network, closes only"
 
-_FORECASTING: Final = (
-    *("datasets/panel", "baselines/forecasters", "baselines/garch", "baselines/log_har"),
-    *("networks/lstm", "networks/quantile_network", "networks/quantile_fit"),
-    "export/keras_to_onnx",
-)
-"""The modules that forecasts depend on."""
+_FORECASTING: Final = ("baselines", "datasets", "export", "networks")
+"""The packages that forecasts depend on."""
 ONE_REFIT: Final = 1_000_000
 """Sessions between fits: more than anyone has."""
 _FAST_INSTRUMENTS: Final = 20
@@ -54,16 +49,29 @@ class PanelData:
     digest: str
 
 
+@dataclass(frozen=True, slots=True)
+class WalkOptions:
+    """How to walk, where it is not as the recipe says."""
+
+    seed: int = 1
+    test_sessions: int | None = None
+    """The newest sessions, to forecast; the recipe's, or half of those there are."""
+    refit_sessions: int | None = None
+    """From one fit to the next."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Walk:
-    """A walk forward: what was forecast, by whom, and where it is kept."""
+    """A walk forward: what was forecast, by whom, and where the forecasts are."""
 
     data: PanelData
     recipe: Recipe
+    seed: int
     folds: tuple[Fold, ...]
     """Oldest first. The first is there to calibrate by, and is not scored."""
-    kept: ForecastCache
+    cache: ForecastCache
     names: tuple[str, ...]
+    """Of the forecasters."""
 
 
 def read(folder: Path, *, fast: bool = False) -> PanelData:
@@ -77,40 +85,26 @@ def read(folder: Path, *, fast: bool = False) -> PanelData:
     return PanelData(Panel.of(checked.bars), checked.flags, csv_files.digest(checked.bars))
 
 
-def run(  # noqa: PLR0913 - what a walk is made of
-    recipe: Recipe,
-    described: QuantileNetwork,
-    data: PanelData,
-    work: Path,
-    *,
-    seed: int,
-    test_sessions: int | None = None,
-    refit_sessions: int | None = None,
-) -> Walk:
+def run(recipe: Recipe, data: PanelData, work: Path, options: WalkOptions = WalkOptions()) -> Walk:
     """
     Let the recipe's network, and every baseline, forecast the newest sessions.
 
-    As many as the recipe says, or half of those there are. Where it was interrupted, it goes
-    on. Raises UsageError where there is too little history.
+    Where it was interrupted, it goes on. Raises UsageError where there is too little history.
     """
     ends = data.panel.ends(recipe.window - 1)
     half = len(np.unique(data.panel.dates[ends + 1])) // 2
     folds = backtest.cut_folds(
         data.panel,
         ends,
-        test_sessions=test_sessions or min(recipe.evaluation.holdout_sessions, half),
-        refit_sessions=refit_sessions or recipe.evaluation.refit_sessions,
+        test_sessions=options.test_sessions or min(recipe.evaluation.holdout_sessions, half),
+        refit_sessions=options.refit_sessions or recipe.evaluation.refit_sessions,
     )
-    made = forecasters(recipe, described, seed)
-    kept = backtest.run(
-        data.panel,
-        folds,
-        made,
-        LEVELS,
+    cache = Backtest(data.panel, folds, LEVELS).run(
+        forecasters(recipe, options.seed),
         work=work,
-        described={
+        depends_on={
             "recipe": recipe.model_dump(),
-            "seed": seed,
+            "seed": options.seed,
             "code": provenance.code(*_FORECASTING),
             "libraries": provenance.libraries(),
         },
@@ -118,7 +112,7 @@ def run(  # noqa: PLR0913 - what a walk is made of
         workers=min(2, os.cpu_count() or 1),
     )
     names = (*BASELINES, LOG_HAR, LOG_HAR_STRONG, NETWORK, CLOSES)
-    return Walk(data, recipe, tuple(folds), kept, names)
+    return Walk(data, recipe, options.seed, tuple(folds), cache, names)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,8 +123,8 @@ class _Regression:
     strong: bool
 
     def __call__(self, panel: Panel, train: Rows, test: Rows, levels: Floats) -> Floats:
-        fitted = log_har.fit(panel, train, levels, steps=self.steps, strong=self.strong)
-        return fitted.quantiles(panel, test, self.steps)
+        fitted = log_har.fit(WindowSet(panel, train, self.steps), levels, strong=self.strong)
+        return fitted.quantiles(WindowSet(panel, test, self.steps))
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +132,6 @@ class _Network:
     """The recipe's network as a forecaster: fitted, exported, and run as the service would."""
 
     recipe: Recipe
-    described: QuantileNetwork
     seed: int
     closes_only: bool
 
@@ -147,41 +140,31 @@ class _Network:
         from training.export import graphs  # noqa: PLC0415
         from training.networks import quantile_fit  # noqa: PLC0415
 
-        fitted = quantile_fit.fit(
-            self.recipe,
-            self.described,
-            panel,
-            train,
-            levels,
-            seed=self.seed,
-            closes_only=self.closes_only,
+        learned, unseen = (
+            WindowSet(panel, ends, self.recipe.window - 1, self.closes_only)
+            for ends in (train, test)
         )
-        graph = graphs.to_bytes(graphs.of_quantiles(fitted))
-        steps = self.recipe.window - 1
-        return run_graph(graph, panel, test, steps, closes_only=self.closes_only)
+        fitted = quantile_fit.fit(self.recipe, learned, levels, seed=self.seed)
+        return run_graph(graphs.to_bytes(graphs.of_quantiles(fitted)), unseen)
 
 
-def forecasters(recipe: Recipe, described: QuantileNetwork, seed: int) -> Mapping[str, Forecaster]:
+def forecasters(recipe: Recipe, seed: int) -> Mapping[str, Forecaster]:
     """Return all that a walk lets forecast, by name: the recipe's networks, and every baseline."""
     steps = recipe.window - 1
     return {
         # those that take longest first, and so is what may fail
-        NETWORK: _Network(recipe, described, seed, closes_only=False),
-        CLOSES: _Network(recipe, described, seed, closes_only=True),
+        NETWORK: _Network(recipe, seed, closes_only=False),
+        CLOSES: _Network(recipe, seed, closes_only=True),
         LOG_HAR: _Regression(steps, strong=False),
         LOG_HAR_STRONG: _Regression(steps, strong=True),
         **BASELINES,
     }
 
 
-def run_graph(graph: bytes, panel: Panel, ends: Rows, steps: int, *, closes_only: bool) -> Floats:
+def run_graph(graph: bytes, windows: WindowSet) -> Floats:
     """Return the quantiles (n, k) that an exported network gives, by the service's runtime."""
-    network = OnnxNetwork(
-        graph, steps=steps, features=1 if closes_only else 4, sessions=SessionCache(threads=2)
-    )
-    return np.concatenate(
-        [
-            network.run(panel.windows(chunk, steps, closes_only=closes_only).astype(np.float32))
-            for chunk in panel.chunks(ends)
-        ]
-    ).astype(np.float64)
+    features = 1 if windows.closes_only else 4
+    sessions = SessionCache(threads=2)
+    network = OnnxNetwork(graph, steps=windows.steps, features=features, sessions=sessions)
+    chunks = [network.run(chunk.astype(np.float32)) for chunk in windows.chunks()]
+    return np.concatenate(chunks).astype(np.float64)

@@ -12,7 +12,7 @@ from keras import layers, ops
 from app.forecasting.arrays import Float32s, Floats
 from training.baselines import log_har
 from training.baselines.log_har import LogHar
-from training.datasets.panel import Panel, Rows
+from training.datasets.panel import WindowSet
 from training.datasets.quantile_levels import level_weights
 from training.networks import quantile_network
 from training.networks.fit import Losses, epoch_reporter
@@ -41,31 +41,21 @@ class FittedQuantiles:
         return quantiles.astype(np.float64)
 
 
-def fit(  # noqa: PLR0913 - what a fit is made of
-    recipe: Recipe,
-    described: QuantileNetwork,
-    panel: Panel,
-    train: Rows,
-    levels: Floats,
-    *,
-    seed: int,
-    closes_only: bool = False,
-) -> FittedQuantiles:
+def fit(recipe: Recipe, windows: WindowSet, levels: Floats, *, seed: int) -> FittedQuantiles:
     """
-    Fit on the windows of `panel` that end at the rows `train`.
+    Fit the recipe's network, of quantiles, on windows of a panel.
 
     The loss is the continuous ranked probability score of the next session's return, in
     percent, approximated by the pinball losses at `levels`; every window counts the same.
     Raises Diverged where it stops being a number.
     """
-    steps = recipe.window - 1
-    regression = log_har.fit(
-        panel, train, levels, steps=steps, strong=True, closes_only=closes_only
-    )
+    panel, train, spec = windows.panel, windows.ends, recipe.quantile_network
+    regression = log_har.fit(windows, levels, strong=True)
     keras.utils.clear_session()
     keras.utils.set_random_seed(seed)
-    moves = panel.returns[:, None] if closes_only else panel.moves
-    network = quantile_network.build(described, regression, steps=steps, fields=moves.shape[1])
+    moves = panel.returns[:, None] if windows.closes_only else panel.moves
+    steps, fields = windows.steps, moves.shape[1]
+    network = quantile_network.build(spec, regression, steps=steps, fields=fields)
     row = keras.Input((1,), dtype="int32")
     fitting = keras.Model(row, network(_Windows(moves, steps)(row)))
     batches = math.ceil(len(train) / recipe.fit.batch_size)
@@ -83,13 +73,13 @@ def fit(  # noqa: PLR0913 - what a fit is made of
     with epoch_reporter(recipe.fit.epochs) as after_epoch:
         history = fitting.fit(
             train[:, None].astype(np.int32),
-            panel.returns[train + 1].astype(np.float32)[:, None],
+            windows.nexts.astype(np.float32)[:, None],
             epochs=recipe.fit.epochs,
             batch_size=recipe.fit.batch_size,
             callbacks=[keras.callbacks.LambdaCallback(on_epoch_end=after_epoch)],
             verbose=0,
         )
-    return FittedQuantiles(described, regression, network, history.history)
+    return FittedQuantiles(spec, regression, network, history.history)
 
 
 class _Windows(layers.Layer):  # type: ignore[misc] # Keras ships no types

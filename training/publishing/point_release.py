@@ -1,6 +1,5 @@
 """Publish a recipe's network of points, with the scores of the sessions that it has not seen."""
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -10,29 +9,18 @@ import numpy as np
 from app.artifact.layout import CARD
 from app.artifact.manifest import Draft, TrainingRange
 from app.forecasting import novelty, screening
-from app.forecasting.forecaster import Model
 from training import provenance
 from training.datasets import windows
 from training.evaluation.holdout import HoldoutResult
 from training.export.parity import Parity
-from training.publishing import publish
+from training.publishing.publish import Release, publish
 from training.reports import model_report
 from training.sources import csv_files
 
 _PARITY_WINDOWS: Final = 256
 
 
-@dataclass(frozen=True, slots=True)
-class Published:
-    """What came of a run."""
-
-    model: Model
-    folder: Path
-    parity: float
-    """Largest relative difference between served and fitted forecasts."""
-
-
-def release(outcome: HoldoutResult, root: Path, name: str) -> Published:
+def release(outcome: HoldoutResult, root: Path, name: str) -> Release:
     """Export, prove on real windows that what is served is what was fitted, and publish."""
     # here, not above: TensorFlow takes seconds to import
     from training.export import graphs  # noqa: PLC0415
@@ -63,7 +51,7 @@ def release(outcome: HoldoutResult, root: Path, name: str) -> Published:
     shown = np.linspace(0, len(test) - 1, min(len(test), _PARITY_WINDOWS)).astype(int)
     parity = Parity(test.windows[shown], outcome.held_out.expected[shown])
     card = model_report.card(name, recipe, draft).encode()
-    model = publish.publish(
+    model = publish(
         root,
         name,
         draft=draft,
@@ -73,4 +61,4 @@ def release(outcome: HoldoutResult, root: Path, name: str) -> Published:
         | model_report.files(name, recipe, draft, outcome.held_out, recipe.published),
         prove=parity.prove,
     )
-    return Published(model, root / name / str(model.manifest.version), parity.worst)
+    return Release(model, root / name / str(model.manifest.version), parity.worst)

@@ -50,7 +50,7 @@ def run(names: Sequence[str], plan: RunPlan) -> Iterator[Row]:
     seeds = {}
     for name in names:
         chosen = library.load(name)
-        holdout.split_own(chosen, folder)
+        holdout.split_as_source(chosen, folder)
         seeds[name] = plan.seeds or chosen.evaluation.seeds
     # the first seed of every recipe before the second of any
     work = [
@@ -98,7 +98,7 @@ def _begin(jobs: int) -> None:
 def _fit_one(name: str, seed: int, folder: Path | None, plan: RunPlan) -> Row:
     """Fit one recipe with one seed, quietly, and publish it if it is the first seed."""
     chosen = library.load(name).with_epochs(plan.epochs)
-    split = holdout.split_own(chosen, folder)
+    split = holdout.split_as_source(chosen, folder)
     began = time.monotonic()
     with contextlib.redirect_stderr(io.StringIO()):
         outcome = holdout.run(chosen, split, seed=seed)

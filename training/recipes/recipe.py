@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from app.artifact.manifest import PriceField
 from app.forecasting.scalers import ScalerKind
+from training.errors import UsageError
 from training.recipes.network_kinds import Network, QuantileNetwork, ScratchNetwork
 
 _Frozen: Final = ConfigDict(frozen=True, extra="forbid", strict=True)
@@ -104,6 +105,13 @@ class Recipe(BaseModel):
         elif not self.columns:
             raise ValueError("columns is missing: name the CSV column of the target")
         return self
+
+    @property
+    def quantile_network(self) -> QuantileNetwork:
+        """Return the network where it forecasts quantiles; raise UsageError where points."""
+        if not isinstance(self.network, QuantileNetwork):
+            raise UsageError(f"{self.name} forecasts points, not quantiles")
+        return self.network
 
     def with_epochs(self, epochs: int | None) -> "Recipe":
         """Return the recipe with another number of epochs, or as it is."""

@@ -38,7 +38,7 @@ def compare(
 
     An incumbent that cannot forecast some of them, as one with a longer window, takes those
     from all three, if enough sessions are left to judge. Else, and where it is damaged or of
-    another kind, the candidate is held against naive alone.
+    another kind, the candidate is compared with naive alone.
     """
     theirs, notes = _incumbents(found, bars, current, bounds.fewest_sessions)
     rows = theirs.made if theirs else np.ones(len(found.ends), dtype=np.bool_)
@@ -47,14 +47,14 @@ def compare(
     naive_mae = float(np.abs(naive.errors).mean())
     candidate = _standing(ours, actual, naive_mae)
     manifest = current.model.manifest if current.model else None
-    compared = saw = None
+    losses = seen = None
     if manifest and theirs:
-        saw = incumbent.was_fitted_on(manifest, dates)
+        seen = incumbent.was_fitted_on(manifest, dates)
         of_points = theirs.quantiles is None
         reference = _losses(theirs, actual, of_points=of_points)
-        compared = (
+        losses = (
             _losses(ours, actual, of_points=of_points),
-            reference * np.where(saw, 1 + bounds.seen_allowance, 1),
+            reference * np.where(seen, 1 + bounds.seen_allowance, 1),
         )
     return ModelComparison(
         standings=Standings(
@@ -63,7 +63,7 @@ def compare(
             candidate=candidate,
             incumbent=_standing(theirs, actual, naive_mae) if theirs else None,
             naive=_standing(naive, actual, naive_mae),
-            incumbent_saw=None if saw is None else len(np.unique(dates[saw])),
+            incumbent_saw=None if seen is None else len(np.unique(dates[seen])),
         ),
         evidence=Evidence(
             sessions=len(np.unique(dates)),
@@ -71,7 +71,7 @@ def compare(
             worse_than_naive=_worse(np.abs(ours.errors), np.abs(naive.errors), dates),
             coverage_90=_number(candidate.coverage_90),
             last=as_date(found.walk.data.panel.dates.max()),
-            worse_than_incumbent=_worse(*compared, dates) if compared else None,
+            worse_than_incumbent=_worse(*losses, dates) if losses else None,
             incumbent_last=manifest.trained_on.last if manifest else None,
         ),
         notes=notes,
@@ -101,26 +101,25 @@ def _incumbents(
 
 
 def _of(found: Accuracy, name: str, rows: Bools) -> ModelForecasts:
-    judged = found.judged[name]
-    return ModelForecasts(rows, judged.errors[rows], judged.quantiles[rows])
+    scored = found.scored[name]
+    return ModelForecasts(rows, scored.errors[rows], scored.quantiles[rows])
 
 
-def _standing(made: ModelForecasts, actual: Floats, naive_mae: float) -> Standing:
-    mae, crps, held = float(np.abs(made.errors).mean()), None, None
-    if made.quantiles is not None:
-        crps = float(quantile_scores.crps(actual, made.quantiles, LEVELS).mean())
-        ends = quantile_scores.interval(made.quantiles, LEVELS, 90)
-        held = quantile_scores.coverage(actual, *ends)
-    return Standing(
-        mae=mae, mae_vs_naive=mae / naive_mae if naive_mae else None, crps=crps, coverage_90=held
-    )
+def _standing(forecasts: ModelForecasts, actual: Floats, naive_mae: float) -> Standing:
+    mae, crps, coverage = float(np.abs(forecasts.errors).mean()), None, None
+    if forecasts.quantiles is not None:
+        crps = float(quantile_scores.crps(actual, forecasts.quantiles, LEVELS).mean())
+        ends = quantile_scores.interval(forecasts.quantiles, LEVELS, 90)
+        coverage = quantile_scores.coverage(actual, *ends)
+    over = mae / naive_mae if naive_mae else None
+    return Standing(mae=mae, mae_vs_naive=over, crps=crps, coverage_90=coverage)
 
 
-def _losses(made: ModelForecasts, actual: Floats, *, of_points: bool) -> Floats:
+def _losses(forecasts: ModelForecasts, actual: Floats, *, of_points: bool) -> Floats:
     """Return the CRPS of forecasts, or their absolute errors where the other's are points."""
-    if of_points or made.quantiles is None:
-        return np.abs(made.errors)
-    return quantile_scores.crps(actual, made.quantiles, LEVELS)
+    if of_points or forecasts.quantiles is None:
+        return np.abs(forecasts.errors)
+    return quantile_scores.crps(actual, forecasts.quantiles, LEVELS)
 
 
 def _worse(losses: Floats, reference: Floats, dates: Dates) -> float:

@@ -25,7 +25,7 @@ _PERCENTS: Final = tuple((100 * (1 - 2 * LEVELS[: len(LEVELS) // 2])).tolist())
 
 
 class NotComparable(Exception):
-    """The incumbent cannot be held against forecasts of the next close: says why."""
+    """The incumbent cannot be compared with forecasts of the next close: says why."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -103,8 +103,8 @@ def was_fitted_on(manifest: Manifest, dates: Dates) -> Bools:
 def _relative(model: Model, prices: Floats, ends: Rows) -> Floats:
     """Return the ends of intervals with the prediction amid them, over the last price, (n, k)."""
     windows = prices[ends[:, None] + np.arange(1 - model.manifest.window, 1)]
-    told = forecast(model, windows, _PERCENTS if model.manifest.quantiles else ())
-    lows, highs = told.intervals[:, :, 0], told.intervals[:, ::-1, 1]
-    prices = np.concatenate([lows, told.predictions[:, None], highs], axis=1)
-    relative: Floats = prices / told.last_prices[:, None]
+    answer = forecast(model, windows, _PERCENTS if model.manifest.quantiles else ())
+    lows, highs = answer.intervals[:, :, 0], answer.intervals[:, ::-1, 1]
+    prices = np.concatenate([lows, answer.predictions[:, None], highs], axis=1)
+    relative: Floats = prices / answer.last_prices[:, None]
     return relative

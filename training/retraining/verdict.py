@@ -79,7 +79,7 @@ class Reason(BaseModel):
     bound: str
 
     @property
-    def shown(self) -> str:
+    def measured_text(self) -> str:
         """Return what was measured, for people."""
         if self.measured is None:
             return "no number"
@@ -95,10 +95,10 @@ class Verdict(BaseModel):
     reasons: tuple[Reason, ...]
 
     @property
-    def told(self) -> str:
+    def summary(self) -> str:
         """Return in one line why it is kept back, or that nothing speaks against it."""
         failed = [
-            f"{reason.rule}: was {reason.shown}, must be {reason.bound}"
+            f"{reason.rule}: was {reason.measured_text}, must be {reason.bound}"
             for reason in self.reasons
             if not reason.passed
         ]
@@ -143,7 +143,7 @@ def worse(losses: Floats, reference: Floats) -> float:
     Return the one-sided p of Diebold and Mariano for losses that are no larger, one a date (n,).
 
     Small where `losses` are larger than the `reference` losses beyond noise; see
-    `scores.p_value`. NaN where one of them is no number, and for fewer than two dates.
+    `point_scores.p_value`. NaN where one of them is no number, and for fewer than two dates.
     """
     difference = float((losses - reference).mean()) if len(losses) > 1 else math.nan
     if not math.isfinite(difference):

@@ -137,8 +137,10 @@ class Continuity:
 
 
 def summarise(bars: pd.DataFrame) -> DataSummary:
-    """Summarise bars by instrument and date, as `feeds.read` gives them."""
-    return DataSummary(instruments={name: InstrumentSummary.of(rows) for name, rows in _each(bars)})
+    """Summarise bars by instrument and date, as `open_source.read` gives them."""
+    return DataSummary(
+        instruments={name: InstrumentSummary.of(rows) for name, rows in _by_instrument(bars)}
+    )
 
 
 def check_continuity(before: DataSummary | None, bars: pd.DataFrame, today: date) -> Continuity:
@@ -150,11 +152,11 @@ def check_continuity(before: DataSummary | None, bars: pd.DataFrame, today: date
     if bars.empty:
         return Continuity(0, (), ("the source has no rows",))
     ends = bars.groupby("instrument", sort=True)["date"].max().dt.date
-    faults = list(_to_come(ends, today))
+    faults = list(_future_sessions(ends, today))
     days = bars["date"].drop_duplicates().dt.date
     if before is None:
         return Continuity(len(days), (), tuple(faults))
-    faults += [*_shrunk(before, bars, ends), *_jumps(before, bars)]
+    faults += [*_shrinkage(before, bars, ends), *_jumps(before, bars)]
     return Continuity(
         new_sessions=int((days > before.newest).sum()),
         corrected=tuple(_corrections(before, bars)),
@@ -162,19 +164,19 @@ def check_continuity(before: DataSummary | None, bars: pd.DataFrame, today: date
     )
 
 
-def _each(bars: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
+def _by_instrument(bars: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
     for name, rows in bars.groupby("instrument", sort=True):
         yield str(name), rows
 
 
-def _to_come(ends: pd.Series, today: date) -> Iterator[str]:
+def _future_sessions(ends: pd.Series, today: date) -> Iterator[str]:
     late = ends[ends > today + timedelta(days=1)]
     if len(late):
         listed = _listed([f"{name} ({last})" for name, last in late.items()])
         yield f"sessions that are still to come, for today is {today}: {listed}"
 
 
-def _shrunk(before: DataSummary, bars: pd.DataFrame, ends: pd.Series) -> Iterator[str]:
+def _shrinkage(before: DataSummary, bars: pd.DataFrame, ends: pd.Series) -> Iterator[str]:
     known = before.instruments
     gone = [name for name in known if name not in ends.index]
     if len(known) - len(gone) < LEAST_KEPT * len(known):
@@ -197,7 +199,7 @@ def _shrunk(before: DataSummary, bars: pd.DataFrame, ends: pd.Series) -> Iterato
 
 
 def _corrections(before: DataSummary, bars: pd.DataFrame) -> Iterator[str]:
-    frames = dict(_each(bars))
+    frames = dict(_by_instrument(bars))
     gone, changed, adjusted, rounded = [], [], [], []
     for name, was in before.instruments.items():
         rows = frames.get(name, bars[:0])

@@ -31,7 +31,7 @@ def read_csv(path: Path, columns: Sequence[str]) -> pd.DataFrame:
 
     Dates are ISO, M/D/YY or D-Mon-YY, one kind a file, newest or oldest first. Names are
     matched without regard to case, spaces and underscores; other columns are ignored, but for
-    `Close`, which a forecast of anything else is held against.
+    `Close`, which a forecast of anything else is compared with.
     Raises BadData with the file, the line and the reason.
     """
     texts = _columns(path, ["Date"], columns)

@@ -93,7 +93,7 @@ class SqlSource(BaseModel):
 
 def read(source: SqlSource) -> pd.DataFrame:
     """
-    Read bars as `sources.tidy` gives them, in a transaction that cannot write.
+    Read bars as `csv_files.tidy_bars` gives them, in a transaction that cannot write.
 
     Dates are dates, timestamps or ISO text; a timestamp is taken for its date, see
     `SqlSource.timezone`. Numbers are of any kind, or text; text that is no number counts as
