@@ -67,7 +67,7 @@ def write(folder: Path) -> None:
     keras.utils.set_random_seed(_SEED)
     fitted = keras_networks.build(chosen.network, steps=chosen.window, features=1)
     fitted.compile(optimizer="adam", loss=chosen.fit.loss)
-    targets = scaler.targets(training.windows, training.nexts)
+    targets = scaler.targets(training.windows, training.next_prices)
     fitted.fit(scaler.inputs(training.windows), targets, batch_size=32, verbose=0)
     network = keras_networks.in_keras_own_layers(fitted, chosen.network)
     if network is None:

@@ -18,7 +18,7 @@ _state: Final = {"quiet": False}
 
 
 def quiet() -> None:
-    """Say nothing from now on: this process works for another, which tells what is done."""
+    """Say nothing from now on: this process works for another, which reports progress."""
     _state["quiet"] = True
 
 

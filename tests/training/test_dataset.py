@@ -38,7 +38,7 @@ def test_windows_are_those_of_a_plain_loop() -> None:
     assert [
         (str(name), window[:, 0].tolist(), following)
         for name, window, following in zip(
-            cut.instruments, cut.windows, cut.nexts.tolist(), strict=True
+            cut.instruments, cut.windows, cut.next_prices.tolist(), strict=True
         )
     ] == expected
     assert str(cut.dates[0]) == "2020-01-06"
@@ -70,7 +70,7 @@ def test_what_comes_after_the_cutoff_changes_nothing_before_it() -> None:
     ours, theirs = (windows.cut_windows(each, 10).before(day) for each in (prices, changed))
 
     assert np.array_equal(ours.windows, theirs.windows)
-    assert np.array_equal(ours.nexts, theirs.nexts)
+    assert np.array_equal(ours.next_prices, theirs.next_prices)
 
 
 def test_instruments_too_short_for_a_window_give_none() -> None:

@@ -188,7 +188,7 @@ def fit(windows: WindowSet, levels: Floats, *, strong: bool) -> LogHar:
     intercept = float(target.mean())
     ridge = _RIDGE * len(rows) * np.eye(rows.shape[1])
     weights = np.linalg.solve(rows.T @ rows + ridge, rows.T @ (target - intercept))
-    standard = windows.nexts / np.exp(intercept + rows @ weights)
+    standard = windows.next_returns / np.exp(intercept + rows @ weights)
     return LogHar(
         strong=strong,
         means=means,

@@ -25,8 +25,8 @@ def add(commands: Commands) -> None:
     retrain = commands.add_parser(
         "retrain",
         help="fit, judge, and publish or keep; once, or on a schedule",
-        description="Read the source, check it, walk forward over the newest sessions, hold the"
-        " candidate against the model that is served and against tomorrow = today on the same"
+        description="Read the source, check it, walk forward over the newest sessions, compare"
+        " the candidate with the model that is served and with tomorrow = today on the same"
         " sessions, and publish it, or keep what is served. MODELS/NAME/runs has a record of"
         " every run. One that was killed goes on where it stopped.",
         epilog="Exit status: 0 published, 3 kept or nothing new, 2 wrong usage, 1 failed.",
@@ -41,7 +41,7 @@ def add(commands: Commands) -> None:
     retrain.add_argument(
         "--accept-data",
         action="store_true",
-        help="do not hold the data against those of the last verdict: what changed is right",
+        help="do not compare the data with those of the last verdict: what changed is right",
     )
     retrain.add_argument(
         "--schedule",

@@ -123,7 +123,7 @@ class WindowSet:
     closes_only: bool = False
 
     @property
-    def nexts(self) -> Floats:
+    def next_returns(self) -> Floats:
         """Return the log return of the session after each window, in percent, (n,)."""
         return self.panel.returns[self.ends + 1]
 

@@ -59,8 +59,8 @@ def cut_folds(panel: Panel, ends: Rows, *, test_sessions: int, refit_sessions: i
     is there to calibrate the first by; it is not scored. Raises UsageError where too little
     would be left to fit on.
     """
-    nexts = panel.dates[ends + 1]
-    sessions = np.unique(nexts)
+    next_dates = panel.dates[ends + 1]
+    sessions = np.unique(next_dates)
     first = len(sessions) - test_sessions
     before = first - min(refit_sessions, _CALIBRATION, len(sessions) // 4)
     if before - _EMBARGO < _FEWEST:
@@ -72,8 +72,8 @@ def cut_folds(panel: Panel, ends: Rows, *, test_sessions: int, refit_sessions: i
     starts = [before, *range(first, len(sessions), refit_sessions)]
     cut = []
     for start, stop in zip(starts, [*starts[1:], len(sessions)], strict=True):
-        test = (nexts >= sessions[start]) & (nexts <= sessions[stop - 1])
-        cut.append(Fold(sessions[start], ends[nexts < sessions[start - _EMBARGO]], ends[test]))
+        test = (next_dates >= sessions[start]) & (next_dates <= sessions[stop - 1])
+        cut.append(Fold(sessions[start], ends[next_dates < sessions[start - _EMBARGO]], ends[test]))
     return cut
 
 

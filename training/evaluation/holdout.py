@@ -173,7 +173,7 @@ def run(recipe: Recipe, split: Split, *, seed: int) -> HoldoutResult:
     def pairs(examples: Examples) -> Pairs:
         return Pairs(
             inputs=scaler.inputs(examples.windows),
-            targets=scaler.targets(examples.windows, examples.nexts),
+            targets=scaler.targets(examples.windows, examples.next_prices),
         )
 
     validation = None if split.validation is None else pairs(split.validation)
@@ -183,7 +183,7 @@ def run(recipe: Recipe, split: Split, *, seed: int) -> HoldoutResult:
     panel = len(np.unique(test.instruments)) > 1
     held_out = HeldOutForecasts(
         dates=test.dates,
-        actual=test.nexts,
+        actual=test.next_prices,
         expected=expected,
         last=test.windows[:, -1, 0],
         prior_close=_prior_closes(recipe, test),
@@ -207,7 +207,7 @@ def _prior_closes(recipe: Recipe, test: Examples) -> Floats | None:
 
 def score(test: Examples, expected: Floats) -> Scores:
     """
-    Score forecasts (n,) of held-out sessions, with "tomorrow = today" beside them.
+    Score forecasts (n,) of held-out sessions, and "tomorrow = today" on the same ones.
 
     One instrument is scored in its own unit; several, whose prices cannot be added up, in
     percent of the last price.
@@ -215,7 +215,7 @@ def score(test: Examples, expected: Floats) -> Scores:
     naive = test.windows[:, -1, 0]
     instruments = len(np.unique(test.instruments))
     scale = np.ones_like(naive) if instruments == 1 else 100 / naive
-    actual = test.nexts * scale
+    actual = test.next_prices * scale
     return point_scores.summarise(
         test.dates,
         test.instruments,

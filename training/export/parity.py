@@ -54,7 +54,7 @@ class QuantileParity:
         for part, windows, expected in pairs:
             largest = np.abs(expected).max(axis=1, keepdims=True)
             for served in _in_batches(part.network.run, part.scaler.inputs(windows)):
-                # NumPy's maximum keeps what is no number
+                # NumPy's maximum keeps NaN
                 difference = (np.abs(served - expected) / largest).max()
                 self.worst = float(np.maximum(self.worst, difference))
         _require("quantiles", self.worst, _QUANTILE_TOLERANCE)

@@ -73,7 +73,7 @@ def fit(recipe: Recipe, windows: WindowSet, levels: Floats, *, seed: int) -> Fit
     with epoch_reporter(recipe.fit.epochs) as after_epoch:
         history = fitting.fit(
             train[:, None].astype(np.int32),
-            windows.nexts.astype(np.float32)[:, None],
+            windows.next_returns.astype(np.float32)[:, None],
             epochs=recipe.fit.epochs,
             batch_size=recipe.fit.batch_size,
             callbacks=[keras.callbacks.LambdaCallback(on_epoch_end=after_epoch)],

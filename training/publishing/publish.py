@@ -121,7 +121,7 @@ def rollback(root: Path, name: str, version: int | None = None) -> int:
 
 def roll_out(root: Path, name: str, rollout: Rollout) -> None:
     """
-    Put a candidate beside the current version of a model.
+    Roll a candidate out next to the current version of a model.
 
     Raises UsageError where it is not published or is the current version itself, and
     PublishError where it is damaged or the folder cannot be written.
@@ -262,7 +262,7 @@ def _withdrawn_on_failure(home: Path, version: int) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        # where it cannot be told, it stays: whole, and served or not
+        # where that is not known, it stays: whole, and served or not
         with contextlib.suppress(OSError, ArtifactRejected):
             if layout.current_version(home) != version:
                 retention.remove(home, version)

@@ -44,7 +44,7 @@ class Evaluation(BaseModel):
     refit_sessions: Annotated[int, Field(ge=1)] = 252
     """How often a walk forward fits anew."""
     seeds: Annotated[int, Field(ge=1)] = 1
-    """How many seeds it is fitted with beside its source's figures: one proves little."""
+    """How many seeds are compared with its source's figures: one proves little."""
 
 
 class Data(BaseModel):
@@ -70,7 +70,7 @@ class Recipe(BaseModel):
     published: dict[str, str] = {}
     """The figures that its source published, by name."""
     keras_mae: float | None = None
-    """The test MAE of one run in Keras 3.15's own layers, seed 1, to hold ours against."""
+    """The test MAE of one run in Keras 3.15's own layers, seed 1, to compare ours with."""
     data: Data = Data()
     target: PriceField
     columns: list[str] = []

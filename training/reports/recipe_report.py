@@ -1,5 +1,5 @@
 """
-Every source system, fitted anew and set beside what it published and what costs nothing.
+Every source system, fitted anew and compared with what it published and what costs nothing.
 
     python -m training recipes --run all --data DIR
 """

@@ -99,7 +99,7 @@ class Plan:
     """
     The SHA-256 of what was asked for: another one is another run, whatever the data.
 
-    Of the file as it is written: what the environment puts in tells no question, and no secret.
+    Of the file as it is written: what the environment fills in changes no question, and is secret.
     """
 
 

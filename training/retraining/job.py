@@ -60,7 +60,7 @@ class Job:
     force: bool = False
     """Fit and judge although nothing is new."""
     accept_data: bool = False
-    """Do not hold the data against those of the last verdict."""
+    """Do not compare the data with those of the last verdict."""
     patience_s: float = lock.PATIENCE_S
     """How long another run in the same work folder is waited for: one that died is no other."""
 
@@ -142,7 +142,7 @@ def _read(source: open_source.Source, retries: Retries) -> pd.DataFrame:
 
 def _check(job: Job, this_run: RunInProgress, bars: pd.DataFrame) -> tuple[PanelData, pd.DataFrame]:
     """
-    Hold the bars against those of the last verdict, and against what bars can be.
+    Compare the bars with those of the last verdict, and with what bars can be.
 
     Returns what a walk needs, and the bars that are its panel's rows.
     """

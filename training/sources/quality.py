@@ -177,7 +177,7 @@ def _possible_split(series: _Series) -> _Found:
     distances = np.abs(sizes[:, None] - np.log(SPLITS))
     near = distances.min(axis=1) < np.log1p(SPLIT_WITHIN)
     jumps = near | _is_unit_jump(series)
-    # what may be no move tells nothing of volatility: a split taken back would pass otherwise
+    # what may be no move says nothing of volatility: a split taken back would pass otherwise
     squares = pd.Series(np.where(jumps, np.nan, series.returns**2))
     means = squares.groupby(series.firsts.cumsum()).ewm(alpha=1 - DECAY).mean()
     volatilities = np.sqrt(means.to_numpy())

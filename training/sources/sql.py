@@ -43,7 +43,7 @@ _CONNECT: Final[dict[str, dict[str, int | str]]] = {
     },
     "sqlite": {"timeout": 10},
 }
-"""What a driver is told where the URL says nothing of it; times are in seconds."""
+"""A driver's settings where the URL says nothing of them; times are in seconds."""
 _SQLITE_LATER: Final = frozenset(
     {
         sqlite3.SQLITE_BUSY,
