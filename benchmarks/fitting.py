@@ -84,9 +84,9 @@ def _pairs() -> tuple[Any, Any]:
 
 def _ours(inputs: Any, targets: Any, epochs: int) -> dict[str, float]:  # noqa: ANN401 - arrays
     from training.networks.fit import Pairs, fit  # noqa: PLC0415
-    from training.recipes import recipe  # noqa: PLC0415 - each side imports its own
+    from training.recipes import library  # noqa: PLC0415 - each side imports its own
 
-    chosen = recipe.load("goog-lstm50").with_epochs(epochs)
+    chosen = library.load("goog-lstm50").with_epochs(epochs)
     began = time.perf_counter()
     fitted = fit(chosen, Pairs(inputs, targets), None, seed=1)
     return {"seconds": time.perf_counter() - began, "loss": fitted.losses["loss"][-1]}

@@ -28,11 +28,12 @@ from app.forecasting.scalers import LevelScaler
 from training import provenance
 from training.datasets import windows
 from training.evaluation import holdout
-from training.export import keras_to_onnx
+from training.export import graphs, keras_to_onnx, parity
 from training.networks import keras_networks
 from training.publishing import publish
-from training.recipes import recipe
-from training.recipes.recipe import Network, Recipe
+from training.recipes import library
+from training.recipes.network_kinds import Network
+from training.recipes.recipe import Recipe
 from training.sources import csv_files
 
 NAME: Final = "default"
@@ -55,18 +56,18 @@ def main() -> None:
 
 def write(folder: Path) -> None:
     """Fit, publish, and write the same network for everybody else."""
-    chosen = recipe.load("goog-lstm50")
+    chosen = library.load("goog-lstm50")
     if not isinstance(chosen.network, Network):
         raise TypeError("the recipe is of a network in Keras")
     prices = made_up()
-    examples = windows.cut(prices, chosen.window)
+    examples = windows.cut_windows(prices, chosen.window)
     cutoff = np.datetime64(prices["date"].iloc[-_HELD_OUT], "D")
     training, test = examples.before(cutoff), examples.since(cutoff)
     scaler = LevelScaler.fit("minmax", training.windows)
     keras.utils.set_random_seed(_SEED)
     fitted = keras_networks.build(chosen.network, steps=chosen.window, features=1)
     fitted.compile(optimizer="adam", loss=chosen.fit.loss)
-    targets = scaler.targets(training.windows, training.nexts)
+    targets = scaler.targets(training.windows, training.next_prices)
     fitted.fit(scaler.inputs(training.windows), targets, batch_size=32, verbose=0)
     network = keras_networks.in_keras_own_layers(fitted, chosen.network)
     if network is None:
@@ -76,11 +77,11 @@ def write(folder: Path) -> None:
     model = publish.publish(
         folder / "models",
         NAME,
-        draft=_draft(chosen, prices, cutoff, holdout.judge(test, expected)),
-        graph=keras_to_onnx.to_bytes(keras_to_onnx.convert(network)),
+        draft=_draft(chosen, prices, cutoff, holdout.score(test, expected)),
+        graph=graphs.to_bytes(keras_to_onnx.convert(network)),
         scaler=scaler,
         reports={layout.CARD: b"Fitted for one epoch on prices that are made up.\n"},
-        prove=keras_to_onnx.Parity(test.windows, expected).prove,
+        prove=parity.Parity(test.windows, expected).prove,
     )
     published = folder / "models" / NAME / str(model.manifest.version)
     for file in (layout.GRAPH, layout.SCALER):

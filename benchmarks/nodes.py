@@ -11,10 +11,11 @@ from typing import Final
 import numpy as np
 
 from app.inference.onnx_session import OnnxNetwork
-from training.export import keras_to_onnx, onnx_nodes
+from training.export import graphs
 from training.networks import keras_networks
-from training.recipes import recipe
-from training.recipes.recipe import Network
+from training.networks.fit import FittedKeras
+from training.recipes import library
+from training.recipes.network_kinds import Network
 
 _RECIPES: Final = (
     "goog-lstm50",
@@ -29,7 +30,7 @@ _CALLS: Final = 20
 
 def main() -> None:
     """Time the graphs in turn, unfitted, on one thread; print medians, as Markdown."""
-    described = [recipe.load(name).network for name in _RECIPES]
+    described = [library.load(name).network for name in _RECIPES]
     simple = Network(kind="rnn", layers=4, units=50)
     sessions: dict[str, OnnxNetwork] = {
         each.kind: _session(each) for each in [*described, simple] if isinstance(each, Network)
@@ -49,10 +50,8 @@ def main() -> None:
 
 
 def _session(network: Network) -> OnnxNetwork:
-    unfitted = keras_networks.build(network, steps=60, features=1)
-    own = keras_networks.in_keras_own_layers(unfitted, network)
-    model = onnx_nodes.of_keras(unfitted) if own is None else keras_to_onnx.convert(own)
-    return OnnxNetwork(keras_to_onnx.to_bytes(model), steps=60, features=1)
+    unfitted = FittedKeras(keras_networks.build(network, steps=60, features=1), network, {})
+    return OnnxNetwork(graphs.to_bytes(graphs.of_point(unfitted)), steps=60, features=1)
 
 
 if __name__ == "__main__":

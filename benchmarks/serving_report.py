@@ -23,7 +23,7 @@ from benchmarks.results import (
     Run,
 )
 from benchmarks.servers import SERVERS, Server
-from training.reports.sections import Section, markdown
+from training.reports.document import Section, to_markdown
 
 _HEADING: Final = "Serving"
 """Every section of ours begins so, and those of a page that do are replaced."""
@@ -37,7 +37,7 @@ def write(run: Run, lines: Sequence[Promise], folder: Path) -> Path:
     for section in made:
         if section.picture:
             (pictures / section.picture).write_bytes(section.drawn)
-    serving = markdown(made, title="", folder="performance").partition("\n")[2]
+    serving = to_markdown(made, title="", folder="performance").partition("\n")[2]
     intro, *others = page.read_text(encoding="utf-8").split("\n## ")
     kept = [f"## {each}" for each in others if not each.startswith(_HEADING)]
     parts = [part.strip() for part in (intro, serving, *kept)]

@@ -23,14 +23,8 @@ from training.errors import TrainingError, UsageError
 from training.progress import say
 
 _COMMANDS: Final = (
-    "recipes",
-    "fit",
-    "backtest",
-    "retrain",
-    "models",
-    "rollback",
-    "rollout",
-    "calendars",
+    *("recipes", "fit", "backtest", "retrain"),
+    *("models", "rollback", "rollout", "calendars"),
 )
 """Modules of training.commands, in the order of `--help`."""
 

@@ -36,15 +36,15 @@ class SourceUnreachable(TrainingError):
 
 
 class UsageError(Exception):
-    """What was asked for cannot be done; nothing was touched."""
+    """A request that cannot be carried out; nothing was changed."""
 
 
 class BadRecipe(UsageError):
-    """A recipe that is not one."""
+    """An invalid recipe."""
 
 
 class BadConfig(UsageError):
-    """What a job was told to do cannot be done so, whatever the prices are."""
+    """A job that cannot be done as configured, whatever the prices are."""
 
 
 class BadData(UsageError):

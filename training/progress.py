@@ -18,7 +18,7 @@ _state: Final = {"quiet": False}
 
 
 def quiet() -> None:
-    """Say nothing from now on: this process works for another, which tells what is done."""
+    """Say nothing from now on: this process works for another, which reports progress."""
     _state["quiet"] = True
 
 
@@ -28,7 +28,7 @@ def say(line: str) -> None:
         print(line, file=sys.stderr, flush=True)
 
 
-def each(items: Sequence[_Item], unit: str) -> Iterator[_Item]:
+def track(items: Sequence[_Item], unit: str) -> Iterator[_Item]:
     """Give item after item, and show how many of them are done."""
     started = time.monotonic()
     terminal = sys.stderr.isatty() and not _state["quiet"]

@@ -9,15 +9,8 @@ from typing import Final
 # TensorFlow's package has another name where it is the CPU build
 _LIBRARIES: Final = frozenset(
     [
-        "arch",
-        "keras",
-        "numpy",
-        "onnx",
-        "onnxruntime",
-        "pandas",
-        "tensorflow",
-        "tensorflow-cpu",
-        "tf2onnx",
+        *("arch", "keras", "numpy", "onnx", "onnxruntime"),
+        *("pandas", "tensorflow", "tensorflow-cpu", "tf2onnx"),
     ]
 )
 
@@ -29,11 +22,12 @@ def libraries() -> dict[str, str]:
     return {library: found[library] for library in sorted(_LIBRARIES & found.keys())}
 
 
-def code(*modules: str) -> str:
-    """Return the SHA-256 of modules of this package, each as in `networks/lstm`."""
+def code(*packages: str) -> str:
+    """Return the SHA-256 of packages of training."""
     sha = hashlib.sha256()
-    for module in modules:
-        sha.update((Path(__file__).parent / f"{module}.py").read_bytes())
+    for package in packages:
+        for module in sorted((Path(__file__).parent / package).glob("*.py")):
+            sha.update(module.read_bytes())
     return sha.hexdigest()
 
 

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from app.market_data.exchange_calendars import calendar
-from training import calendars as tables
+from training.commands import calendars as tables
 
 FIRST, LAST = date(2000, 1, 1), date(2027, 12, 31)
 EXCHANGES = [
@@ -88,5 +88,5 @@ def test_a_library_that_leaves_out_saturdays_is_found_out() -> None:
     # as beside pandas 3
     made["XBOM"]["opened"] = {}
 
-    with pytest.raises(tables.LibraryWrong, match="2025-02-01 was no session of XBOM"):
-        tables.hold_against_known(made)
+    with pytest.raises(tables.WrongLibrary, match="2025-02-01 was no session of XBOM"):
+        tables.check_known_sessions(made)

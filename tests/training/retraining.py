@@ -1,8 +1,6 @@
 """What a retraining needs, made up: prices, a small recipe, a config, and what was before."""
 
 import shutil
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 from app.artifact import layout
@@ -10,7 +8,7 @@ from tests.builders import draft, last_value_graph, levels, write_bars
 from training.__main__ import main
 from training.publishing.publish import publish
 from training.retraining import config, run_record
-from training.retraining.run_record import Ledger, RunRecord
+from training.retraining.run_record import RunInProgress, RunRecord
 from training.sources import continuity, csv_files
 
 RECIPE = """
@@ -55,7 +53,6 @@ HELD_OUT = 80
 INSTRUMENTS = 3
 FORECASTS = 20
 """Two folds of ten forecasters."""
-PATIENCE_S = 120.0
 
 
 def options(home: Path, *more: str, config: str = "retrain.toml") -> list[str]:
@@ -98,10 +95,10 @@ def record_of_older_data(home: Path) -> RunRecord:
     """Leave the record of a run that ended in a verdict when the newest sessions were not there."""
     older = prepare(home / "older", sessions=OLDER)
     plan = config.load(home / "retrain.toml")
-    ledger = Ledger("m", 1, plan.digest, dry_run=False)
+    this_run = RunInProgress("m", 1, plan.digest, dry_run=False)
     bars = csv_files.read_bars_folder(older / "prices")
-    ledger.data, ledger.data_digest = continuity.summarise(bars), csv_files.digest(bars)
-    record = ledger.close("kept", 3, "as told")
+    this_run.data, this_run.data_digest = continuity.summarise(bars), csv_files.digest(bars)
+    record = this_run.close("kept", 3, "as told")
     run_record.write(home / "models" / "m", record)
     shutil.rmtree(older)
     return record
@@ -127,10 +124,3 @@ def unreachable(home: Path, *, attempts: int, wait: float, login: str = "") -> N
         f'url = "postgresql+psycopg://nobody{login}@127.0.0.1:1/prices"\n'
         f"[retries]\nattempts = {attempts}\nfirst_wait_seconds = {wait}\n"
     )
-
-
-def wait_for(true: Callable[[], object]) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while not true():
-        assert time.monotonic() < deadline, "it never happened"
-        time.sleep(0.05)

@@ -17,8 +17,8 @@ from training.baselines.forecasters import BASELINES
 from training.datasets.panel import Panel, Rows
 from training.errors import UsageError
 from training.evaluation import backtest
-from training.evaluation.backtest import Fold, Kept
-from training.evaluation.walk_forward import BARS, CLOSES, HAR, HAR_STRONG
+from training.evaluation.backtest import Backtest, Fold, ForecastCache
+from training.evaluation.walk_forward import CLOSES, LOG_HAR, LOG_HAR_STRONG, NETWORK
 
 LEVELS = np.array([0.1, 0.5, 0.9])
 STEPS = 5
@@ -52,7 +52,9 @@ def test_folds_are_the_newest_sessions_cut_at_the_same_dates_for_all(
     sessions = nexts(panel, ends)
     earlier = min(refit_sessions, 252)
 
-    made = backtest.folds(panel, ends, test_sessions=test_sessions, refit_sessions=refit_sessions)
+    made = backtest.cut_folds(
+        panel, ends, test_sessions=test_sessions, refit_sessions=refit_sessions
+    )
 
     # together they are every window of the newest sessions, each once and none else
     tested = np.concatenate([fold.test for fold in made])
@@ -77,7 +79,7 @@ def test_folds_are_the_newest_sessions_cut_at_the_same_dates_for_all(
 def test_the_first_fold_is_a_year_or_a_quarter_of_all_at_most(sessions: int, earlier: int) -> None:
     panel = uneven([sessions + STEPS], set())
 
-    made = backtest.folds(panel, panel.ends(STEPS), test_sessions=310, refit_sessions=300)
+    made = backtest.cut_folds(panel, panel.ends(STEPS), test_sessions=310, refit_sessions=300)
 
     assert [len(fold.test) for fold in made] == [earlier, 300, 10]
 
@@ -88,7 +90,7 @@ def test_too_little_history_is_said_with_what_is_needed(test_sessions: int) -> N
     panel = uneven([40 + 10 + 1 + 126 + STEPS], set())
 
     def cut() -> list[Fold]:
-        return backtest.folds(
+        return backtest.cut_folds(
             panel, panel.ends(STEPS), test_sessions=test_sessions, refit_sessions=10
         )
 
@@ -116,7 +118,7 @@ class Counting:
 
 def cut(panel: Panel) -> list[Fold]:
     """Return the fold before, and three."""
-    return backtest.folds(panel, panel.ends(STEPS), test_sessions=30, refit_sessions=10)
+    return backtest.cut_folds(panel, panel.ends(STEPS), test_sessions=30, refit_sessions=10)
 
 
 def run(
@@ -128,15 +130,9 @@ def run(
     levels: Floats = LEVELS,
     seed: int = 1,
     workers: int = 1,
-) -> Kept:
-    return backtest.run(
-        panel,
-        made or cut(panel),
-        forecasters,
-        levels,
-        work=work,
-        described={"seed": seed},
-        workers=workers,
+) -> ForecastCache:
+    return Backtest(panel, made or cut(panel), levels).run(
+        forecasters, work=work, depends_on={"seed": seed}, workers=workers
     )
 
 
@@ -145,21 +141,21 @@ def test_what_is_kept_is_what_was_forecast(tmp_path: Path) -> None:
 
     forecasters = {name: each for name, each in BASELINES.items() if "GARCH" not in name}
 
-    kept = run(panel, tmp_path, forecasters)
+    cache = run(panel, tmp_path, forecasters)
 
     for fold in cut(panel):
         for name, forecast in forecasters.items():
-            found = kept.quantiles(fold, name)
+            found = cache.quantiles(fold, name)
             assert found.dtype == np.float64
             expected = forecast(panel, fold.train, fold.test, LEVELS)
             np.testing.assert_array_equal(found, expected.astype(np.float32))
 
 
 def test_every_forecaster_of_a_walk_has_files_of_its_own(tmp_path: Path) -> None:
-    names = [*BASELINES, HAR, HAR_STRONG, BARS, CLOSES]
-    kept = Kept(tmp_path)
+    names = [*BASELINES, LOG_HAR, LOG_HAR_STRONG, NETWORK, CLOSES]
+    cache = ForecastCache(tmp_path)
 
-    files = {kept.path(fold, name) for fold in cut(simulated(1, 330)) for name in names}
+    files = {cache.path(fold, name) for fold in cut(simulated(1, 330)) for name in names}
 
     assert len(files) == 4 * len(names)
 
@@ -177,7 +173,7 @@ def test_after_a_breakdown_only_the_rest_is_done(
     assert "from before" not in said
     assert said.count("steady: 20 forecasts; ") == said.count("left") - 2 == 3
 
-    kept = run(panel, tmp_path, {"steady": steady, "broken": broken})
+    cache = run(panel, tmp_path, {"steady": steady, "broken": broken})
 
     assert "5 of 8 forecasts are there from before" in capsys.readouterr().err
     sizes = [(len(fold.train), len(fold.test)) for fold in cut(panel)]
@@ -185,7 +181,7 @@ def test_after_a_breakdown_only_the_rest_is_done(
     assert broken.calls == [*sizes[:3], *sizes[2:]]
     again = run(panel, tmp_path, {"steady": steady, "broken": broken})
     assert (len(steady.calls), len(broken.calls)) == (4, 5)
-    assert again == kept
+    assert again == cache
 
 
 def test_a_forecaster_that_joins_later_is_the_only_one_to_work(tmp_path: Path) -> None:
@@ -202,8 +198,8 @@ def test_a_file_that_was_half_written_is_none(tmp_path: Path) -> None:
     panel = simulated(2, 330)
     fold = cut(panel)[1]
     counting = Counting()
-    kept = run(panel, tmp_path, {"one": counting})
-    path = kept.path(fold, "one")
+    cache = run(panel, tmp_path, {"one": counting})
+    path = cache.path(fold, "one")
     whole = path.read_bytes()
     path.unlink()
     path.with_suffix(".partial").write_bytes(whole[:-7])
@@ -212,7 +208,7 @@ def test_a_file_that_was_half_written_is_none(tmp_path: Path) -> None:
 
     assert len(counting.calls) == 5
     assert path.read_bytes() == whole
-    assert not list(kept.folder.glob("*.partial"))
+    assert not list(cache.folder.glob("*.partial"))
 
 
 def cut_elsewhere(made: list[Fold]) -> list[Fold]:
@@ -242,12 +238,12 @@ CHANGES: dict[str, Callable[[Panel], dict[str, Any]]] = {
 def test_another_input_is_kept_in_another_folder(tmp_path: Path, change: str) -> None:
     panel = simulated(2, 330)
     counting = Counting()
-    kept = run(panel, tmp_path, {"one": counting})
+    cache = run(panel, tmp_path, {"one": counting})
     changed: dict[str, Any] = {"panel": panel, **CHANGES[change](panel)}
 
     other = run(changed.pop("panel"), tmp_path, {"one": counting}, **changed)
 
-    assert other.folder != kept.folder
+    assert other.folder != cache.folder
     assert len(counting.calls) >= 7
 
 
@@ -283,11 +279,11 @@ def test_two_processes_give_what_one_does(tmp_path: Path) -> None:
 
 
 def test_quantiles_are_kept_to_float32(tmp_path: Path) -> None:
-    kept, fold = Kept(tmp_path), cut(simulated(1, 330))[0]
+    cache, fold = ForecastCache(tmp_path), cut(simulated(1, 330))[0]
     quantiles: Floats = np.array([[-1 / 3, 0, 1e-20], [-100.0, 2 / 3, 1e20]])
 
-    kept.keep(fold, "a, b (250)", quantiles)
+    cache.write(fold, "a, b (250)", quantiles)
 
     expected: Float32s = quantiles.astype(np.float32)
-    np.testing.assert_array_equal(kept.quantiles(fold, "a, b (250)"), expected)
+    np.testing.assert_array_equal(cache.quantiles(fold, "a, b (250)"), expected)
     assert [path.name for path in tmp_path.iterdir()] == [f"{fold.start}-a--b--250-.npy"]

@@ -349,9 +349,9 @@ def test_where_no_fit_converges_garch_is_ewma(capsys: pytest.CaptureFixture[str]
 def test_a_fit_that_fails_leaves_the_parameters_before_it() -> None:
     # when the second is due all that it would be fitted on is a price that stands still
     returns = np.concatenate([simulated(600)[0], np.zeros(1400)])
-    series = garch.Series(returns, np.array([599, 1900, 1999]), np.array([600, 1900, 1900]))
+    series = garch.ReturnSeries(returns, np.array([599, 1900, 1999]), np.array([600, 1900, 1900]))
 
-    forecast = garch.walk(series, LEVELS, gjr=False)
+    forecast = garch.forecast_series(series, LEVELS, gjr=False)
 
     assert (forecast.fits, forecast.failed) == (2, 1)
     first = fitted(returns[:600], gjr=False)
@@ -365,8 +365,8 @@ def test_returns_that_cannot_be_fitted_leave_nothing_to_forecast_from(value: flo
     returns = simulated(600)[0]
     returns[100] = value
 
-    forecast = garch.walk(
-        garch.Series(returns, np.array([599]), np.array([600])), LEVELS, gjr=False
+    forecast = garch.forecast_series(
+        garch.ReturnSeries(returns, np.array([599]), np.array([600])), LEVELS, gjr=False
     )
 
     assert (forecast.fits, forecast.failed) == (1, 1)

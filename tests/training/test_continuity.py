@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from training.sources.continuity import Continuity, DataSummary, continues, summarise
+from training.sources.continuity import Continuity, DataSummary, check_continuity, summarise
 from training.sources.csv_files import OHLC
 
 PRICES = list(OHLC)
@@ -61,7 +61,7 @@ def until(bars: pd.DataFrame, row: int) -> pd.DataFrame:
 
 
 def compare(before: pd.DataFrame, bars: pd.DataFrame) -> Continuity:
-    return continues(summarise(before), bars, LATER)
+    return check_continuity(summarise(before), bars, LATER)
 
 
 def scale(
@@ -104,15 +104,15 @@ def test_a_summary_is_small_and_survives_being_written() -> None:
     assert len(written) < 200 * len(NAMES)
     assert summary.rows == len(bars)
     assert summary.newest == bars["date"].max().date()
-    assert continues(DataSummary.model_validate_json(written), bars, LATER).corrected == ()
+    assert check_continuity(DataSummary.model_validate_json(written), bars, LATER).corrected == ()
 
 
 def test_a_first_run_has_nothing_to_continue() -> None:
     bars = market(sessions=100)
 
-    assert continues(None, bars, LATER) == Continuity(100, (), ())
+    assert check_continuity(None, bars, LATER) == Continuity(100, (), ())
     assert summarise(bars[:0]).newest == date.min
-    assert continues(summarise(bars[:0]), bars, LATER) == Continuity(100, (), ())
+    assert check_continuity(summarise(bars[:0]), bars, LATER) == Continuity(100, (), ())
 
 
 @settings(max_examples=60, deadline=None)
@@ -199,7 +199,7 @@ def test_a_source_without_rows_is_a_fault() -> None:
     bars = market()
 
     assert faults(bars, bars[:0]) == ("the source has no rows",)
-    assert continues(None, bars[:0], LATER).faults == ("the source has no rows",)
+    assert check_continuity(None, bars[:0], LATER).faults == ("the source has no rows",)
 
 
 @pytest.mark.parametrize(("left", "fault"), [(9, False), (8, True)])
@@ -250,7 +250,7 @@ def test_a_session_may_be_tomorrows_and_no_later(days: int, fault: bool) -> None
     )
 
     for before in (None, summarise(until(bars, -1))):
-        assert continues(before, bars, today).faults == ((said,) if fault else ())
+        assert check_continuity(before, bars, today).faults == ((said,) if fault else ())
 
 
 @pytest.mark.parametrize("factor", [0.5, 1 / 3, 0.1, 2, 100, 0.01, 1.27, 0.78, 152.3, 1 / 3.67])

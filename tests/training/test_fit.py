@@ -16,7 +16,7 @@ from tests.builders import publish, random_walk, serving, write_csv
 from tests.training.test_recipe import GOOD
 from training.__main__ import main
 from training.errors import ParityError, TrainingError
-from training.export import keras_to_onnx
+from training.export import graphs, parity
 
 
 def fit(tmp_path: Path, *arguments: str | Path) -> int:
@@ -251,8 +251,8 @@ def test_a_model_that_forecasts_something_else_is_refused(tmp_path: Path) -> Non
     publish(tmp_path, window=3)
     model = loader.load(tmp_path / "default" / "1", "default", 1)
     windows = np.array([[[101.0], [102.0], [103.0]], [[110.0], [120.0], [130.0]]])
-    same = keras_to_onnx.Parity(windows, expected=windows[:, -1, 0])
-    other = keras_to_onnx.Parity(windows, expected=windows[:, -1, 0] * 1.0001)
+    same = parity.Parity(windows, expected=windows[:, -1, 0])
+    other = parity.Parity(windows, expected=windows[:, -1, 0] * 1.0001)
 
     same.prove(model)
 
@@ -267,4 +267,4 @@ def test_a_graph_with_a_loop_is_refused() -> None:
     graph = onnx.helper.make_graph([loop], "slow", [], [])
 
     with pytest.raises(TrainingError, match="holds Loop"):
-        keras_to_onnx.refuse_slow(onnx.helper.make_model(graph))
+        graphs.refuse_slow(onnx.helper.make_model(graph))

@@ -12,10 +12,11 @@ from app.inference import loader
 from tests.builders import serving, write_bars
 from training.__main__ import main
 from training.baselines.forecasters import BASELINES
+from training.datasets import quantile_levels
 from training.datasets.panel import Panel
 from training.evaluation import accuracy, walk_forward
-from training.recipes import recipe
-from training.recipes.recipe import QuantileNetwork
+from training.recipes import library
+from training.recipes.network_kinds import QuantileNetwork
 from training.sources import csv_files
 
 RECIPE = """
@@ -93,7 +94,7 @@ def test_the_manifest_says_what_was_fitted_and_measured(walked: Path) -> None:
     manifest = archive.read(walked / "models" / "small" / "1").manifest
 
     assert manifest.fields == ("open", "high", "low", "close")
-    assert manifest.quantiles == tuple(walk_forward.LEVELS.tolist())
+    assert manifest.quantiles == tuple(quantile_levels.LEVELS.tolist())
     assert manifest.trained_on.instruments == ("TICK0", "TICK1", "TICK2")
     days = [
         np.busday_offset("2015-01-02", ago, roll="forward").astype(object)
@@ -220,10 +221,10 @@ def test_bars_rebuilt_from_moves_have_those_moves(tmp_path: Path) -> None:
 
 def test_the_networks_intervals_are_calibrated_by_earlier_folds_alone(walked: Path) -> None:
     """What comes after a fold must not reach the offsets of its forecasts."""
-    chosen = recipe.load(str(walked / "small.toml"))
+    chosen = library.load(str(walked / "small.toml"))
     assert isinstance(chosen.network, QuantileNetwork)
     data = walk_forward.read(walked / "prices")
-    walk = walk_forward.walk(chosen, chosen.network, data, walked / "work", seed=1)
+    walk = walk_forward.run(chosen, data, walked / "work")
     before = accuracy.measure(walk)
     last = walk.folds[-1]
     walk.data.panel.moves[last.test[len(last.test) // 2] + 1, 3] += 40
@@ -232,6 +233,6 @@ def test_the_networks_intervals_are_calibrated_by_earlier_folds_alone(walked: Pa
 
     earlier = before.dates < last.start
     for name in before.calibrations:
-        ours, then = (each.judged[name].quantiles[earlier] for each in (before, after))
+        ours, then = (each.scored[name].quantiles[earlier] for each in (before, after))
         np.testing.assert_array_equal(ours, then)
     assert before.calibrations != after.calibrations

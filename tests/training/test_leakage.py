@@ -15,14 +15,16 @@ from app.forecasting.arrays import Floats
 from tests.training.panels import sessions_of, simulated
 from training.baselines.forecasters import BASELINES
 from training.datasets.panel import Panel
+from training.datasets.quantile_levels import LEVELS
 from training.evaluation import backtest, point_scores, quantile_scores, walk_forward
-from training.evaluation.backtest import Fold
+from training.evaluation.backtest import Backtest, Fold
 from training.evaluation.quantile_scores import Comparison
-from training.evaluation.walk_forward import BARS, HAR, HAR_STRONG, LEVELS
-from training.recipes.recipe import QuantileNetwork, Recipe
+from training.evaluation.walk_forward import LOG_HAR, LOG_HAR_STRONG, NETWORK
+from training.recipes.network_kinds import QuantileNetwork
+from training.recipes.recipe import Recipe
 
 STEPS = 30
-NAMES = (*BASELINES, HAR, HAR_STRONG, BARS)
+NAMES = (*BASELINES, LOG_HAR, LOG_HAR_STRONG, NETWORK)
 SIMULATION = "historical simulation (250)"
 WITHOUT_SPREAD = ("naive", "drift")
 
@@ -42,7 +44,7 @@ def forecasters(*, batch_size: int) -> Mapping[str, backtest.Forecaster]:
         }
     )
     assert isinstance(recipe.network, QuantileNetwork)
-    return walk_forward.forecasters(recipe, recipe.network, seed=1)
+    return walk_forward.forecasters(recipe, seed=1)
 
 
 @dataclass(frozen=True)
@@ -72,15 +74,15 @@ class Walked:
 
 def walked(panel: Panel, work: Path, *names: str, sessions: int, batches: int) -> Walked:
     """Walk over the last sessions of a panel, fitted once, in so many batches of one size."""
-    [_, fold] = backtest.folds(
+    [_, fold] = backtest.cut_folds(
         panel, panel.ends(STEPS), test_sessions=sessions, refit_sessions=sessions
     )
     # a batch of another size would be compiled apart
     size, rest = divmod(len(fold.train), batches)
     assert not rest
     chosen = {name: forecasters(batch_size=size)[name] for name in names}
-    kept = backtest.run(panel, [fold], chosen, LEVELS, work=work, described={})
-    return Walked(panel, fold, {name: kept.quantiles(fold, name) for name in names})
+    cache = Backtest(panel, [fold], LEVELS).run(chosen, work=work, depends_on={})
+    return Walked(panel, fold, {name: cache.quantiles(fold, name) for name in names})
 
 
 @pytest.fixture(scope="module")
@@ -157,10 +159,10 @@ def random_walk(tmp_path_factory: pytest.TempPathFactory) -> Walked:
     """Prices without drift, of a volatility that never changes."""
     panel = simulated(80, 603, clustering=0)
     work = tmp_path_factory.mktemp("walk")
-    return walked(panel, work, HAR_STRONG, BARS, sessions=252, batches=4)
+    return walked(panel, work, LOG_HAR_STRONG, NETWORK, sessions=252, batches=4)
 
 
-@pytest.mark.parametrize("name", [HAR_STRONG, BARS])
+@pytest.mark.parametrize("name", [LOG_HAR_STRONG, NETWORK])
 def test_a_random_walk_is_forecast_no_better_and_hardly_worse_than_naive(
     random_walk: Walked, name: str
 ) -> None:
@@ -178,7 +180,7 @@ def test_a_random_walk_is_forecast_no_better_and_hardly_worse_than_naive(
     assert 1.000 - 3 * noise <= relative <= 1.002
 
 
-@pytest.mark.parametrize("name", [HAR_STRONG, BARS])
+@pytest.mark.parametrize("name", [LOG_HAR_STRONG, NETWORK])
 def test_a_random_walk_goes_where_the_median_says_as_often_as_not(
     random_walk: Walked, name: str
 ) -> None:

@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 
 from tests.builders import random_walk
+from training.evaluation.holdout import HeldOutForecasts
 from training.reports import plots
-from training.reports.model_report import Judged
 
 
-def judged(sessions: int, *, instruments: int = 1) -> Judged:
+def judged(sessions: int, *, instruments: int = 1) -> HeldOutForecasts:
     walks = [random_walk(sessions + 1, seed=seed) for seed in range(instruments)]
     last = np.concatenate([walk[:-1] for walk in walks])
     days = np.datetime64("2020-01-01") + np.arange(sessions)
-    return Judged(
+    return HeldOutForecasts(
         dates=np.tile(days, instruments),
         actual=np.concatenate([walk[1:] for walk in walks]),
         expected=last * 0.99,
@@ -57,21 +57,23 @@ def test_a_picture_is_a_png_that_says_neither_when_nor_with_what_it_was_drawn(
 
 
 @pytest.mark.parametrize("held_out", [judged(250), judged(500), judged(500, instruments=3)])
-def test_a_thumbnail_is_small(held_out: Judged) -> None:
+def test_a_thumbnail_is_small(held_out: HeldOutForecasts) -> None:
     assert len(plots.thumbnail(held_out)) < 40_000
 
 
 def test_all_of_a_short_test_is_drawn() -> None:
-    assert plots.newest(judged(250)).all()
+    assert plots.drawn_part(judged(250)).all()
 
 
 @pytest.mark.parametrize("held_out", [judged(251), judged(100, instruments=2)])
-def test_the_last_60_sessions_of_the_first_instrument_are_drawn_of_more(held_out: Judged) -> None:
-    chosen = plots.newest(held_out)
+def test_the_last_60_sessions_of_the_first_instrument_are_drawn_of_more(
+    held_out: HeldOutForecasts,
+) -> None:
+    chosen = plots.drawn_part(held_out)
 
     first = np.flatnonzero(held_out.instruments == "i0")
     assert np.flatnonzero(chosen).tolist() == first[-60:].tolist()
 
 
 def test_of_several_with_fewer_sessions_than_60_all_of_the_first_is_drawn() -> None:
-    assert plots.newest(judged(30, instruments=2)).sum() == 30
+    assert plots.drawn_part(judged(30, instruments=2)).sum() == 30

@@ -94,7 +94,7 @@ def pause(row: int, days: int) -> Change:
     return change
 
 
-def codes(checked: quality.Checked) -> list[tuple[str, str, str]]:
+def codes(checked: quality.CheckedBars) -> list[tuple[str, str, str]]:
     return [(flag.instrument, str(flag.date), flag.code) for flag in checked.flags]
 
 

@@ -15,13 +15,13 @@ from app.forecasting.arrays import Float32s, Floats
 from app.inference.onnx_session import OnnxNetwork
 from tests.training.panels import panel_of, sessions_of, simulated
 from training.baselines import log_har
-from training.datasets.panel import Panel, Rows
+from training.datasets.panel import Panel, Rows, WindowSet
 from training.errors import Diverged
 from training.evaluation import quantile_scores
-from training.export import keras_to_onnx
+from training.export import graphs
 from training.networks import quantile_fit, quantile_network
 from training.networks.quantile_fit import FittedQuantiles
-from training.recipes.recipe import QuantileNetwork, Recipe
+from training.recipes.recipe import Recipe
 
 LEVELS = np.array([0.01, 0.05, 0.1, 0.3, 0.5, 0.7, 0.9, 0.95, 0.99])
 STEPS = 30
@@ -55,11 +55,6 @@ def recipe_of(*, members: int = 1, epochs: int = 1, learning_rate: float = 0.01)
             },
         }
     )
-
-
-def described_by(recipe: Recipe) -> QuantileNetwork:
-    assert isinstance(recipe.network, QuantileNetwork)
-    return recipe.network
 
 
 def calm_or_wild_before_the_wild(instruments: int, sessions: int) -> Panel:
@@ -119,10 +114,8 @@ class Case:
 
 def case(panel: Panel, recipe: Recipe, *, closes_only: bool) -> Case:
     train, test = split(panel, 160)
-    fitted = quantile_fit.fit(
-        recipe, described_by(recipe), panel, train, LEVELS, seed=1, closes_only=closes_only
-    )
-    graph = keras_to_onnx.to_bytes(fitted.graph)
+    fitted = quantile_fit.fit(recipe, WindowSet(panel, train, STEPS, closes_only), LEVELS, seed=1)
+    graph = graphs.to_bytes(graphs.of_quantiles(fitted))
     inputs = panel.windows(test, STEPS, closes_only=closes_only)
     return Case(panel, train, test, fitted, graph, inputs)
 
@@ -155,16 +148,16 @@ def crps(case: Case, quantiles: Any) -> float:
 def test_it_begins_as_the_regression(*, closes_only: bool) -> None:
     panel = simulated(3, 300)
     ends = panel.ends(STEPS)
-    regression = log_har.fit(panel, ends, LEVELS, steps=STEPS, strong=True, closes_only=closes_only)
+    regression = log_har.fit(WindowSet(panel, ends, STEPS, closes_only), LEVELS, strong=True)
     windows = panel.windows(ends, STEPS, closes_only=closes_only).astype(np.float32)
 
     network = quantile_network.build(
-        described_by(recipe_of(members=3)), regression, steps=STEPS, fields=windows.shape[2]
+        recipe_of(members=3).quantile_network, regression, steps=STEPS, fields=windows.shape[2]
     )
 
     quantiles = np.asarray(network(windows))
     assert quantiles.shape == (len(ends), 4, len(LEVELS))
-    expected = regression.quantiles(panel, ends, STEPS)
+    expected = regression.quantiles(WindowSet(panel, ends, STEPS, closes_only))
     for member in range(4):
         np.testing.assert_allclose(quantiles[:, member], quantiles[:, 3], rtol=1e-6)
     # logs of variances and 44 weights, in float32
@@ -176,7 +169,9 @@ def test_the_loss_falls_and_later_windows_are_forecast_better(bars: Case) -> Non
     assert len(losses) == 20
     assert losses[0] > losses[5] > losses[10] > losses[19]
 
-    regression = crps(bars, bars.fitted.regression.quantiles(bars.panel, bars.test, STEPS))
+    regression = crps(
+        bars, bars.fitted.regression.quantiles(WindowSet(bars.panel, bars.test, STEPS))
+    )
     constant = np.quantile(bars.panel.returns[bars.train + 1], LEVELS)
     assert regression < crps(bars, np.tile(constant, (len(bars.test), 1)))
     assert crps(bars, bars.outputs) < 0.995 * regression
@@ -201,7 +196,7 @@ def test_members_and_the_regression_are_averaged_by_their_shares(bars: Case) -> 
     np.testing.assert_allclose(bars.outputs, expected, rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(
         regression,
-        bars.fitted.regression.quantiles(bars.panel, bars.test, STEPS),
+        bars.fitted.regression.quantiles(WindowSet(bars.panel, bars.test, STEPS)),
         rtol=2e-5,
         atol=1e-6,
     )
@@ -210,9 +205,9 @@ def test_members_and_the_regression_are_averaged_by_their_shares(bars: Case) -> 
 @pytest.mark.parametrize("share", [0.0, 1.0])
 def test_the_regression_may_have_no_share_or_all(bars: Case, share: float) -> None:
     fitted = bars.fitted
-    described = fitted.described.model_copy(update={"regression_share": share})
+    described = fitted.spec.model_copy(update={"regression_share": share})
 
-    served = quantile_network.served(described, fitted.regression, fitted.network, own=False)
+    served = quantile_network.served_model(described, fitted.regression, fitted.network, own=False)
 
     expected = bars.of_each[:, 2] if share else bars.of_each[:, :2].mean(1)
     np.testing.assert_allclose(np.asarray(served(bars.windows)), expected, rtol=1e-5, atol=1e-6)
@@ -220,7 +215,7 @@ def test_the_regression_may_have_no_share_or_all(bars: Case, share: float) -> No
 
 def test_each_member_is_one_fused_node_of_the_graph(bars: Case, closes: Case) -> None:
     for fitted, members in ((bars.fitted, 2), (closes.fitted, 1)):
-        kinds = Counter(node.op_type for node in fitted.graph.graph.node)
+        kinds = Counter(node.op_type for node in graphs.of_quantiles(fitted).graph.node)
         assert kinds["LSTM"] == members
         assert not kinds.keys() & {"Loop", "Scan", "If"}
 
@@ -279,8 +274,10 @@ def test_quantiles_of_any_closes_are_finite_and_never_cross(closes: Case, window
 
 def test_no_volatility_is_beyond_what_any_price_does() -> None:
     panel = simulated(3, 300)
-    regression = log_har.fit(panel, panel.ends(STEPS), LEVELS, steps=STEPS, strong=True)
-    network = quantile_network.build(described_by(recipe_of()), regression, steps=STEPS, fields=4)
+    regression = log_har.fit(WindowSet(panel, panel.ends(STEPS), STEPS), LEVELS, strong=True)
+    network = quantile_network.build(
+        recipe_of().quantile_network, regression, steps=STEPS, fields=4
+    )
     windows = np.concatenate([filled(0, 4), alternating(1_000, 4), alternating(FAR, 4)])
 
     volatilities = np.asarray(network(windows))[:, -1, -1] / regression.standard[-1]
@@ -318,4 +315,4 @@ def test_a_fit_whose_loss_is_no_number_ends_at_once() -> None:
     train, _ = split(panel, 160)
 
     with pytest.raises(Diverged, match=r"the loss is nan after epoch 1: .* smaller learning_rate"):
-        quantile_fit.fit(absurd, described_by(absurd), panel, train, LEVELS, seed=1)
+        quantile_fit.fit(absurd, WindowSet(panel, train, STEPS), LEVELS, seed=1)

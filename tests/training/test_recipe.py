@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from training.errors import BadRecipe
-from training.recipes import recipe
-from training.recipes.recipe import Network, QuantileNetwork
+from training.recipes import library
+from training.recipes.network_kinds import Network, QuantileNetwork
 
 GOOD = """
 title = "t"
@@ -45,7 +45,7 @@ batch_size = 8
 
 
 def test_the_guides_recipe_is_the_guides() -> None:
-    fb = recipe.load("fb-lstm45")
+    fb = library.load("fb-lstm45")
 
     assert (fb.window, fb.target, fb.columns, fb.scaler) == (40, "open", ["Open"], "minmax")
     assert fb.network == Network(kind="lstm", layers=4, units=45, dropout=0.2)
@@ -54,7 +54,7 @@ def test_the_guides_recipe_is_the_guides() -> None:
 
 
 def test_the_projects_own_network_looks_back_on_sixty_sessions_of_bars() -> None:
-    own = recipe.load("global-ohlc")
+    own = library.load("global-ohlc")
 
     assert isinstance(own.network, QuantileNetwork)
     assert (own.window, own.target, own.scaler, own.columns) == (60, "close", "returns", [])
@@ -64,16 +64,16 @@ def test_the_projects_own_network_looks_back_on_sixty_sessions_of_bars() -> None
     assert own.evaluation.refit_sessions == 252
 
 
-@pytest.mark.parametrize("name", recipe.names())
+@pytest.mark.parametrize("name", library.names())
 def test_every_recipe_of_the_project_can_be_read(name: str) -> None:
-    assert recipe.load(name).name == name
+    assert library.load(name).name == name
 
 
 def test_a_recipe_may_lie_anywhere_and_is_called_like_its_file(tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
     path.write_text(GOOD)
 
-    mine = recipe.load(str(path))
+    mine = library.load(str(path))
 
     assert mine.name == "mine"
     assert mine.with_epochs(7).fit.epochs == 7
@@ -119,7 +119,7 @@ def test_a_network_of_quantiles_needs_no_columns(tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
     path.write_text(QUANTILES)
 
-    mine = recipe.load(str(path))
+    mine = library.load(str(path))
 
     assert mine.network == QuantileNetwork(kind="har-lstm", units=4, dense=6)
     assert mine.columns == []
@@ -155,13 +155,13 @@ def assert_said(tmp_path: Path, text: str, said: str) -> None:
     path.write_text(text)
 
     with pytest.raises(BadRecipe) as raised:
-        recipe.load(str(path))
+        library.load(str(path))
 
     assert str(raised.value).startswith(f"{path}: {said}")
 
 
 def test_unknown_recipes_are_answered_with_the_known_ones(tmp_path: Path) -> None:
     with pytest.raises(BadRecipe, match=r"there are amzn-lstm100, amzn-lstm50, .*tata-rnn5"):
-        recipe.load("fb")
+        library.load("fb")
     with pytest.raises(BadRecipe, match="No such file"):
-        recipe.load(str(tmp_path / "missing.toml"))
+        library.load(str(tmp_path / "missing.toml"))

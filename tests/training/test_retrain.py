@@ -7,7 +7,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import threading
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,7 +22,6 @@ from tests.training.retraining import (
     FORECASTS,
     HELD_OUT,
     INSTRUMENTS,
-    PATIENCE_S,
     SESSIONS,
     folds,
     latest,
@@ -32,8 +30,8 @@ from tests.training.retraining import (
     publish_last_value,
     record_of_older_data,
     retrain,
-    wait_for,
 )
+from tests.training.waiting import LONGEST_S, once, wait_for
 from training.publishing import lock
 from training.retraining import config
 from training.retraining.job import Job, run
@@ -71,7 +69,7 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Published:
         )
         try:
             second = (home / "work").rglob
-            wait_for(lambda: killed.poll() is not None or len(list(second("*-network.npy"))) > 1)
+            wait_for(lambda: len(list(second("*-network.npy"))) > 1, by=killed)
         finally:
             os.killpg(killed.pid, signal.SIGKILL)
             killed.wait()
@@ -180,16 +178,13 @@ def test_a_first_model_has_no_incumbent_and_the_same_bits(
 def test_a_version_that_came_meanwhile_is_not_replaced(
     home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def interfere() -> None:
-        # the store that a dry run throws away is there once it has judged
-        wait_for(lambda: list((home / "work" / "m").glob("tmp*")))
-        publish_last_value(home / "models")
+    def has_judged() -> bool:
+        # the store that a dry run throws away is there by then
+        return any((home / "work" / "m").glob("tmp*"))
 
     runs = sorted((home / "models" / "m" / "runs").iterdir())
-    other = threading.Thread(target=interfere)
-    other.start()
-    code = retrain(home, "--force", "--dry-run", "--json")
-    other.join()
+    with once(has_judged, lambda: publish_last_value(home / "models")):
+        code = retrain(home, "--force", "--dry-run", "--json")
 
     assert code == 1
     record = RunRecord.model_validate_json(capsys.readouterr().out)
@@ -283,7 +278,7 @@ def test_one_run_at_a_time_works_in_a_folder(home: Path) -> None:
     plan = config.load(home / "retrain.toml")
     job = Job(plan, home / "models", home / "work", force=True, patience_s=0.1)
 
-    with lock.held(home / "work" / "m"):
+    with lock.acquire(home / "work" / "m"):
         record = run(job)
 
     assert (record.status, record.exit_code) == ("failed", 1)
@@ -315,10 +310,10 @@ def test_sigterm_ends_a_run_and_those_that_fit_for_it(published: Published, tmp_
             stderr=log,
             start_new_session=True,
         )
-    wait_for(lambda: len(running(process.pid)) > 2)
+    wait_for(lambda: len(running(process.pid)) > 2, by=process)
     process.terminate()
 
-    assert process.wait(PATIENCE_S) == 130
+    assert process.wait(LONGEST_S) == 130
     record = latest(home)
     assert (record.status, record.exit_code, record.reason) == ("failed", 130, "interrupted")
     wait_for(lambda: not running(process.pid))

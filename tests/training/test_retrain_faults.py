@@ -4,7 +4,6 @@ import multiprocessing
 import os
 import shutil
 import signal
-import threading
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,17 +13,16 @@ import pytest
 from app.artifact import layout
 from tests.training.retraining import (
     CONFIG,
-    PATIENCE_S,
     latest,
     prepare,
     publish_last_value,
     record_of_older_data,
     retrain,
     unreachable,
-    wait_for,
 )
+from tests.training.waiting import LONGEST_S, once
 from training.retraining import run_record
-from training.retraining.run_record import Ledger, RunRecord
+from training.retraining.run_record import RunInProgress, RunRecord
 
 
 def test_a_store_that_cannot_be_written_is_told_before_anything_is_read(
@@ -43,21 +41,21 @@ def test_a_store_that_cannot_be_written_is_told_before_anything_is_read(
     assert "there is no record of this run" in record.reason
 
 
-def test_a_record_that_cannot_be_written_in_the_end_is_told(tmp_path: Path) -> None:
+def test_a_record_that_cannot_be_written_in_the_end_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     prepare(tmp_path)
-    unreachable(tmp_path, attempts=2, wait=1.0)
+    unreachable(tmp_path, attempts=1, wait=0)
     runs = tmp_path / "models" / "m" / "runs"
+    require_writable = run_record.require_writable
 
-    def damage() -> None:
-        wait_for(runs.exists)
-        time.sleep(0.3)
+    def damage_afterwards(home: Path) -> None:
+        require_writable(home)
         runs.rmdir()
         runs.write_text("where a folder was")
 
-    other = threading.Thread(target=damage)
-    other.start()
+    monkeypatch.setattr(run_record, "require_writable", damage_afterwards)
     code = retrain(tmp_path)
-    other.join()
 
     assert code == 1
     assert runs.is_file()
@@ -123,7 +121,7 @@ def test_an_empty_source_is_told_and_recorded(tmp_path: Path) -> None:
 def test_a_clock_that_went_back_is_told(tmp_path: Path) -> None:
     home = prepare(tmp_path / "home")
     later = datetime.now(UTC) + timedelta(days=1)
-    ahead = Ledger("m", 1, "c" * 64, dry_run=False, started=later).close("kept", 3, "")
+    ahead = RunInProgress("m", 1, "c" * 64, dry_run=False, started=later).close("kept", 3, "")
     run_record.write(home / "models" / "m", ahead)
 
     assert retrain(home, "--json") == 1
@@ -138,16 +136,10 @@ def test_sigterm_is_recorded_as_an_interruption(tmp_path: Path) -> None:
     fitting = multiprocessing.get_context("spawn").Process(target=time.sleep, args=(600,))
     fitting.start()
 
-    def terminate() -> None:
-        wait_for((tmp_path / "models" / "m" / "runs").exists)
-        time.sleep(0.5)
-        os.kill(os.getpid(), signal.SIGTERM)
-
-    other = threading.Thread(target=terminate)
-    other.start()
-    code = retrain(tmp_path)
-    other.join()
-    fitting.join(PATIENCE_S)
+    runs = tmp_path / "models" / "m" / "runs"
+    with once(runs.exists, lambda: os.kill(os.getpid(), signal.SIGTERM)):
+        code = retrain(tmp_path)
+    fitting.join(LONGEST_S)
 
     assert code == 130
     assert fitting.exitcode == -signal.SIGTERM

@@ -12,19 +12,19 @@ import pytest
 from tests.builders import write_bars
 from training.errors import TrainingError
 from training.retraining import run_record
-from training.retraining.run_record import Ledger, RunRecord, Standing, Standings
+from training.retraining.run_record import RunInProgress, RunRecord, Standing, Standings
 from training.retraining.verdict import Bounds, Evidence, decide
 from training.sources import continuity, csv_files
 
 LATE = datetime(2026, 11, 20, 22, 30, tzinfo=UTC)
 
 
-def ledger(*, ago: int = 0) -> Ledger:
-    return Ledger("m", 1, "c" * 64, dry_run=False, started=LATE - timedelta(days=ago))
+def run_in_progress(*, ago: int = 0) -> RunInProgress:
+    return RunInProgress("m", 1, "c" * 64, dry_run=False, started=LATE - timedelta(days=ago))
 
 
 def written(home: Path, *, ago: int = 0) -> RunRecord:
-    record = ledger(ago=ago).close("kept", 3, "as told")
+    record = run_in_progress(ago=ago).close("kept", 3, "as told")
     run_record.write(home, record)
     return record
 
@@ -35,7 +35,7 @@ def bars(folder: Path) -> pd.DataFrame:
 
 
 def test_a_record_is_read_back_as_it_was_written(tmp_path: Path) -> None:
-    whole = ledger()
+    whole = run_in_progress()
     whole.data, whole.data_digest = continuity.summarise(bars(tmp_path)), "d" * 64
     evidence = Evidence(
         sessions=80,
@@ -72,7 +72,7 @@ def test_a_record_is_read_back_as_it_was_written(tmp_path: Path) -> None:
 
 
 def test_a_stage_that_fails_is_timed() -> None:
-    failing = ledger()
+    failing = run_in_progress()
 
     with pytest.raises(ZeroDivisionError), failing.stage("walk"):
         1 / 0  # noqa: B018 - it fails
@@ -89,7 +89,7 @@ def test_records_come_newest_first(tmp_path: Path) -> None:
 
 def test_records_of_one_second_sort_as_their_runs_began() -> None:
     ids = [
-        Ledger("m", 1, "c", dry_run=False, started=LATE.replace(microsecond=at)).close(
+        RunInProgress("m", 1, "c", dry_run=False, started=LATE.replace(microsecond=at)).close(
             "kept", 3, ""
         )
         for at in (0, 1, 999, 65_536, 999_999)
@@ -142,7 +142,7 @@ def test_a_store_that_takes_nothing_is_told_early_and_late(tmp_path: Path) -> No
         with pytest.raises(TrainingError, match="cannot be written"):
             run_record.require_writable(home)
         with pytest.raises(TrainingError, match="cannot be written"):
-            run_record.write(home, ledger().close("kept", 3, "as told"))
+            run_record.write(home, run_in_progress().close("kept", 3, "as told"))
 
 
 def test_a_store_that_can_be_written_is_left_as_it_was(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from tests.training.waiting import LONGEST_S
 from training.errors import BadConfig, BadData, SourceUnreachable
 from training.sources import csv_files
 from training.sources.sql import SqlSource, read
@@ -371,7 +372,7 @@ def postgres() -> Iterator[str]:
             cwd=folder,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
-            timeout=120,
+            timeout=LONGEST_S,
             **owner,
         )
 

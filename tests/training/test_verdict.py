@@ -48,7 +48,7 @@ def test_what_passes_every_rule_is_published() -> None:
     assert [reason.rule for reason in found.reasons] == [
         *(SESSIONS, NAIVE, MARGIN, COVERAGE, INCUMBENT, NEWER)
     ]
-    assert found.told == "every rule passed"
+    assert found.summary == "every rule passed"
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def test_what_is_no_number_never_publishes(member: str, rule: str, value: float)
         if not reason.passed
     ]
     assert reason.measured is None
-    assert reason.shown == "no number"
+    assert reason.measured_text == "no number"
 
 
 def test_a_candidate_worse_than_naive_is_kept_back_where_there_is_no_incumbent() -> None:
@@ -113,7 +113,7 @@ def test_a_verdict_tells_what_was_measured_and_what_must_be() -> None:
         dataclasses.replace(FINE, coverage_90=0.81234, last=date(2026, 11, 18), sessions=3), BOUNDS
     )
 
-    assert found.told == (
+    assert found.summary == (
         f"{SESSIONS}: was 3, must be at least 60;"
         f" {COVERAGE}: was 0.8123, must be within 0.85 and 0.95;"
         f" {NEWER}: was 2026-11-18, must be at least 2026-11-19"

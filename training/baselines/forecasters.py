@@ -37,22 +37,13 @@ _REFIT: Final = 63
 """Sessions from one fit of GARCH to the next: a quarter."""
 
 
-def naive(
-    panel: Panel,  # noqa: ARG001 - one signature for all baselines
-    train: Rows,  # noqa: ARG001
-    test: Rows,
-    levels: Floats,
-) -> Floats:
+# one signature for all baselines, whatever they need
+def naive(panel: Panel, train: Rows, test: Rows, levels: Floats) -> Floats:  # noqa: ARG001
     """Return 0 for every quantile: tomorrow = today."""
     return np.zeros((len(test), len(levels)))
 
 
-def drift(
-    panel: Panel,
-    train: Rows,  # noqa: ARG001
-    test: Rows,
-    levels: Floats,
-) -> Floats:
+def drift(panel: Panel, train: Rows, test: Rows, levels: Floats) -> Floats:  # noqa: ARG001
     """Return the instrument's mean return so far for every quantile."""
     returns, means = panel.returns, np.empty(len(test))
     for where, rows, ends in _by_instrument(panel, test):
@@ -102,12 +93,12 @@ def garch_t(panel: Panel, train: Rows, test: Rows, levels: Floats) -> Floats:
     On its past 1,250 returns, at the first and every 63rd session of `test`: see `garch.walk`.
     Those of `ewma` where there are not yet 500, or no fit converged. Says how many did not.
     """
-    return _garch("GARCH(1,1)-t", panel, train, test, levels, gjr=False)
+    return _garch(panel, train, test, levels, gjr=False)
 
 
 def gjr_t(panel: Panel, train: Rows, test: Rows, levels: Floats) -> Floats:
     """Return the quantiles of GJR-GARCH(1,1) with Student's t, otherwise as `garch_t`."""
-    return _garch("GJR-GARCH(1,1)-t", panel, train, test, levels, gjr=True)
+    return _garch(panel, train, test, levels, gjr=True)
 
 
 BASELINES: Final[dict[str, Baseline]] = {
@@ -121,9 +112,7 @@ BASELINES: Final[dict[str, Baseline]] = {
 """By name, in the order of the reports."""
 
 
-def _garch(  # noqa: PLR0913 - the signature of baselines, and which of the two
-    name: str, panel: Panel, train: Rows, test: Rows, levels: Floats, *, gjr: bool
-) -> Floats:
+def _garch(panel: Panel, train: Rows, test: Rows, levels: Floats, *, gjr: bool) -> Floats:
     sessions = np.unique(panel.dates[test])
     due = sessions[np.searchsorted(sessions, panel.dates[test]) // _REFIT * _REFIT]
     places, series = [], []
@@ -131,13 +120,13 @@ def _garch(  # noqa: PLR0913 - the signature of baselines, and which of the two
         fitted = np.searchsorted(panel.dates[rows], due[where], side="right")
         own = panel.returns[rows[: ends.max() + 1]]
         places.append(where)
-        series.append(garch.Series(own, ends, fitted))
+        series.append(garch.ReturnSeries(own, ends, fitted))
     quantiles = np.full((len(test), len(levels)), np.nan)
     forecasts = garch.forecast(series, levels, gjr=gjr)
     for where, forecast in zip(places, forecasts, strict=True):
         quantiles[where] = forecast.quantiles
     progress.say(
-        f"{name}: {sum(each.fits for each in forecasts)} fits,"
+        f"{'GJR-' if gjr else ''}GARCH(1,1)-t: {sum(each.fits for each in forecasts)} fits,"
         f" {sum(each.failed for each in forecasts)} did not converge;"
         f" EWMA stands in for {np.isnan(quantiles[:, 0]).sum()} of {len(test)} forecasts"
     )

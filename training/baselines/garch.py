@@ -31,7 +31,7 @@ _FEWEST: Final = 500
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Series:
+class ReturnSeries:
     """One instrument's returns, and what is known of them when each forecast is made."""
 
     returns: Floats
@@ -53,23 +53,23 @@ class Forecast:
     """Fits that did not converge: the parameters before them, if any, went on."""
 
 
-def forecast(series: Sequence[Series], levels: Floats, *, gjr: bool) -> list[Forecast]:
+def forecast(series: Sequence[ReturnSeries], levels: Floats, *, gjr: bool) -> list[Forecast]:
     """Forecast many series, in as many processes as there are cores; levels (k,) rise."""
     workers = min(os.cpu_count() or 1, len(series))
     if workers <= 1:
-        return [walk(one, levels, gjr=gjr) for one in series]
+        return [forecast_series(one, levels, gjr=gjr) for one in series]
     # processes that begin anew: TensorFlow, which may be loaded by now, does not survive a fork
     context = multiprocessing.get_context("spawn")
     with concurrent.futures.ProcessPoolExecutor(workers, mp_context=context) as pool:
-        futures = [pool.submit(walk, one, levels, gjr=gjr) for one in series]
+        futures = [pool.submit(forecast_series, one, levels, gjr=gjr) for one in series]
         try:
-            return [each.result() for each in progress.each(futures, unit="instrument")]
+            return [each.result() for each in progress.track(futures, unit="instrument")]
         finally:
             # an interruption would wait for the rest
             pool.shutdown(cancel_futures=True)
 
 
-def walk(series: Series, levels: Floats, *, gjr: bool) -> Forecast:
+def forecast_series(series: ReturnSeries, levels: Floats, *, gjr: bool) -> Forecast:
     """
     Forecast one series: parameters when they are due, the variance day by day between.
 

@@ -11,13 +11,14 @@ is part of the graph: `library` is `numpy` or `keras.ops`.
 """
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 import numpy as np
 
 from app.forecasting.arrays import Float32s, Floats
-from training.datasets.panel import Panel, Rows
+from training.datasets.panel import WindowSet
 
 Tensor: TypeAlias = Any
 
@@ -85,23 +86,11 @@ def features(bars: Tensor, library: Any, *, strong: bool) -> Tensor:  # noqa: AN
     log variances and of returns, over three of squared gaps, of Garman and Klass's variances,
     of squared ranges and of absolute returns, and how much the log variance varies.
     """
-    steps = bars.shape[1]
+    average = _Averages(library, bars.shape[1])
+    log, mean, weighted = average.log, average.mean, average.weighted
     gap, within = bars[..., 0], _garman_klass(bars)
     returns, spread = gap + bars[..., 3], bars[..., 1] - bars[..., 2]
     daily = gap * gap + within
-
-    def log(variance: Tensor) -> Tensor:
-        # invalid bars could give a variance below zero
-        return library.log(library.maximum(variance, 0.0) + EPSILON)
-
-    def mean(values: Tensor, *horizons: int) -> Tensor:
-        weights = library.array(_means(steps, horizons), dtype=values.dtype)
-        return library.matmul(values, weights)
-
-    def weighted(values: Tensor, *half_lives: int) -> Tensor:
-        weights = library.array(exponential_weights(steps, half_lives), dtype=values.dtype)
-        return library.matmul(values, weights)
-
     over = mean(daily, *_HORIZONS)
     month = library.maximum(over[:, _MONTH : _MONTH + 1], 0.0) + EPSILON
     volatility = library.sqrt(month)
@@ -129,12 +118,32 @@ def features(bars: Tensor, library: Any, *, strong: bool) -> Tensor:  # noqa: AN
     return library.concatenate(found, -1)
 
 
+@dataclass(frozen=True, slots=True)
+class _Averages:
+    """Averages over the newest of so many sessions, (n, sessions) to (n, averages)."""
+
+    library: Any
+    steps: int
+
+    def log(self, variance: Tensor) -> Tensor:
+        # invalid bars could give a variance below zero
+        return self.library.log(self.library.maximum(variance, 0.0) + EPSILON)
+
+    def mean(self, values: Tensor, *horizons: int) -> Tensor:
+        return self._matmul(values, _means(self.steps, horizons))
+
+    def weighted(self, values: Tensor, *half_lives: int) -> Tensor:
+        return self._matmul(values, exponential_weights(self.steps, half_lives))
+
+    def _matmul(self, values: Tensor, weights: Float32s) -> Tensor:
+        return self.library.matmul(values, self.library.array(weights, dtype=values.dtype))
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class LogHar:
     """A fitted regression, and the distribution of returns in units of its volatility."""
 
     strong: bool
-    closes_only: bool
     means: Floats
     """(features,) of the training windows."""
     scales: Floats
@@ -147,37 +156,26 @@ class LogHar:
     standard: Floats
     """(k,) quantiles of return / volatility over the training windows."""
 
-    def log_volatilities(self, panel: Panel, ends: Rows, steps: int) -> Floats:
+    def log_volatilities(self, windows: WindowSet) -> Floats:
         """Return the log of the next session's volatility in percent after windows, (n,)."""
-        return np.concatenate(
-            [
-                self.intercept
-                + np.clip((seen - self.means) / self.scales, -CLIP, CLIP) @ self.weights
-                for seen in _seen(panel, ends, steps, self.strong, self.closes_only)
-            ]
+        standardised = (
+            np.clip((rows - self.means) / self.scales, -CLIP, CLIP)
+            for rows in _features_of(windows, strong=self.strong)
         )
+        return np.concatenate([self.intercept + rows @ self.weights for rows in standardised])
 
-    def quantiles(self, panel: Panel, ends: Rows, steps: int) -> Floats:
+    def quantiles(self, windows: WindowSet) -> Floats:
         """Return quantiles (n, k) of the next session's log return, in percent."""
-        volatilities = np.exp(self.log_volatilities(panel, ends, steps))
-        return volatilities[:, None] * self.standard
+        return np.exp(self.log_volatilities(windows))[:, None] * self.standard
 
 
-def fit(  # noqa: PLR0913 - what a regression is of
-    panel: Panel,
-    train: Rows,
-    levels: Floats,
-    *,
-    steps: int,
-    strong: bool,
-    closes_only: bool = False,
-) -> LogHar:
+def fit(windows: WindowSet, levels: Floats, *, strong: bool) -> LogHar:
     """Fit by least squares on half the log variance of the session after each window."""
-    rows = np.empty((len(train), _STRONG if strong else _WEAK))
+    rows = np.empty((len(windows.ends), _STRONG if strong else _WEAK))
     filled = 0
-    for seen in _seen(panel, train, steps, strong, closes_only):
-        rows[filled : filled + len(seen)] = seen
-        filled += len(seen)
+    for chunk in _features_of(windows, strong=strong):
+        rows[filled : filled + len(chunk)] = chunk
+        filled += len(chunk)
     # in place throughout: half a million windows are a fifth of a gigabyte
     means = rows.mean(0)
     rows -= means
@@ -185,14 +183,14 @@ def fit(  # noqa: PLR0913 - what a regression is of
     scales[scales < _CONSTANT] = np.inf  # what is divided by it is 0
     rows /= scales
     np.clip(rows, -CLIP, CLIP, out=rows)
-    target = np.log(np.maximum(variances(panel.moves[train + 1]), 0) + EPSILON) / 2
+    next_moves = windows.panel.moves[windows.ends + 1]
+    target = np.log(np.maximum(variances(next_moves), 0) + EPSILON) / 2
     intercept = float(target.mean())
     ridge = _RIDGE * len(rows) * np.eye(rows.shape[1])
     weights = np.linalg.solve(rows.T @ rows + ridge, rows.T @ (target - intercept))
-    standard = panel.returns[train + 1] / np.exp(intercept + rows @ weights)
+    standard = windows.next_returns / np.exp(intercept + rows @ weights)
     return LogHar(
         strong=strong,
-        closes_only=closes_only,
         means=means,
         scales=scales,
         weights=weights,
@@ -202,10 +200,9 @@ def fit(  # noqa: PLR0913 - what a regression is of
     )
 
 
-def _seen(panel: Panel, ends: Rows, steps: int, strong: bool, closes_only: bool) -> Any:  # noqa: ANN401, FBT001 - an iterator
-    for chunk in panel.chunks(ends):
-        bars = as_bars(panel.windows(chunk, steps, closes_only=closes_only), np)
-        yield features(bars, np, strong=strong)
+def _features_of(windows: WindowSet, *, strong: bool) -> Iterator[Floats]:
+    for moves in windows.chunks():
+        yield features(as_bars(moves, np), np, strong=strong)
 
 
 def _means(steps: int, horizons: tuple[int, ...]) -> Float32s:

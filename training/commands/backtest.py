@@ -3,12 +3,12 @@
 import argparse
 from pathlib import Path
 
-from training.commands import walk
+from training.commands import walk_forward
 from training.commands.options import Commands, add_models, add_seed, add_work, positive
 from training.errors import UsageError
 from training.publishing.publish import require_name
-from training.recipes import recipe
-from training.recipes.recipe import QuantileNetwork
+from training.recipes import library
+from training.recipes.network_kinds import QuantileNetwork
 
 
 def add(commands: Commands) -> None:
@@ -57,20 +57,22 @@ def add(commands: Commands) -> None:
 
 def _backtest(options: argparse.Namespace) -> int:
     if options.model:
-        chosen = recipe.of_model(options.models, options.model)
+        chosen = library.of_model(options.models, options.model)
     else:
-        chosen = recipe.load(options.recipe or "global-ohlc")
+        chosen = library.load(options.recipe or "global-ohlc")
     if not isinstance(chosen.network, QuantileNetwork):
         raise UsageError(f"{chosen.name} forecasts points: `fit` scores it on held-out sessions")
     if options.publish:
         require_name(options.publish)
-    return walk.forward(
+    found = walk_forward.measure(
         chosen,
-        chosen.network,
         options,
         test_sessions=options.sessions,
         refit_sessions=options.refit,
-        publish=options.publish,
-        docs=options.docs or options.work,
         fast=options.fast,
     )
+    # here, not above: it imports what takes seconds to
+    from training.reports import accuracy_page  # noqa: PLC0415
+
+    accuracy_page.write(found, options.docs or options.work)
+    return walk_forward.finish(found, options, options.publish)

@@ -4,15 +4,17 @@ import argparse
 import json
 from pathlib import Path
 
-from training.commands import walk
+from training.commands import walk_forward
 from training.commands.options import Commands, add_models, add_seed, add_work, positive
 from training.errors import UsageError
 from training.evaluation import holdout
-from training.evaluation.holdout import Published, Split
-from training.publishing.publish import require_name
-from training.recipes import recipe
-from training.recipes.recipe import QuantileNetwork, Recipe
-from training.reports.model_report import verdict
+from training.evaluation.holdout import Split
+from training.publishing import point_release
+from training.publishing.publish import Release, require_name
+from training.recipes import library
+from training.recipes.network_kinds import QuantileNetwork
+from training.recipes.recipe import Recipe
+from training.reports.model_report import verdict_in_words
 
 
 def add(commands: Commands) -> None:
@@ -52,23 +54,19 @@ def add(commands: Commands) -> None:
 
 
 def _fit(options: argparse.Namespace) -> int:
-    chosen = recipe.load(options.recipe).with_epochs(options.epochs)
+    chosen = library.load(options.recipe).with_epochs(options.epochs)
     name = options.name or chosen.name
     require_name(name)
     if isinstance(chosen.network, QuantileNetwork):
         if options.train or options.test or not options.data:
             raise UsageError(f"{chosen.name} is fitted on a folder of instruments: give --data DIR")
-        return walk.forward(
-            chosen,
-            chosen.network,
-            options,
-            test_sessions=options.holdout,
-            refit_sessions=options.holdout,
-            publish=name,
+        found = walk_forward.measure(
+            chosen, options, test_sessions=options.holdout, refit_sessions=options.holdout
         )
+        return walk_forward.finish(found, options, name)
     outcome = holdout.run(chosen, _split(chosen, options), seed=options.seed)
-    published = holdout.publish(outcome, options.models, name)
-    print(json.dumps(_summary(published)) if options.json else _told(published))
+    released = point_release.release(outcome, options.models, name)
+    print(json.dumps(_summary(released)) if options.json else _text(released))
     return 0
 
 
@@ -80,26 +78,26 @@ def _split(chosen: Recipe, options: argparse.Namespace) -> Split:
         raise UsageError("--train FILE and --test FILE go together, and without --data")
     if options.data and (options.holdout or not chosen.data.train):
         return holdout.split_folder(chosen, options.data, options.holdout)
-    return holdout.split_own(chosen, options.data)
+    return holdout.split_as_source(chosen, options.data)
 
 
-def _summary(published: Published) -> dict[str, object]:
-    manifest = published.model.manifest
+def _summary(released: Release) -> dict[str, object]:
+    manifest = released.model.manifest
     return {
         "model": manifest.name,
         "version": manifest.version,
-        "folder": str(published.folder),
-        "parity": published.parity,
+        "folder": str(released.folder),
+        "parity": released.parity,
         "scores": manifest.scores.model_dump(mode="json"),
     }
 
 
-def _told(published: Published) -> str:
-    scores = published.model.manifest.scores
+def _text(released: Release) -> str:
+    scores = released.model.manifest.scores
     return (
         f"MAE {scores.mae:.4g} {scores.unit}, tomorrow = today {scores.naive_mae:.4g}:"
         f" {scores.mae_vs_naive:.4f} times it, over {scores.sessions:,} forecasts\n"
-        f"{verdict(scores)}\n"
-        f"served and fitted forecasts differ by at most {published.parity:.1e}\n"
-        f"published {published.folder}"
+        f"{verdict_in_words(scores)}\n"
+        f"served and fitted forecasts differ by at most {released.parity:.1e}\n"
+        f"published {released.folder}"
     )

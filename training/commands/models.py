@@ -13,20 +13,8 @@ from app.errors import ArtifactRejected
 from app.inference import loader
 from training.commands.options import Commands, add_models
 
-_HEADINGS: Final = (
-    "model",
-    "version",
-    "serves",
-    "created",
-    "target",
-    "fitted to",
-    "MAE/naive",
-    "CRPS vs GARCH",
-    "in 90 %",
-    "sessions",
-    "size",
-)
-_NUMBERS: Final = {"version", "MAE/naive", "CRPS vs GARCH", "in 90 %", "sessions", "size"}
+_FIGURES: Final = ("MAE/naive", "CRPS vs GARCH", "in 90 %", "sessions", "size")
+_HEADINGS: Final = ("model", "version", "serves", "created", "target", "fitted to", *_FIGURES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +112,7 @@ def _table(found: list[_Listed]) -> str:
     widths[3] = max(len(row[3]) for row in rows if len(row) == len(_HEADINGS))
     return "\n".join(
         "  ".join(
-            cell.rjust(width) if heading in _NUMBERS else cell.ljust(width)
+            cell.rjust(width) if heading in {"version", *_FIGURES} else cell.ljust(width)
             for cell, width, heading in zip(row, widths, _HEADINGS, strict=False)
         ).rstrip()
         for row in rows

@@ -28,12 +28,12 @@ def add_seed(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=1, help="default: 1")
 
 
-def add_work(parser: argparse.ArgumentParser) -> None:
+def add_work(parser: argparse.ArgumentParser, default: str = ".backtest") -> None:
     """Take the folder in which unfinished work is kept."""
     parser.add_argument(
         "--work",
         type=Path,
-        default=Path(".backtest"),
+        default=Path(default),
         metavar="DIR",
-        help="where forecasts are kept, for a run that was interrupted (default: .backtest)",
+        help=f"where forecasts are kept, for a run that was interrupted (default: {default})",
     )

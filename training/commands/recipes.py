@@ -7,7 +7,8 @@ from pathlib import Path
 
 from training.commands.options import Commands, add_models, positive
 from training.errors import UsageError
-from training.recipes import recipe
+from training.publishing import recipe_runs
+from training.recipes import library
 from training.reports import recipe_report
 
 
@@ -48,7 +49,7 @@ def add(commands: Commands) -> None:
 def _recipes(options: argparse.Namespace) -> int:
     if options.run:
         return _run_recipes(options)
-    found = {name: recipe.load(name) for name in recipe.names()}
+    found = {name: library.load(name) for name in library.names()}
     if options.json:
         print(json.dumps({name: each.model_dump() for name, each in found.items()}, indent=2))
         return 0
@@ -59,14 +60,14 @@ def _recipes(options: argparse.Namespace) -> int:
 
 
 def _run_recipes(options: argparse.Namespace) -> int:
-    known = recipe_report.source_recipes()
+    known = library.with_data()
     names = known if options.run == "all" else options.run.split(",")
     for name in names:
         if name not in known:
             raise UsageError(
                 f"no recipe {name!r} that names its data; there are {', '.join(known)}"
             )
-    plan = recipe_report.Plan(
+    plan = recipe_runs.RunPlan(
         data=options.data,
         models=options.models,
         epochs=options.epochs,
@@ -81,7 +82,7 @@ def _run_recipes(options: argparse.Namespace) -> int:
         if getattr(options, option):
             command += f" --{option} {getattr(options, option)}"
     page, rows = docs / "recipes.md", []
-    for row in recipe_report.run(names, plan):
+    for row in recipe_runs.run(names, plan):
         rows.append(row)
         # again after each: a long run that is ended has written what it had
         recipe_report.write(rows, page, command)

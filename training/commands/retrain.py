@@ -10,7 +10,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Final, NoReturn
 
-from training.commands.options import Commands, add_models
+from training.commands.options import Commands, add_models, add_work
 from training.errors import UsageError
 from training.progress import say
 
@@ -25,8 +25,8 @@ def add(commands: Commands) -> None:
     retrain = commands.add_parser(
         "retrain",
         help="fit, judge, and publish or keep; once, or on a schedule",
-        description="Read the source, check it, walk forward over the newest sessions, hold the"
-        " candidate against the model that is served and against tomorrow = today on the same"
+        description="Read the source, check it, walk forward over the newest sessions, compare"
+        " the candidate with the model that is served and with tomorrow = today on the same"
         " sessions, and publish it, or keep what is served. MODELS/NAME/runs has a record of"
         " every run. One that was killed goes on where it stopped.",
         epilog="Exit status: 0 published, 3 kept or nothing new, 2 wrong usage, 1 failed.",
@@ -41,7 +41,7 @@ def add(commands: Commands) -> None:
     retrain.add_argument(
         "--accept-data",
         action="store_true",
-        help="do not hold the data against those of the last verdict: what changed is right",
+        help="do not compare the data with those of the last verdict: what changed is right",
     )
     retrain.add_argument(
         "--schedule",
@@ -61,13 +61,7 @@ def add(commands: Commands) -> None:
         "--run-at-start", action="store_true", help="with --schedule: run once now, too"
     )
     add_models(retrain)
-    retrain.add_argument(
-        "--work",
-        type=Path,
-        default=Path(".retrain"),
-        metavar="DIR",
-        help="where forecasts are kept, for a run that was interrupted (default: .retrain)",
-    )
+    add_work(retrain, ".retrain")
     retrain.add_argument("--json", action="store_true", help="print the record for machines")
     retrain.set_defaults(command=_retrain)
 
@@ -89,12 +83,12 @@ def _retrain(options: argparse.Namespace) -> int:
         force=options.force,
         accept_data=options.accept_data,
     )
-    with _ended_by_sigterm():
+    with _interrupted_by_sigterm():
         record = job.run(run)
     if options.json:
         print(record.model_dump_json())
     else:
-        print(_told(record), end="")
+        print(_text(record), end="")
     if record.status == "failed" or record.exit_code == job.FAILED:
         say(f"failed: {record.reason}")
     return record.exit_code
@@ -119,7 +113,7 @@ def _on_schedule(options: argparse.Namespace) -> int:
 
 
 @contextlib.contextmanager
-def _ended_by_sigterm() -> Iterator[None]:
+def _interrupted_by_sigterm() -> Iterator[None]:
     """Make SIGTERM an interruption, which ends what fits in other processes and is recorded."""
 
     def interrupt(_: int, __: FrameType | None) -> NoReturn:
@@ -134,23 +128,23 @@ def _ended_by_sigterm() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _told(record: "RunRecord") -> str:
+def _text(record: "RunRecord") -> str:
     """Return the record for people, lines that end."""
     lines = []
-    if record.standings:
-        held = record.standings
+    if standings := record.standings:
+        scored = f"{standings.forecasts:,} forecasts, {standings.sessions} sessions"
         lines += [
-            f"{held.forecasts:,} forecasts, {held.sessions} sessions, in percent of the last price",
+            f"{scored}, in percent of the last price",
             f"{'':12}{'MAE':>10}{'over naive':>12}{'CRPS':>10}{'90 % held':>11}",
-            _row("candidate", held.candidate),
-            *([_row("incumbent", held.incumbent)] if held.incumbent else []),
-            _row("naive", held.naive),
+            _row("candidate", standings.candidate),
+            *([_row("incumbent", standings.incumbent)] if standings.incumbent else []),
+            _row("naive", standings.naive),
         ]
-        if held.incumbent_saw:
-            lines.append(f"the incumbent was fitted on {held.incumbent_saw} of these sessions")
+        if standings.incumbent_saw:
+            lines.append(f"the incumbent was fitted on {standings.incumbent_saw} of these sessions")
     if record.verdict:
         lines += [
-            f"{'ok ' if reason.passed else 'NO '} {reason.rule}: {reason.shown},"
+            f"{'ok ' if reason.passed else 'NO '} {reason.rule}: {reason.measured_text},"
             f" must be {reason.bound}"
             for reason in record.verdict.reasons
         ]
@@ -163,9 +157,9 @@ def _told(record: "RunRecord") -> str:
 
 def _row(name: str, standing: "Standing") -> str:
     crps = "" if standing.crps is None else f"{standing.crps:.4f}"
-    held = "" if standing.coverage_90 is None else f"{standing.coverage_90:.1%}"
+    coverage = "" if standing.coverage_90 is None else f"{standing.coverage_90:.1%}"
     over = "" if standing.mae_vs_naive is None else f"{standing.mae_vs_naive:.4f}"
-    return f"{name:12}{standing.mae:>10.4f}{over:>12}{crps:>10}{held:>11}"
+    return f"{name:12}{standing.mae:>10.4f}{over:>12}{crps:>10}{coverage:>11}"
 
 
 def _port(text: str) -> int:

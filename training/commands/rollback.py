@@ -35,6 +35,6 @@ def add(commands: Commands) -> None:
 def _rollback(options: argparse.Namespace) -> int:
     version = publish.rollback(options.models, options.name, options.version)
     outcome = {"model": options.name, "version": version}
-    told = f"version {version} of {options.name} is the current one"
-    print(json.dumps(outcome) if options.json else told)
+    text = f"version {version} of {options.name} is the current one"
+    print(json.dumps(outcome) if options.json else text)
     return 0

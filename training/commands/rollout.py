@@ -59,15 +59,15 @@ def _rollout(options: argparse.Namespace) -> int:
         if options.share or options.shadow:
             raise UsageError("--end goes without --share and --shadow")
         publish.end_rollout(options.models, name)
-        told, rollout = f"the current version of {name} answers alone", None
+        text, rollout = f"the current version of {name} answers alone", None
     else:
         mode: Literal["canary", "shadow"] = "shadow" if options.shadow else "canary"
         share = options.share or _SHARE
         rollout = Rollout(candidate=options.candidate, mode=mode, share=share)
         publish.roll_out(options.models, name, rollout)
         does = "forecasts unseen beside" if options.shadow else "answers"
-        told = f"version {rollout.candidate} of {name} {does} {share:.4g} of the requests"
+        text = f"version {rollout.candidate} of {name} {does} {share:.4g} of the requests"
     if options.json:
-        told = json.dumps({"model": name, "rollout": rollout and rollout.model_dump()})
-    print(told)
+        text = json.dumps({"model": name, "rollout": rollout and rollout.model_dump()})
+    print(text)
     return 0

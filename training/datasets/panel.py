@@ -112,6 +112,27 @@ class Panel:
             yield ends[start : start + _CHUNK]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class WindowSet:
+    """Windows of a panel: `steps` moves each, of bars or of closes alone."""
+
+    panel: Panel
+    ends: Rows
+    """(n,) the last row of each; the next session is known, see `Panel.ends`."""
+    steps: int
+    closes_only: bool = False
+
+    @property
+    def next_returns(self) -> Floats:
+        """Return the log return of the session after each window, in percent, (n,)."""
+        return self.panel.returns[self.ends + 1]
+
+    def chunks(self) -> Iterator[Floats]:
+        """Copy the windows, (.., steps, 4 or 1), in parts that fit well into memory."""
+        for ends in self.panel.chunks(self.ends):
+            yield self.panel.windows(ends, self.steps, closes_only=self.closes_only)
+
+
 def _first_rows(codes: NDArray[np.int64]) -> Bools:
     """Tell which rows are the first of their instrument."""
     return np.r_[True, codes[1:] != codes[:-1]] if len(codes) else np.empty(0, dtype=np.bool_)

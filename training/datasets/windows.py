@@ -19,23 +19,23 @@ class Examples:
 
     windows: Floats
     """(n, sessions, 1), oldest first."""
-    nexts: Floats
+    next_prices: Floats
     """(n,)"""
     dates: Dates
-    """(n,) the session of `nexts`, to the day."""
+    """(n,) the session of `next_prices`, to the day."""
     instruments: NDArray[np.str_]
     """(n,)"""
     prior_closes: Floats
     """(n,) the close of the session before; not a number where it is not known."""
 
     def __len__(self) -> int:
-        return len(self.nexts)
+        return len(self.next_prices)
 
     def where(self, chosen: Bools) -> "Examples":
         """Return the chosen examples."""
         return Examples(
             windows=self.windows[chosen],
-            nexts=self.nexts[chosen],
+            next_prices=self.next_prices[chosen],
             dates=self.dates[chosen],
             instruments=self.instruments[chosen],
             prior_closes=self.prior_closes[chosen],
@@ -60,7 +60,7 @@ class Examples:
         return as_date(self.dates.max())
 
 
-def cut(prices: pd.DataFrame, window: int) -> Examples:
+def cut_windows(prices: pd.DataFrame, window: int) -> Examples:
     """Cut every window of every instrument; those of `window` sessions or fewer give none."""
     parts = [
         _cut_one(str(instrument), rows, window)
@@ -69,7 +69,7 @@ def cut(prices: pd.DataFrame, window: int) -> Examples:
     ]
     return Examples(
         windows=np.concatenate([part.windows for part in parts]),
-        nexts=np.concatenate([part.nexts for part in parts]),
+        next_prices=np.concatenate([part.next_prices for part in parts]),
         dates=np.concatenate([part.dates for part in parts]),
         instruments=np.concatenate([part.instruments for part in parts]),
         prior_closes=np.concatenate([part.prior_closes for part in parts]),
@@ -87,7 +87,7 @@ def _cut_one(instrument: str, rows: pd.DataFrame, window: int) -> Examples:
     days = rows["date"].to_numpy().astype("datetime64[D]")
     return Examples(
         windows=sliding_window_view(values, window)[:-1, :, None],
-        nexts=values[window:],
+        next_prices=values[window:],
         dates=days[window:],
         instruments=np.full(len(values) - window, instrument),
         prior_closes=rows["close"].to_numpy(dtype=np.float64)[window - 1 : -1],

@@ -1,8 +1,8 @@
 """
 Walk forward: fit on what was known, forecast what came next, move on.
 
-All instruments are split at the same dates. What a fold's forecasters gave is kept on disk as
-soon as it is there, so that a run that was interrupted goes on where it stopped, and memory
+All instruments are split at the same dates. The forecasts of a fold are written to disk as
+soon as they are there, so that a run that was interrupted goes on where it stopped, and memory
 holds one fold at a time.
 """
 
@@ -50,7 +50,7 @@ class Fold:
     test: Rows
 
 
-def folds(panel: Panel, ends: Rows, *, test_sessions: int, refit_sessions: int) -> list[Fold]:
+def cut_folds(panel: Panel, ends: Rows, *, test_sessions: int, refit_sessions: int) -> list[Fold]:
     """
     Cut the newest `test_sessions` sessions into folds of `refit_sessions`, oldest first.
 
@@ -59,8 +59,8 @@ def folds(panel: Panel, ends: Rows, *, test_sessions: int, refit_sessions: int) 
     is there to calibrate the first by; it is not scored. Raises UsageError where too little
     would be left to fit on.
     """
-    nexts = panel.dates[ends + 1]
-    sessions = np.unique(nexts)
+    next_dates = panel.dates[ends + 1]
+    sessions = np.unique(next_dates)
     first = len(sessions) - test_sessions
     before = first - min(refit_sessions, _CALIBRATION, len(sessions) // 4)
     if before - _EMBARGO < _FEWEST:
@@ -70,16 +70,16 @@ def folds(panel: Panel, ends: Rows, *, test_sessions: int, refit_sessions: int) 
             f" {len(sessions)} in all; give more history, or fewer --sessions"
         )
     starts = [before, *range(first, len(sessions), refit_sessions)]
-    made = []
+    cut = []
     for start, stop in zip(starts, [*starts[1:], len(sessions)], strict=True):
-        test = (nexts >= sessions[start]) & (nexts <= sessions[stop - 1])
-        made.append(Fold(sessions[start], ends[nexts < sessions[start - _EMBARGO]], ends[test]))
-    return made
+        test = (next_dates >= sessions[start]) & (next_dates <= sessions[stop - 1])
+        cut.append(Fold(sessions[start], ends[next_dates < sessions[start - _EMBARGO]], ends[test]))
+    return cut
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
-    """The forecasts of a walk forward, on disk, one file for each fold and forecaster."""
+class ForecastCache:
+    """The forecasts of a backtest, on disk, one file for each fold and forecaster."""
 
     folder: Path
 
@@ -93,7 +93,7 @@ class Kept:
         quantiles: Float32s = np.load(self.path(fold, name), allow_pickle=False)
         return quantiles.astype(np.float64)
 
-    def keep(self, fold: Fold, name: str, quantiles: Floats) -> None:
+    def write(self, fold: Fold, name: str, quantiles: Floats) -> None:
         """Write the quantiles of a fold, whole or not at all."""
         path = self.path(fold, name)
         partial = path.with_suffix(".partial")
@@ -102,110 +102,106 @@ class Kept:
         partial.replace(path)
 
 
-def run(  # noqa: PLR0913 - what a walk is made of
-    panel: Panel,
-    made: Sequence[Fold],
-    forecasters: Mapping[str, Forecaster],
-    levels: Floats,
-    *,
-    work: Path,
-    described: Mapping[str, Any],
-    workers: int = 1,
-) -> Kept:
-    """
-    Let every forecaster forecast every fold; return where the forecasts are.
+@dataclass(frozen=True, slots=True, eq=False)
+class Backtest:
+    """What is forecast: the folds of a panel, as quantiles at levels (k,)."""
 
-    They are kept in a folder of `work` that is named for all that they depend on, given by
-    `described`, the panel, the folds and the levels: what is there already is not done again.
-    More than one of `workers` are processes of their own, to which forecasters are sent.
-    """
-    kept = Kept(work / _digest(panel, made, levels, described))
-    kept.folder.mkdir(parents=True, exist_ok=True)
-    tasks = [(fold, name) for fold in made for name in forecasters]
-    missing = [task for task in tasks if not kept.path(*task).exists()]
-    if len(missing) < len(tasks):
-        say(f"{len(tasks) - len(missing)} of {len(tasks)} forecasts are there from before")
-    whole = sum(_size(fold) for fold, _ in missing)
-    done, began = 0, time.monotonic()
-    for fold, name, quantiles in _forecasts(panel, missing, forecasters, levels, workers):
-        kept.keep(fold, name, quantiles)
-        done += _size(fold)
-        gone = time.monotonic() - began
-        left = gone / done * (whole - done)
-        say(
-            f"{fold.start} {name}: {len(fold.test):,} forecasts;"
-            f" {gone / _MINUTE:.1f} minutes gone, about {left / _MINUTE:.0f} left"
-        )
-    return kept
+    panel: Panel
+    folds: Sequence[Fold]
+    levels: Floats
+
+    def run(
+        self,
+        forecasters: Mapping[str, Forecaster],
+        *,
+        work: Path,
+        depends_on: Mapping[str, Any],
+        workers: int = 1,
+    ) -> ForecastCache:
+        """
+        Let every forecaster forecast every fold; return where the forecasts are.
+
+        They lie in a folder of `work` that is named for all that they depend on, `depends_on`,
+        the panel, the folds and the levels: what is there already is not done again. More than
+        one of `workers` are processes of their own, to which forecasters are sent.
+        """
+        cache = ForecastCache(work / self._digest(depends_on))
+        cache.folder.mkdir(parents=True, exist_ok=True)
+        tasks = [(fold, name) for fold in self.folds for name in forecasters]
+        missing = [task for task in tasks if not cache.path(*task).exists()]
+        if len(missing) < len(tasks):
+            say(f"{len(tasks) - len(missing)} of {len(tasks)} forecasts are there from before")
+        whole = sum(_size(fold) for fold, _ in missing)
+        done, began = 0, time.monotonic()
+        for fold, name, quantiles in self._forecasts(missing, forecasters, workers):
+            cache.write(fold, name, quantiles)
+            done += _size(fold)
+            gone = time.monotonic() - began
+            left = gone / done * (whole - done)
+            say(
+                f"{fold.start} {name}: {len(fold.test):,} forecasts;"
+                f" {gone / _MINUTE:.1f} minutes gone, about {left / _MINUTE:.0f} left"
+            )
+        return cache
+
+    def _forecasts(
+        self,
+        tasks: Sequence[tuple[Fold, str]],
+        forecasters: Mapping[str, Forecaster],
+        workers: int,
+    ) -> Iterator[tuple[Fold, str, Floats]]:
+        """Yield the quantiles of each task as they come, in order where one process does all."""
+        if workers == 1 or len(tasks) < 2:  # noqa: PLR2004 - one task needs no pool
+            for fold, name in tasks:
+                yield fold, name, forecasters[name](self.panel, fold.train, fold.test, self.levels)
+            return
+        # a process that begins anew: TensorFlow does not survive a fork
+        context = multiprocessing.get_context("spawn")
+        with concurrent.futures.ProcessPoolExecutor(
+            workers,
+            mp_context=context,
+            initializer=_begin,
+            initargs=(self.panel, self.levels, workers),
+        ) as pool:
+            futures = {
+                pool.submit(_forecast, forecasters[name], fold.train, fold.test): (fold, name)
+                for fold, name in tasks
+            }
+            try:
+                for future in concurrent.futures.as_completed(futures):
+                    # taken out: a future that stays holds its result
+                    yield *futures.pop(future), future.result()
+            finally:
+                # an interruption would wait for the rest
+                pool.shutdown(cancel_futures=True)
+
+    def _digest(self, depends_on: Mapping[str, Any]) -> str:
+        sha = hashlib.sha256(json.dumps(depends_on, sort_keys=True, default=str).encode())
+        panel = self.panel
+        arrays = [panel.moves, panel.usable, panel.instruments, panel.dates.astype(np.int64)]
+        rows = [rows for fold in self.folds for rows in (fold.train, fold.test)]
+        for part in (*arrays, self.levels, *rows):
+            # the shape too: the same rows may be cut in two at another place
+            sha.update(str(part.shape).encode())
+            sha.update(np.ascontiguousarray(part).tobytes())
+        return sha.hexdigest()[:16]
 
 
-def _forecasts(
-    panel: Panel,
-    tasks: Sequence[tuple[Fold, str]],
-    forecasters: Mapping[str, Forecaster],
-    levels: Floats,
-    workers: int,
-) -> Iterator[tuple[Fold, str, Floats]]:
-    """Yield the quantiles of each task as they come, in order where one process does all."""
-    if workers == 1 or len(tasks) < 2:  # noqa: PLR2004 - one task needs no pool
-        for fold, name in tasks:
-            yield fold, name, forecasters[name](panel, fold.train, fold.test, levels)
-        return
-    # a process that begins anew: TensorFlow does not survive a fork
-    context = multiprocessing.get_context("spawn")
-    with concurrent.futures.ProcessPoolExecutor(
-        workers, mp_context=context, initializer=_begin, initargs=(panel, levels, workers)
-    ) as pool:
-        futures = {
-            pool.submit(_forecast, forecasters[name], fold.train, fold.test): (fold, name)
-            for fold, name in tasks
-        }
-        try:
-            for future in concurrent.futures.as_completed(futures):
-                # taken out: a future that is kept keeps its result
-                yield *futures.pop(future), future.result()
-        finally:
-            # an interruption would wait for the rest
-            pool.shutdown(cancel_futures=True)
-
-
-_of_worker: Final[dict[str, Any]] = {}
+_worker: Final[dict[str, Any]] = {}
 """What every task of a worker process needs, sent to it once."""
 
 
 def _begin(panel: Panel, levels: Floats, workers: int) -> None:
-    _of_worker.update(panel=panel, levels=levels)
+    _worker.update(panel=panel, levels=levels)
     threads = max(1, (os.cpu_count() or 1) // workers)
     os.environ["TF_NUM_INTRAOP_THREADS"] = str(threads)  # noqa: TID251 - written, not read
     progress.quiet()
 
 
 def _forecast(forecaster: Forecaster, train: Rows, test: Rows) -> Floats:
-    return forecaster(_of_worker["panel"], train, test, _of_worker["levels"])
+    return forecaster(_worker["panel"], train, test, _worker["levels"])
 
 
 def _size(fold: Fold) -> int:
     """Return about how much work a fold is, next to others."""
     return len(fold.train) + len(fold.test)
-
-
-def _digest(
-    panel: Panel, made: Sequence[Fold], levels: Floats, described: Mapping[str, Any]
-) -> str:
-    sha = hashlib.sha256(json.dumps(described, sort_keys=True, default=str).encode())
-    for part in _parts(panel, made, levels):
-        # the shape too: the same rows may be cut in two at another place
-        sha.update(str(part.shape).encode())
-        sha.update(np.ascontiguousarray(part).tobytes())
-    return sha.hexdigest()[:16]
-
-
-def _parts(panel: Panel, made: Sequence[Fold], levels: Floats) -> Iterator[np.ndarray[Any, Any]]:
-    yield panel.moves
-    yield panel.usable
-    yield panel.instruments
-    yield panel.dates.astype(np.int64)
-    yield levels
-    for fold in made:
-        yield fold.train
-        yield fold.test

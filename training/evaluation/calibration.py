@@ -1,6 +1,7 @@
 """Conformal offsets: how far past forecasts must be widened to cover what they say."""
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -31,35 +32,35 @@ def offsets(actual: Floats, quantiles: Floats, levels: Floats) -> tuple[float, .
     return tuple(found.tolist())
 
 
-def adapted(  # noqa: PLR0913 - what a request with history is made of
-    quantiles: Floats,
-    spreads: Floats,
-    actual: Floats,
-    levels: Floats,
-    *,
-    gain: float,
-    posted: int,
-) -> Floats:
-    """
-    Return forecasts of one instrument as a request with history would have them, (n, k).
+@dataclass(frozen=True, slots=True)
+class HistoryCalibration:
+    """The service's in-request calibration, of a request that posts so much history."""
 
-    Row t is `quantiles[t]`, with the service's in-request calibration by the `posted` forecasts
-    before it, or as many as there are: all tracked side by side, `calibration.adapt` for each.
-    """
-    count, pairs = len(quantiles), len(levels) // 2
-    lows, highs = quantiles[:, :pairs], quantiles[:, :pairs:-1]
-    excess = np.maximum(lows - actual[:, None], actual[:, None] - highs) / spreads[:, None]
-    misses = 2 * levels[:pairs]
-    widths = np.zeros((count, pairs))
-    for ago in range(min(posted, count - 1), 0, -1):
-        # forecasts that are made `ago` sessions later learn from this one next
-        late = slice(ago, None)
-        step = (excess[: count - ago] > widths[late]) - misses
-        widths[late] += gain * step
-    known = np.minimum(np.arange(count), posted)
-    widths[known < conformal.FEWEST] = 0
-    wider = widths * spreads[:, None]
-    result = quantiles.copy()
-    result[:, :pairs] -= wider
-    result[:, :pairs:-1] += wider
-    return intervals.outward(result)
+    gain: float
+    posted: int
+    """Forecasts to adapt by."""
+
+    def adapt(self, quantiles: Floats, spreads: Floats, actual: Floats, levels: Floats) -> Floats:
+        """
+        Return forecasts of one instrument as a request with history would have them, (n, k).
+
+        Row t is `quantiles[t]`, calibrated by the `posted` forecasts before it, or as many as
+        there are: all tracked side by side, `conformal.adapt` for each.
+        """
+        count, pairs = len(quantiles), len(levels) // 2
+        lows, highs = quantiles[:, :pairs], quantiles[:, :pairs:-1]
+        excess = np.maximum(lows - actual[:, None], actual[:, None] - highs) / spreads[:, None]
+        misses = 2 * levels[:pairs]
+        widths = np.zeros((count, pairs))
+        for ago in range(min(self.posted, count - 1), 0, -1):
+            # forecasts that are made `ago` sessions later learn from this one next
+            late = slice(ago, None)
+            step = (excess[: count - ago] > widths[late]) - misses
+            widths[late] += self.gain * step
+        known = np.minimum(np.arange(count), self.posted)
+        widths[known < conformal.FEWEST] = 0
+        wider = widths * spreads[:, None]
+        result = quantiles.copy()
+        result[:, :pairs] -= wider
+        result[:, :pairs:-1] += wider
+        return intervals.outward(result)

@@ -1,35 +1,27 @@
-"""One run, top to bottom: a recipe and prices in, a published model and its scores out."""
+"""One recipe and its prices: fitted, and scored on sessions that it has not seen."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from app.artifact.layout import CARD
-from app.artifact.manifest import Draft, Scores, TrainingRange
-from app.forecasting import novelty, scalers, screening
+from app.artifact.manifest import Scores
+from app.forecasting import scalers
 from app.forecasting.arrays import Floats
-from app.forecasting.forecaster import Model
 from app.forecasting.scalers import LevelScaler, ReturnScaler
-from training import provenance
 from training.datasets import windows
 from training.datasets.windows import Examples
 from training.errors import BadData, UsageError
 from training.evaluation import point_scores
 from training.progress import say
-from training.publishing import publish as publishing
 from training.recipes.recipe import Recipe
-from training.reports import model_report
-from training.reports.model_report import Judged
 from training.sources import csv_files
 
 if TYPE_CHECKING:
-    from training.networks.fit import Fitted
-
-_PARITY_WINDOWS: Final = 256
+    from training.networks.fit import FittedKeras, FittedScratch
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,26 +42,42 @@ class Split:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Outcome:
+class HeldOutForecasts:
+    """Forecasts of held-out sessions, oldest first within an instrument, and what came."""
+
+    dates: NDArray[np.datetime64]
+    """(n,) the session forecast, to the day."""
+    actual: Floats
+    """(n,) prices, as all below."""
+    expected: Floats
+    last: Floats
+    """(n,) the last of the window: the naive forecast."""
+    prior_close: Floats | None
+    """(n,) the close of the evening before, for models of the open."""
+    instruments: NDArray[np.str_]
+    """(n,)"""
+    scale: float
+    """From `point_scores.mase_scale`: in percent where there are several instruments."""
+    losses: dict[str, list[float]]
+    """`loss`, and maybe `val_loss`: one number an epoch."""
+
+    @property
+    def names(self) -> list[str]:
+        """The instruments; where there are several, their prices cannot be added up."""
+        return [str(name) for name in np.unique(self.instruments)]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class HoldoutResult:
     """A fitted network, and how it did on the held-out sessions; nothing is published yet."""
 
     recipe: Recipe
     split: Split
     seed: int
     scaler: LevelScaler | ReturnScaler
-    fitted: "Fitted"
-    judged: Judged
+    fitted: "FittedKeras | FittedScratch"
+    held_out: HeldOutForecasts
     scores: Scores
-
-
-@dataclass(frozen=True, slots=True)
-class Published:
-    """What came of a run."""
-
-    model: Model
-    folder: Path
-    parity: float
-    """Largest relative difference between served and fitted forecasts."""
 
 
 def split_files(recipe: Recipe, training: Path, test: Path) -> Split:
@@ -84,7 +92,7 @@ def split_files(recipe: Recipe, training: Path, test: Path) -> Split:
         )
     _require_windows(recipe, training, before)
     prices = pd.concat([before, after.assign(instrument=training.stem)], ignore_index=True)
-    examples = windows.cut(prices, recipe.window)
+    examples = windows.cut_windows(prices, recipe.window)
     return _split(recipe, training, prices, examples, np.datetime64(after["date"].min(), "D"))
 
 
@@ -94,7 +102,7 @@ def split_folder(recipe: Recipe, folder: Path, holdout_sessions: int | None = No
     return _split_last(recipe, folder, prices, holdout_sessions)
 
 
-def split_own(recipe: Recipe, folder: Path | None) -> Split:
+def split_as_source(recipe: Recipe, folder: Path | None) -> Split:
     """Use what the recipe's source did: files of its names in `folder`, or the series it makes."""
     if recipe.data.generate == "sine":
         return _split_last(recipe, Path("sine"), csv_files.sine(), None)
@@ -107,7 +115,7 @@ def _split_last(
     recipe: Recipe, folder: Path, prices: pd.DataFrame, holdout_sessions: int | None
 ) -> Split:
     _require_windows(recipe, folder, prices)
-    examples = windows.cut(prices, recipe.window)
+    examples = windows.cut_windows(prices, recipe.window)
     sessions = holdout_sessions or recipe.evaluation.holdout_sessions
     cutoff = windows.newest_sessions(examples.dates, sessions)
     if cutoff is None:
@@ -134,20 +142,20 @@ def _split(
 ) -> Split:
     training, validation = examples.before(cutoff), None
     sessions = len(np.unique(training.dates))
-    watched = recipe.fit.validation_sessions or round(sessions * recipe.fit.validation_share)
-    if watched:
-        start = windows.newest_sessions(training.dates, watched)
+    chosen = recipe.fit.validation_sessions or round(sessions * recipe.fit.validation_share)
+    if chosen:
+        start = windows.newest_sessions(training.dates, chosen)
         if start is None:
             raise BadData(
                 source,
-                f"too few rows: {watched} sessions are to choose the epoch,"
+                f"too few rows: {chosen} sessions are to choose the epoch,"
                 f" and there are windows for {sessions} before {cutoff}",
             )
         training, validation = training.before(start), training.since(start)
     return Split(prices, training, validation, examples.since(cutoff), cutoff)
 
 
-def run(recipe: Recipe, split: Split, *, seed: int) -> Outcome:
+def run(recipe: Recipe, split: Split, *, seed: int) -> HoldoutResult:
     """Fit, and forecast the held-out sessions."""
     # here, not above: TensorFlow takes seconds to import, and bad data is refused before
     from training.networks.fit import Pairs, fit  # noqa: PLC0415
@@ -165,7 +173,7 @@ def run(recipe: Recipe, split: Split, *, seed: int) -> Outcome:
     def pairs(examples: Examples) -> Pairs:
         return Pairs(
             inputs=scaler.inputs(examples.windows),
-            targets=scaler.targets(examples.windows, examples.nexts),
+            targets=scaler.targets(examples.windows, examples.next_prices),
         )
 
     validation = None if split.validation is None else pairs(split.validation)
@@ -173,9 +181,9 @@ def run(recipe: Recipe, split: Split, *, seed: int) -> Outcome:
     outputs = fitted.outputs(scaler.inputs(test.windows))
     expected = scaler.prices(test.windows, outputs)[:, 0]
     panel = len(np.unique(test.instruments)) > 1
-    judged = Judged(
+    held_out = HeldOutForecasts(
         dates=test.dates,
-        actual=test.nexts,
+        actual=test.next_prices,
         expected=expected,
         last=test.windows[:, -1, 0],
         prior_close=_prior_closes(recipe, test),
@@ -187,50 +195,7 @@ def run(recipe: Recipe, split: Split, *, seed: int) -> Outcome:
         ),
         losses=fitted.losses,
     )
-    return Outcome(recipe, split, seed, scaler, fitted, judged, judge(test, expected))
-
-
-def publish(outcome: Outcome, root: Path, name: str) -> Published:
-    """Export, prove on real windows that what is served is what was fitted, and publish."""
-    from training.export import keras_to_onnx  # noqa: PLC0415 - as above
-
-    recipe, split, test = outcome.recipe, outcome.split, outcome.split.test
-    rows = split.rows_before_cutoff
-    draft = Draft(
-        window=recipe.window,
-        fields=(recipe.target,),
-        target=recipe.target,
-        output="point",
-        recipe=recipe.model_dump(),
-        seed=outcome.seed,
-        trained_on=TrainingRange(
-            first=rows["date"].min().date(),
-            last=rows["date"].max().date(),
-            cutoff=windows.as_date(split.cutoff),
-            instruments=tuple(np.unique(split.training.instruments).tolist()),
-            windows=len(split.training),
-        ),
-        distribution=novelty.distribution_of(screening.screen(split.training.windows)),
-        data_digest=csv_files.digest(split.prices),
-        scores=outcome.scores,
-        created_at=datetime.now(UTC).replace(microsecond=0),
-        libraries=provenance.libraries(),
-        git_commit=provenance.git_commit(),
-    )
-    shown = np.linspace(0, len(test) - 1, min(len(test), _PARITY_WINDOWS)).astype(int)
-    parity = keras_to_onnx.Parity(test.windows[shown], outcome.judged.expected[shown])
-    card = model_report.card(name, recipe, draft).encode()
-    model = publishing.publish(
-        root,
-        name,
-        draft=draft,
-        graph=keras_to_onnx.to_bytes(outcome.fitted.to_onnx()),
-        scaler=outcome.scaler,
-        reports={CARD: card}
-        | model_report.files(name, recipe, draft, outcome.judged, recipe.published),
-        prove=parity.prove,
-    )
-    return Published(model, root / name / str(model.manifest.version), parity.worst)
+    return HoldoutResult(recipe, split, seed, scaler, fitted, held_out, score(test, expected))
 
 
 def _prior_closes(recipe: Recipe, test: Examples) -> Floats | None:
@@ -240,9 +205,9 @@ def _prior_closes(recipe: Recipe, test: Examples) -> Floats | None:
     return test.prior_closes
 
 
-def judge(test: Examples, expected: Floats) -> Scores:
+def score(test: Examples, expected: Floats) -> Scores:
     """
-    Score forecasts (n,) of held-out sessions, with "tomorrow = today" beside them.
+    Score forecasts (n,) of held-out sessions, and "tomorrow = today" on the same ones.
 
     One instrument is scored in its own unit; several, whose prices cannot be added up, in
     percent of the last price.
@@ -250,25 +215,11 @@ def judge(test: Examples, expected: Floats) -> Scores:
     naive = test.windows[:, -1, 0]
     instruments = len(np.unique(test.instruments))
     scale = np.ones_like(naive) if instruments == 1 else 100 / naive
-    actual, model, last = test.nexts * scale, expected * scale, naive * scale
-    mae, naive_mae = point_scores.mae(actual, model), point_scores.mae(actual, last)
-    rmse, naive_rmse = point_scores.rmse(actual, model), point_scores.rmse(actual, last)
-    if not naive_mae:
-        raise UsageError("the held-out prices never move: there is nothing to score against")
-    by_date = [
-        point_scores.mean_by_date(test.dates, np.abs(actual - each)) for each in (model, last)
-    ]
-    return Scores(
-        first=test.first,
-        last=test.last,
-        sessions=len(test),
-        instruments=instruments,
+    actual = test.next_prices * scale
+    return point_scores.summarise(
+        test.dates,
+        test.instruments,
+        expected * scale - actual,
+        naive * scale - actual,
         unit="price" if instruments == 1 else "percent of the last price",
-        mae=mae,
-        rmse=rmse,
-        naive_mae=naive_mae,
-        naive_rmse=naive_rmse,
-        mae_vs_naive=mae / naive_mae,
-        rmse_vs_naive=rmse / naive_rmse,
-        dm_t=point_scores.diebold_mariano(*by_date),
     )

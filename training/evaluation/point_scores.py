@@ -6,13 +6,16 @@ nothing else is said.
 """
 
 import math
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
+from app.artifact.manifest import Scores
 from app.forecasting.arrays import Floats
+from training.datasets.windows import Dates, as_date
+from training.errors import UsageError
 
 _TWO_SIDED_5: Final = 1.960
 _POWER_80: Final = 0.842
@@ -175,6 +178,32 @@ def sessions_needed(losses: Floats, reference: Floats, share: float) -> int | No
     if variance <= 0 or smallest <= 0:
         return None
     return math.ceil((_TWO_SIDED_5 + _POWER_80) ** 2 * variance / smallest**2)
+
+
+def summarise(
+    dates: Dates, instruments: NDArray[Any], errors: Floats, naive_errors: Floats, *, unit: str
+) -> Scores:
+    """Return what a manifest says of forecasts (n,), and of tomorrow = today, from errors (n,)."""
+    zeros = np.zeros_like(errors)
+    mae_, naive_mae = mae(zeros, errors), mae(zeros, naive_errors)
+    rmse_, naive_rmse = rmse(zeros, errors), rmse(zeros, naive_errors)
+    if not naive_mae:
+        raise UsageError("the held-out prices never move: there is nothing to score against")
+    by_date = [mean_by_date(dates, np.abs(each)) for each in (errors, naive_errors)]
+    return Scores(
+        first=as_date(dates.min()),
+        last=as_date(dates.max()),
+        sessions=len(dates),
+        instruments=len(np.unique(instruments)),
+        unit=unit,
+        mae=mae_,
+        rmse=rmse_,
+        naive_mae=naive_mae,
+        naive_rmse=naive_rmse,
+        mae_vs_naive=mae_ / naive_mae,
+        rmse_vs_naive=rmse_ / naive_rmse,
+        dm_t=diebold_mariano(*by_date),
+    )
 
 
 def _long_run_variance(values: Floats, lags: int | None = None) -> float:

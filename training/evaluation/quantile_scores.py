@@ -3,7 +3,7 @@ Scores of distribution forecasts, given as quantiles, and how two of them compar
 
 Throughout: `actual` values are (n,); `quantiles` are (n, k), no row of them falling; their
 `levels` (k,) rise strictly between 0 and 1, symmetric around 0.5. Nothing depends on the unit;
-returns in percent are meant. Scores of the median as a point forecast are in `scores`.
+returns in percent are meant. Scores of the median as a point forecast are in `point_scores`.
 """
 
 import math
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from app.forecasting.arrays import Floats
+from training.datasets.quantile_levels import level_weights
 from training.evaluation import point_scores
 
 _SAME_LEVEL: Final = 1e-9
@@ -49,12 +50,6 @@ def crps(actual: Floats, quantiles: Floats, levels: Floats) -> Floats:
     """
     score: Floats = 2 * pinball(actual, quantiles, levels) @ level_weights(levels)
     return score
-
-
-def level_weights(levels: Floats) -> Floats:
-    """Return how much of (0, 1) each level stands for in `crps`, (k,); their sum is one."""
-    middles = (levels[1:] + levels[:-1]) / 2
-    return np.diff(middles, prepend=0, append=1)
 
 
 def interval(quantiles: Floats, levels: Floats, level: float) -> tuple[Floats, Floats]:
@@ -186,23 +181,23 @@ def pesaran_timmermann(actual: Floats, expected: Floats) -> tuple[float, float] 
     shares of rises among the outcomes and the forecasts. Normal under that hypothesis; large,
     with a small p, where the forecast knows directions.
 
-    Sessions that did not move are left out, as in `scores.directional_accuracy`, and here also
-    those of which the forecast names no direction. None where no session is left, or outcome
+    Sessions that did not move are left out, as in `point_scores.directional_accuracy`, and here
+    also those of which the forecast names no direction. None where no session is left, or outcome
     or forecast always go one way. Sessions count as independent: those of many instruments on
     one date are not, and make p too small.
     """
-    told = (actual != 0) & (expected != 0)
-    rose, told_rise = actual[told] > 0, expected[told] > 0
+    moved = (actual != 0) & (expected != 0)
+    rose, forecast_rise = actual[moved] > 0, expected[moved] > 0
     count = len(rose)
     if not count:
         return None
-    up, forecast_up = float(rose.mean()), float(told_rise.mean())
+    up, forecast_up = float(rose.mean()), float(forecast_rise.mean())
     by_chance = up * forecast_up + (1 - up) * (1 - forecast_up)
     # V(P) - V(P*) multiplied out: it is exactly 0 where a direction never occurs
     variance = 4 * up * (1 - up) * forecast_up * (1 - forecast_up) * (count - 1) / count**2
     if not variance:
         return None
-    statistic = (float((rose == told_rise).mean()) - by_chance) / math.sqrt(variance)
+    statistic = (float((rose == forecast_rise).mean()) - by_chance) / math.sqrt(variance)
     return statistic, float(stats.norm.sf(statistic))
 
 
@@ -250,7 +245,7 @@ def compare(
     For t each instrument's losses are divided by its mean reference loss, so that no volatile
     instrument rules; then they are averaged over the instruments of each date, since those move
     together; the variance is Newey and West's with 10 lags. POSITIVE where `loss` is smaller
-    than `reference`: the opposite of `scores.diebold_mariano`.
+    than `reference`: the opposite of `point_scores.diebold_mariano`.
     ValueError where the reference is never wrong for an instrument.
     """
     codes, own = np.unique(instruments, return_inverse=True)

@@ -18,38 +18,30 @@ from app.inference.onnx_session import OnnxNetwork, SessionCache
 from training import provenance
 from training.baselines import log_har
 from training.baselines.forecasters import BASELINES
-from training.datasets.panel import Panel, Rows
+from training.datasets.panel import Panel, Rows, WindowSet
+from training.datasets.quantile_levels import LEVELS
 from training.errors import BadData
 from training.evaluation import backtest
-from training.evaluation.backtest import Fold, Forecaster, Kept
+from training.evaluation.backtest import Backtest, Fold, ForecastCache, Forecaster
 from training.progress import say
-from training.recipes.recipe import QuantileNetwork, Recipe
+from training.recipes.recipe import Recipe
 from training.sources import csv_files, quality
 from training.sources.quality import Flag
 
-LEVELS: Final = np.array(
-    [0.005, 0.01, 0.025, 0.05, *np.arange(10, 95, 10) / 100, 0.95, 0.975, 0.99, 0.995]
-)
-"""Of the quantiles that are forecast."""
-
-HAR: Final = "log-HAR"
-HAR_STRONG: Final = "log-HAR+"
-BARS: Final = "network"
+LOG_HAR: Final = "log-HAR"
+LOG_HAR_STRONG: Final = "log-HAR+"
+NETWORK: Final = "network"
 CLOSES: Final = "network, closes only"
 
-_FORECASTING: Final = (
-    *("datasets/panel", "baselines/forecasters", "baselines/garch", "baselines/log_har"),
-    *("networks/lstm", "networks/quantile_network", "networks/quantile_fit"),
-    "export/keras_to_onnx",
-)
-"""The modules that forecasts depend on."""
+_FORECASTING: Final = ("baselines", "datasets", "export", "networks")
+"""The packages that forecasts depend on."""
 ONE_REFIT: Final = 1_000_000
 """Sessions between fits: more than anyone has."""
 _FAST_INSTRUMENTS: Final = 20
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Data:
+class PanelData:
     """Checked bars, and what was found in them."""
 
     panel: Panel
@@ -57,19 +49,32 @@ class Data:
     digest: str
 
 
+@dataclass(frozen=True, slots=True)
+class WalkOptions:
+    """How to walk, where it is not as the recipe says."""
+
+    seed: int = 1
+    test_sessions: int | None = None
+    """The newest sessions, to forecast; the recipe's, or half of those there are."""
+    refit_sessions: int | None = None
+    """From one fit to the next."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Walk:
-    """A walk forward: what was forecast, by whom, and where it is kept."""
+    """A walk forward: what was forecast, by whom, and where the forecasts are."""
 
-    data: Data
+    data: PanelData
     recipe: Recipe
+    seed: int
     folds: tuple[Fold, ...]
     """Oldest first. The first is there to calibrate by, and is not scored."""
-    kept: Kept
+    cache: ForecastCache
     names: tuple[str, ...]
+    """Of the forecasters."""
 
 
-def read(folder: Path, *, fast: bool = False) -> Data:
+def read(folder: Path, *, fast: bool = False) -> PanelData:
     """Read and check the CSV files of a folder, or of the first 20; raise BadData."""
     bars = csv_files.read_bars_folder(folder, most=_FAST_INSTRUMENTS if fast else None)
     checked = quality.check(bars)
@@ -77,51 +82,37 @@ def read(folder: Path, *, fast: bool = False) -> Data:
         say(f"{flag.instrument} {flag.date}: {flag.message}")
     if checked.bars.empty:
         raise BadData(folder, f"no file has {quality.USABLE_ROWS} usable rows")
-    return Data(Panel.of(checked.bars), checked.flags, csv_files.digest(checked.bars))
+    return PanelData(Panel.of(checked.bars), checked.flags, csv_files.digest(checked.bars))
 
 
-def walk(  # noqa: PLR0913 - what a walk is made of
-    recipe: Recipe,
-    described: QuantileNetwork,
-    data: Data,
-    work: Path,
-    *,
-    seed: int,
-    test_sessions: int | None = None,
-    refit_sessions: int | None = None,
-) -> Walk:
+def run(recipe: Recipe, data: PanelData, work: Path, options: WalkOptions = WalkOptions()) -> Walk:
     """
     Let the recipe's network, and every baseline, forecast the newest sessions.
 
-    As many as the recipe says, or half of those there are. Where it was interrupted, it goes
-    on. Raises UsageError where there is too little history.
+    Where it was interrupted, it goes on. Raises UsageError where there is too little history.
     """
     ends = data.panel.ends(recipe.window - 1)
     half = len(np.unique(data.panel.dates[ends + 1])) // 2
-    folds = backtest.folds(
+    folds = backtest.cut_folds(
         data.panel,
         ends,
-        test_sessions=test_sessions or min(recipe.evaluation.holdout_sessions, half),
-        refit_sessions=refit_sessions or recipe.evaluation.refit_sessions,
+        test_sessions=options.test_sessions or min(recipe.evaluation.holdout_sessions, half),
+        refit_sessions=options.refit_sessions or recipe.evaluation.refit_sessions,
     )
-    made = forecasters(recipe, described, seed)
-    kept = backtest.run(
-        data.panel,
-        folds,
-        made,
-        LEVELS,
+    cache = Backtest(data.panel, folds, LEVELS).run(
+        forecasters(recipe, options.seed),
         work=work,
-        described={
+        depends_on={
             "recipe": recipe.model_dump(),
-            "seed": seed,
+            "seed": options.seed,
             "code": provenance.code(*_FORECASTING),
             "libraries": provenance.libraries(),
         },
         # two, not as many as there are cores: each holds TensorFlow and a copy of the panel
         workers=min(2, os.cpu_count() or 1),
     )
-    names = (*BASELINES, HAR, HAR_STRONG, BARS, CLOSES)
-    return Walk(data, recipe, tuple(folds), kept, names)
+    names = (*BASELINES, LOG_HAR, LOG_HAR_STRONG, NETWORK, CLOSES)
+    return Walk(data, recipe, options.seed, tuple(folds), cache, names)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,8 +123,8 @@ class _Regression:
     strong: bool
 
     def __call__(self, panel: Panel, train: Rows, test: Rows, levels: Floats) -> Floats:
-        fitted = log_har.fit(panel, train, levels, steps=self.steps, strong=self.strong)
-        return fitted.quantiles(panel, test, self.steps)
+        fitted = log_har.fit(WindowSet(panel, train, self.steps), levels, strong=self.strong)
+        return fitted.quantiles(WindowSet(panel, test, self.steps))
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,50 +132,39 @@ class _Network:
     """The recipe's network as a forecaster: fitted, exported, and run as the service would."""
 
     recipe: Recipe
-    described: QuantileNetwork
     seed: int
     closes_only: bool
 
     def __call__(self, panel: Panel, train: Rows, test: Rows, levels: Floats) -> Floats:
         # here, not above: TensorFlow takes seconds to import, and bad data is refused before
-        from training.export import keras_to_onnx  # noqa: PLC0415
+        from training.export import graphs  # noqa: PLC0415
         from training.networks import quantile_fit  # noqa: PLC0415
 
-        fitted = quantile_fit.fit(
-            self.recipe,
-            self.described,
-            panel,
-            train,
-            levels,
-            seed=self.seed,
-            closes_only=self.closes_only,
+        learned, unseen = (
+            WindowSet(panel, ends, self.recipe.window - 1, self.closes_only)
+            for ends in (train, test)
         )
-        graph = keras_to_onnx.to_bytes(fitted.graph)
-        steps = self.recipe.window - 1
-        return run_graph(graph, panel, test, steps, closes_only=self.closes_only)
+        fitted = quantile_fit.fit(self.recipe, learned, levels, seed=self.seed)
+        return run_graph(graphs.to_bytes(graphs.of_quantiles(fitted)), unseen)
 
 
-def forecasters(recipe: Recipe, described: QuantileNetwork, seed: int) -> Mapping[str, Forecaster]:
+def forecasters(recipe: Recipe, seed: int) -> Mapping[str, Forecaster]:
     """Return all that a walk lets forecast, by name: the recipe's networks, and every baseline."""
     steps = recipe.window - 1
     return {
         # those that take longest first, and so is what may fail
-        BARS: _Network(recipe, described, seed, closes_only=False),
-        CLOSES: _Network(recipe, described, seed, closes_only=True),
-        HAR: _Regression(steps, strong=False),
-        HAR_STRONG: _Regression(steps, strong=True),
+        NETWORK: _Network(recipe, seed, closes_only=False),
+        CLOSES: _Network(recipe, seed, closes_only=True),
+        LOG_HAR: _Regression(steps, strong=False),
+        LOG_HAR_STRONG: _Regression(steps, strong=True),
         **BASELINES,
     }
 
 
-def run_graph(graph: bytes, panel: Panel, ends: Rows, steps: int, *, closes_only: bool) -> Floats:
+def run_graph(graph: bytes, windows: WindowSet) -> Floats:
     """Return the quantiles (n, k) that an exported network gives, by the service's runtime."""
-    network = OnnxNetwork(
-        graph, steps=steps, features=1 if closes_only else 4, sessions=SessionCache(threads=2)
-    )
-    return np.concatenate(
-        [
-            network.run(panel.windows(chunk, steps, closes_only=closes_only).astype(np.float32))
-            for chunk in panel.chunks(ends)
-        ]
-    ).astype(np.float64)
+    features = 1 if windows.closes_only else 4
+    sessions = SessionCache(threads=2)
+    network = OnnxNetwork(graph, steps=windows.steps, features=features, sessions=sessions)
+    chunks = [network.run(chunk.astype(np.float32)) for chunk in windows.chunks()]
+    return np.concatenate(chunks).astype(np.float64)

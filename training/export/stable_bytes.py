@@ -12,7 +12,7 @@ import onnx
 from onnx import numpy_helper
 
 
-def canonical(model: onnx.ModelProto) -> onnx.ModelProto:
+def stable_graph(model: onnx.ModelProto) -> onnx.ModelProto:
     """
     Return a graph without control flow with other names and order; inputs and outputs keep theirs.
 

@@ -4,17 +4,19 @@ import contextlib
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import keras
-import onnx
 
 from app.forecasting.arrays import Float32s
 from training import progress
 from training.errors import Diverged
-from training.export import keras_to_onnx, onnx_nodes
 from training.networks import keras_networks, numpy_rnn
-from training.recipes.recipe import Network, QuantileNetwork, Recipe, ScratchNetwork
+from training.networks.numpy_rnn import Weights
+from training.recipes.network_kinds import Network, QuantileNetwork, ScratchNetwork
+from training.recipes.recipe import Fit, Recipe
+
+Losses: TypeAlias = dict[str, list[float]]
 
 _BATCH: Final = 512
 """Windows at once where nothing is fitted."""
@@ -29,34 +31,52 @@ class Pairs:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Fitted:
-    """A network that was fitted, whatever it was fitted with."""
+class FittedKeras:
+    """A network that Keras fitted."""
 
-    outputs: Callable[[Float32s], Float32s]
-    """Maps inputs (n, steps, features) to outputs (n, 1), by the library that fitted it."""
-    to_onnx: Callable[[], onnx.ModelProto]
-    losses: dict[str, list[float]]
+    network: keras.Model
+    spec: Network
+    losses: Losses
     """One number an epoch: "loss", and "val_loss" where there were validation windows."""
 
+    def outputs(self, inputs: Float32s) -> Float32s:
+        """Map inputs (n, steps, features) to outputs (n, 1), by Keras."""
+        outputs: Float32s = self.network.predict(inputs, batch_size=_BATCH, verbose=0)
+        return outputs
 
-def fit(recipe: Recipe, pairs: Pairs, validation: Pairs | None, *, seed: int) -> Fitted:
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FittedScratch:
+    """A network that NumPy fitted."""
+
+    weights: Weights
+    steps: int
+    losses: Losses
+    """One number an epoch: "loss"."""
+
+    def outputs(self, inputs: Float32s) -> Float32s:
+        """Map inputs (n, steps, features) to outputs (n, 1), by NumPy."""
+        return numpy_rnn.predict(self.weights, inputs)
+
+
+def fit(
+    recipe: Recipe, pairs: Pairs, validation: Pairs | None, *, seed: int
+) -> FittedKeras | FittedScratch:
     """
     Fit the recipe's network.
 
     Raises Diverged where the loss stops being a number, with the epoch.
     """
-    with watched(recipe.fit.epochs) as after_epoch:
-        if isinstance(recipe.network, QuantileNetwork):
-            raise TypeError("a network of quantiles is fitted by quantile_fit")
-        if isinstance(recipe.network, ScratchNetwork):
-            return _fit_scratch(recipe, recipe.network, pairs, seed=seed, after_epoch=after_epoch)
-        return _fit_keras(
-            recipe, recipe.network, pairs, validation, seed=seed, after_epoch=after_epoch
-        )
+    spec = recipe.network
+    if isinstance(spec, QuantileNetwork):
+        raise TypeError("a network of quantiles is fitted by quantile_fit")
+    if isinstance(spec, ScratchNetwork):
+        return _fit_scratch(recipe, spec, pairs, seed=seed)
+    return _fit_keras(recipe.fit, spec, pairs, validation, seed=seed)
 
 
 @contextlib.contextmanager
-def watched(epochs: int) -> Iterator[Callable[[int, dict[str, float]], None]]:
+def epoch_reporter(epochs: int) -> Iterator[Callable[[int, dict[str, float]], None]]:
     """
     Give a function to call with each finished epoch, counted from 0 as Keras does, and its losses.
 
@@ -64,7 +84,7 @@ def watched(epochs: int) -> Iterator[Callable[[int, dict[str, float]], None]]:
     """
     with progress.epochs(epochs) as show:
 
-        def after_epoch(epoch: int, losses: dict[str, float]) -> None:
+        def report(epoch: int, losses: dict[str, float]) -> None:
             show(epoch + 1, losses)
             if not math.isfinite(losses["loss"]):
                 raise Diverged(
@@ -72,86 +92,63 @@ def watched(epochs: int) -> Iterator[Callable[[int, dict[str, float]], None]]:
                     " try a smaller learning_rate"
                 )
 
-        yield after_epoch
+        yield report
 
 
-def _fit_keras(  # noqa: PLR0913 - what a fit is made of
-    recipe: Recipe,
-    described: Network,
-    pairs: Pairs,
-    validation: Pairs | None,
-    *,
-    seed: int,
-    after_epoch: Callable[[int, dict[str, float]], None],
-) -> Fitted:
+def _fit_keras(
+    settings: Fit, spec: Network, pairs: Pairs, validation: Pairs | None, *, seed: int
+) -> FittedKeras:
     # what an earlier fit of this process left behind would pile up
     keras.utils.clear_session()
     keras.utils.set_random_seed(seed)
     _, steps, features = pairs.inputs.shape
-    network = keras_networks.build(described, steps=steps, features=features)
+    network = keras_networks.build(spec, steps=steps, features=features)
     network.compile(
-        optimizer=keras.optimizers.Adam(recipe.fit.learning_rate),
-        loss=recipe.fit.loss,
+        optimizer=keras.optimizers.Adam(settings.learning_rate),
+        loss=settings.loss,
         # a step is a few small products: compiled whole, and an epoch in one call, so that
         # the time goes into them (docs/performance.md)
         jit_compile=True,
-        steps_per_execution=math.ceil(len(pairs.inputs) / recipe.fit.batch_size),
+        steps_per_execution=math.ceil(len(pairs.inputs) / settings.batch_size),
     )
-    callbacks: list[Any] = [keras.callbacks.LambdaCallback(on_epoch_end=after_epoch)]
-    if validation is not None and recipe.fit.patience is not None:
-        patience = recipe.fit.patience
-        callbacks.append(
-            keras.callbacks.EarlyStopping(patience=patience, restore_best_weights=True)
+    with epoch_reporter(settings.epochs) as report:
+        callbacks: list[Any] = [keras.callbacks.LambdaCallback(on_epoch_end=report)]
+        if validation is not None and settings.patience is not None:
+            callbacks.append(
+                keras.callbacks.EarlyStopping(patience=settings.patience, restore_best_weights=True)
+            )
+        history = network.fit(
+            pairs.inputs,
+            pairs.targets,
+            validation_data=None if validation is None else (validation.inputs, validation.targets),
+            epochs=settings.epochs,
+            batch_size=settings.batch_size,
+            callbacks=callbacks,
+            verbose=0,
         )
-    history = network.fit(
-        pairs.inputs,
-        pairs.targets,
-        validation_data=None if validation is None else (validation.inputs, validation.targets),
-        epochs=recipe.fit.epochs,
-        batch_size=recipe.fit.batch_size,
-        callbacks=callbacks,
-        verbose=0,
-    )
-
-    def to_onnx() -> onnx.ModelProto:
-        own = keras_networks.in_keras_own_layers(network, described)
-        return onnx_nodes.of_keras(network) if own is None else keras_to_onnx.convert(own)
-
-    return Fitted(
-        outputs=lambda inputs: network.predict(inputs, batch_size=_BATCH, verbose=0),
-        to_onnx=to_onnx,
-        losses=history.history,
-    )
+    return FittedKeras(network, spec, history.history)
 
 
-def _fit_scratch(
-    recipe: Recipe,
-    described: ScratchNetwork,
-    pairs: Pairs,
-    *,
-    seed: int,
-    after_epoch: Callable[[int, dict[str, float]], None],
-) -> Fitted:
+def _fit_scratch(recipe: Recipe, spec: ScratchNetwork, pairs: Pairs, *, seed: int) -> FittedScratch:
     losses: list[float] = []
-
-    def keep(epoch: int, loss: float) -> None:
-        losses.append(2 * loss)  # the article's is half of the squared error
-        after_epoch(epoch, {"loss": losses[-1]})
-
-    weights = numpy_rnn.fit(
-        pairs.inputs,
-        pairs.targets,
-        units=described.units,
+    descent = numpy_rnn.Descent(
         epochs=recipe.fit.epochs,
         learning_rate=recipe.fit.learning_rate,
-        truncate=described.truncate,
-        clip=described.clip,
-        seed=seed,
-        after_epoch=keep,
+        truncate=spec.truncate,
+        clip=spec.clip,
     )
-    steps = pairs.inputs.shape[1]
-    return Fitted(
-        outputs=lambda inputs: numpy_rnn.predict(weights, inputs),
-        to_onnx=lambda: onnx_nodes.of_scratch(weights, steps=steps),
-        losses={"loss": losses},
-    )
+    _, steps, features = pairs.inputs.shape
+    with epoch_reporter(recipe.fit.epochs) as report:
+
+        def after_epoch(epoch: int, loss: float) -> None:
+            losses.append(2 * loss)  # the article's is half of the squared error
+            report(epoch, {"loss": losses[-1]})
+
+        weights = numpy_rnn.fit(
+            numpy_rnn.initial(features, spec.units, seed=seed),
+            pairs.inputs,
+            pairs.targets,
+            descent,
+            after_epoch=after_epoch,
+        )
+    return FittedScratch(weights, steps, {"loss": losses})

@@ -7,7 +7,7 @@ import keras
 from keras import layers
 
 from training.networks.lstm import LSTM, bidirectional
-from training.recipes.recipe import Network
+from training.recipes.network_kinds import Network
 
 _Layer = Callable[..., Any]
 

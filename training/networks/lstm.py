@@ -105,10 +105,10 @@ def _recurrence(form: "_Form") -> Callable[[Tensor, Tensor, Tensor], Tensor]:
     """
 
     def run(gates: Tensor, recurrent: Tensor, peephole: Tensor) -> tuple[Tensor, Any]:
-        states, cells, opened = form.forward(gates, recurrent, peephole)
+        states, cells, activations = form.forward(gates, recurrent, peephole)
 
         def gradient(upstream: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-            arguments = form.backward(upstream, cells, opened, recurrent, peephole)
+            arguments = form.backward(upstream, cells, activations, recurrent, peephole)
             by_recurrent = tf.einsum("tbu,tbg->ug", _delayed(states), arguments)
             return arguments, by_recurrent, form.by_peephole(arguments, cells, peephole)
 
@@ -131,47 +131,47 @@ class _Form:
         steps, width = gates.shape[0], recurrent.shape[1]
 
         def step(
-            t: Tensor, state: Tensor, cell: Tensor, cells: Tensor, opened: Tensor
+            t: Tensor, state: Tensor, cell: Tensor, cells: Tensor, activations: Tensor
         ) -> tuple[Tensor, ...]:
-            now, cell = self._open(gates[t] + state @ recurrent, cell, peephole)
+            now, cell = self._activate(gates[t] + state @ recurrent, cell, peephole)
             state = now[:, -self.units :] * tf.tanh(cell)
-            return t + 1, state, cell, cells.write(t, cell), opened.write(t, now)
+            return t + 1, state, cell, cells.write(t, cell), activations.write(t, now)
 
         nothing = tf.zeros((tf.shape(gates)[1], self.units), gates.dtype)
-        *_, cells, opened = tf.while_loop(
+        *_, cells, activations = tf.while_loop(
             lambda t, *_: t < steps,
             step,
             (0, nothing, nothing, _array(steps, self.units), _array(steps, width)),
             maximum_iterations=steps,
         )
-        cells, opened = cells.stack(), opened.stack()
+        cells, activations = cells.stack(), activations.stack()
         # cheaper once for all steps than kept at each
-        return opened[:, :, -self.units :] * tf.tanh(cells), cells, opened
+        return activations[:, :, -self.units :] * tf.tanh(cells), cells, activations
 
     def backward(
-        self, upstream: Tensor, cells: Tensor, opened: Tensor, recurrent: Tensor, peephole: Tensor
+        self, delta: Tensor, cells: Tensor, activations: Tensor, recurrent: Tensor, peephole: Tensor
     ) -> Tensor:
         """Return the loss's derivative by the arguments of the gates, from that by the states."""
         steps, width = cells.shape[0], recurrent.shape[1]
         before = _delayed(cells)
-        entering, forget, candidate, leaving = self._four(opened)
+        input_gate, forget, candidate, output_gate = self._gates(activations)
         squashed = tf.tanh(cells)
         # what does not depend on later steps, for all of them at once
         gain = candidate - before if self.coupled else candidate
-        by_entering = gain * entering * (1 - entering)
+        by_input = gain * input_gate * (1 - input_gate)
         by_forget = before * forget * (1 - forget)
-        by_candidate = entering * (1 - candidate * candidate)
-        by_leaving = squashed * leaving * (1 - leaving)
-        by_cell = leaving * (1 - squashed * squashed)
+        by_candidate = input_gate * (1 - candidate * candidate)
+        by_output = squashed * output_gate * (1 - output_gate)
+        by_cell = output_gate * (1 - squashed * squashed)
         back = tf.transpose(recurrent)
 
-        def step(t: Tensor, state: Tensor, cell: Tensor, kept: Tensor) -> tuple[Tensor, ...]:
-            state = state + upstream[t]
-            leave = state * by_leaving[t]
+        def step(t: Tensor, state: Tensor, cell: Tensor, arguments: Tensor) -> tuple[Tensor, ...]:
+            state = state + delta[t]
+            leave = state * by_output[t]
             cell = cell + state * by_cell[t]
             if self.peepholes:
                 cell = cell + leave * peephole[2]
-            parts = [cell * by_entering[t]]
+            parts = [cell * by_input[t]]
             if not self.coupled:
                 parts.append(cell * by_forget[t])
             carried = cell * forget[t]
@@ -179,7 +179,7 @@ class _Form:
                 for part, weight in zip(parts, tf.unstack(peephole)[:2], strict=False):
                     carried = carried + part * weight
             whole = tf.concat([*parts, cell * by_candidate[t], leave], -1)
-            return t - 1, whole @ back, carried, kept.write(t, whole)
+            return t - 1, whole @ back, carried, arguments.write(t, whole)
 
         nothing = tf.zeros_like(cells[0])
         *_, arguments = tf.while_loop(
@@ -197,31 +197,31 @@ class _Form:
         before = _delayed(cells)
         parts = self._split(arguments)
         forget = tf.zeros_like(before) if self.coupled else parts[1]
-        seen = (parts[0] * before, forget * before, parts[-1] * cells)
-        return tf.stack([tf.reduce_sum(each, (0, 1)) for each in seen])
+        products = (parts[0] * before, forget * before, parts[-1] * cells)
+        return tf.stack([tf.reduce_sum(each, (0, 1)) for each in products])
 
-    def _open(self, whole: Tensor, before: Tensor, peephole: Tensor) -> tuple[Tensor, Tensor]:
+    def _activate(self, whole: Tensor, before: Tensor, peephole: Tensor) -> tuple[Tensor, Tensor]:
         """Return the gates of one step side by side, and the cell after it."""
         leading = 1 if self.coupled else 2  # the gates before the candidate
         if self.peepholes:
-            seen = [weight * before for weight in tf.unstack(peephole)[:leading]]
-            unseeing = tf.zeros((tf.shape(before)[0], 2 * self.units), before.dtype)
-            whole = whole + tf.concat([*seen, unseeing], -1)
+            peepholes = [weight * before for weight in tf.unstack(peephole)[:leading]]
+            none = tf.zeros((tf.shape(before)[0], 2 * self.units), before.dtype)
+            whole = whole + tf.concat([*peepholes, none], -1)
         # A sigmoid is half the tanh of half its argument, plus a half: so one function opens
         # all gates at once, the candidate's being the tanh itself.
         share = tf.repeat(tf.constant([*[0.5] * leading, 1.0, 0.5]), self.units)
-        opened = share * tf.tanh(share * whole) + (1 - share)
-        entering, forget, candidate, _ = self._four(opened)
-        cell = forget * before + entering * candidate
+        activations = share * tf.tanh(share * whole) + (1 - share)
+        input_gate, forget, candidate, _ = self._gates(activations)
+        cell = forget * before + input_gate * candidate
         if self.peepholes:
-            leaving = tf.sigmoid(whole[:, -self.units :] + peephole[2] * cell)
-            opened = tf.concat([opened[:, : -self.units], leaving], -1)
-        return opened, cell
+            output_gate = tf.sigmoid(whole[:, -self.units :] + peephole[2] * cell)
+            activations = tf.concat([activations[:, : -self.units], output_gate], -1)
+        return activations, cell
 
-    def _four(self, opened: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def _gates(self, activations: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Return input, forget, candidate and output gate."""
-        entering, *forget, candidate, leaving = self._split(opened)
-        return entering, 1 - entering if self.coupled else forget[0], candidate, leaving
+        input_gate, *forget, candidate, output_gate = self._split(activations)
+        return input_gate, 1 - input_gate if self.coupled else forget[0], candidate, output_gate
 
     def _split(self, whole: Tensor) -> list[Tensor]:
         parts: list[Tensor] = tf.split(whole, 3 if self.coupled else 4, -1)

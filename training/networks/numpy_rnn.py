@@ -8,7 +8,7 @@ all without unit; everything inside is float64.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Final, Literal, TypeAlias
 
 import numpy as np
@@ -125,34 +125,50 @@ def gradients(
     return loss, Weights(kernel, recurrent, bias, states[:, -1].T @ errors, errors.sum(axis=0))
 
 
-def fit(  # noqa: PLR0913 - a keyword for each of the article's settings
+@dataclass(frozen=True, slots=True)
+class Descent:
+    """The article's settings of gradient descent."""
+
+    epochs: int
+    learning_rate: float
+    truncate: int | None
+    """Steps that an error is carried back; None for all."""
+    clip: float
+    """The largest element of a gradient, either way."""
+
+    def step(self, weights: Weights, slopes: Weights) -> Weights:
+        """Return the weights after one step down their gradients."""
+
+        def moved(name: str) -> Floats:
+            slope = np.clip(getattr(slopes, name), -self.clip, self.clip)
+            stepped: Floats = getattr(weights, name) - self.learning_rate * slope
+            return stepped
+
+        return Weights(**{each.name: moved(each.name) for each in fields(Weights)})
+
+
+def fit(
+    weights: Weights,
     inputs: Floats | Float32s,
     targets: Floats | Float32s,
+    descent: Descent,
     *,
-    units: int,
-    epochs: int,
-    learning_rate: float,
-    truncate: int | None,
-    clip: float,
-    seed: int,
     after_epoch: Callable[[int, float], None],
 ) -> Weights:
     """
-    Go down the slope one window at a time, in order, no element of a gradient beyond `clip`.
+    Descend from the first weights one window at a time, in order; return the last.
 
     `after_epoch` gets each epoch, counted from 0, and the mean of its losses, each as it was
     before its window's step; what it raises ends the fit.
     """
-    windows, _, features = inputs.shape
-    weights = initial(features, units, seed=seed)
-    for epoch in range(epochs):
+    for epoch in range(descent.epochs):
         total = 0.0
-        for n in range(windows):
+        for n in range(len(inputs)):
             one = slice(n, n + 1)
-            loss, slopes = gradients(weights, inputs[one], targets[one], truncate=truncate)
-            weights = _descended(weights, slopes, learning_rate=learning_rate, clip=clip)
+            loss, slopes = gradients(weights, inputs[one], targets[one], truncate=descent.truncate)
+            weights = descent.step(weights, slopes)
             total += loss
-        after_epoch(epoch, total / windows)
+        after_epoch(epoch, total / len(inputs))
     return weights
 
 
@@ -160,19 +176,6 @@ def predict(weights: Weights, inputs: Floats | Float32s) -> Float32s:
     """Return the forecasts (n, 1) of a network fitted by `fit`."""
     _, outputs = forward(weights, inputs)
     return outputs.astype(np.float32)
-
-
-def _descended(weights: Weights, slopes: Weights, *, learning_rate: float, clip: float) -> Weights:
-    def moved(weight: Floats, slope: Floats) -> Floats:
-        return weight - learning_rate * np.clip(slope, -clip, clip)
-
-    return Weights(
-        kernel=moved(weights.kernel, slopes.kernel),
-        recurrent=moved(weights.recurrent, slopes.recurrent),
-        bias=moved(weights.bias, slopes.bias),
-        output=moved(weights.output, slopes.output),
-        output_bias=moved(weights.output_bias, slopes.output_bias),
-    )
 
 
 def _activate(sums: Floats, activation: Activation) -> Floats:

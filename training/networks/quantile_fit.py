@@ -1,25 +1,23 @@
-"""Fit the global network on windows of all instruments at once, and take it to ONNX."""
+"""Fit the network of quantiles on windows of all instruments at once."""
 
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, Final, TypeAlias
 
 import keras
 import numpy as np
-import onnx
 from keras import layers, ops
 
 from app.forecasting.arrays import Float32s, Floats
 from training.baselines import log_har
 from training.baselines.log_har import LogHar
-from training.datasets.panel import Panel, Rows
-from training.evaluation.quantile_scores import level_weights
-from training.export import keras_to_onnx
+from training.datasets.panel import WindowSet
+from training.datasets.quantile_levels import level_weights
 from training.networks import quantile_network
-from training.networks.fit import watched
-from training.recipes.recipe import QuantileNetwork, Recipe
+from training.networks.fit import Losses, epoch_reporter
+from training.recipes.network_kinds import QuantileNetwork
+from training.recipes.recipe import Recipe
 
 Tensor: TypeAlias = Any
 
@@ -30,50 +28,34 @@ _CLIPNORM: Final = 1.0
 class FittedQuantiles:
     """A fitted network, and the regression that it corrects."""
 
-    described: QuantileNetwork
+    spec: QuantileNetwork
     regression: LogHar
     network: keras.Model
-    losses: dict[str, list[float]]
+    losses: Losses
     """One number an epoch."""
 
     def outputs(self, moves: Floats) -> Floats:
         """Map moves (n, steps, fields) to quantiles (n, k), both in percent, by Keras."""
-        served = quantile_network.served(self.described, self.regression, self.network, own=False)
+        served = quantile_network.served_model(self.spec, self.regression, self.network, own=False)
         quantiles: Float32s = served.predict(moves.astype(np.float32), batch_size=512, verbose=0)
         return quantiles.astype(np.float64)
 
-    @cached_property
-    def graph(self) -> onnx.ModelProto:
-        """The network that is published."""
-        own = quantile_network.served(self.described, self.regression, self.network, own=True)
-        return keras_to_onnx.convert(own)
 
-
-def fit(  # noqa: PLR0913 - what a fit is made of
-    recipe: Recipe,
-    described: QuantileNetwork,
-    panel: Panel,
-    train: Rows,
-    levels: Floats,
-    *,
-    seed: int,
-    closes_only: bool = False,
-) -> FittedQuantiles:
+def fit(recipe: Recipe, windows: WindowSet, levels: Floats, *, seed: int) -> FittedQuantiles:
     """
-    Fit on the windows of `panel` that end at the rows `train`.
+    Fit the recipe's network, of quantiles, on windows of a panel.
 
     The loss is the continuous ranked probability score of the next session's return, in
     percent, approximated by the pinball losses at `levels`; every window counts the same.
     Raises Diverged where it stops being a number.
     """
-    steps = recipe.window - 1
-    regression = log_har.fit(
-        panel, train, levels, steps=steps, strong=True, closes_only=closes_only
-    )
+    panel, train, spec = windows.panel, windows.ends, recipe.quantile_network
+    regression = log_har.fit(windows, levels, strong=True)
     keras.utils.clear_session()
     keras.utils.set_random_seed(seed)
-    moves = panel.returns[:, None] if closes_only else panel.moves
-    network = quantile_network.build(described, regression, steps=steps, fields=moves.shape[1])
+    moves = panel.returns[:, None] if windows.closes_only else panel.moves
+    steps, fields = windows.steps, moves.shape[1]
+    network = quantile_network.build(spec, regression, steps=steps, fields=fields)
     row = keras.Input((1,), dtype="int32")
     fitting = keras.Model(row, network(_Windows(moves, steps)(row)))
     batches = math.ceil(len(train) / recipe.fit.batch_size)
@@ -88,16 +70,16 @@ def fit(  # noqa: PLR0913 - what a fit is made of
         jit_compile=True,
         steps_per_execution=batches,
     )
-    with watched(recipe.fit.epochs) as after_epoch:
+    with epoch_reporter(recipe.fit.epochs) as after_epoch:
         history = fitting.fit(
             train[:, None].astype(np.int32),
-            panel.returns[train + 1].astype(np.float32)[:, None],
+            windows.next_returns.astype(np.float32)[:, None],
             epochs=recipe.fit.epochs,
             batch_size=recipe.fit.batch_size,
             callbacks=[keras.callbacks.LambdaCallback(on_epoch_end=after_epoch)],
             verbose=0,
         )
-    return FittedQuantiles(described, regression, network, history.history)
+    return FittedQuantiles(spec, regression, network, history.history)
 
 
 class _Windows(layers.Layer):  # type: ignore[misc] # Keras ships no types

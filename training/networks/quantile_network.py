@@ -1,7 +1,7 @@
 """
 The global network: moves of one window in, quantiles of the next session's return out.
 
-It begins as the log-HAR regression of `har`, strong form: an LSTM over the window, in units of
+It begins as the log-HAR regression of `log_har`, strong form: an LSTM over the window, in units of
 the window's own volatility, adds a correction that is zero before fitting, to the volatility
 and to the shape of the distribution. Quantiles are the median plus and minus sums of positive
 gaps, so they cannot cross; the median stays where the regression has it, a constant in units
@@ -20,7 +20,7 @@ from app.forecasting.arrays import Float32s, Floats
 from training.baselines import log_har
 from training.baselines.log_har import LogHar
 from training.networks.lstm import LSTM
-from training.recipes.recipe import QuantileNetwork
+from training.recipes.network_kinds import QuantileNetwork
 
 Tensor: TypeAlias = Any
 
@@ -47,10 +47,10 @@ class _Regression(layers.Layer):  # type: ignore[misc] # Keras ships no types
 
     def call(self, bars: Tensor) -> tuple[Tensor, Tensor]:
         fitted = self._fitted
-        seen = log_har.features(bars, ops, strong=True)
-        seen = (seen - _constant(fitted.means)) / _constant(fitted.scales)
-        seen = ops.clip(seen, -log_har.CLIP, log_har.CLIP)
-        return seen, ops.matmul(seen, _constant(fitted.weights[:, None])) + fitted.intercept
+        features = log_har.features(bars, ops, strong=True)
+        features = (features - _constant(fitted.means)) / _constant(fitted.scales)
+        features = ops.clip(features, -log_har.CLIP, log_har.CLIP)
+        return features, ops.matmul(features, _constant(fitted.weights[:, None])) + fitted.intercept
 
 
 class _Bars(layers.Layer):  # type: ignore[misc] # as above
@@ -117,7 +117,7 @@ class _Served(layers.Layer):  # type: ignore[misc] # as above
 
 
 def build(
-    described: QuantileNetwork,
+    spec: QuantileNetwork,
     fitted: LogHar,
     *,
     steps: int,
@@ -132,16 +132,16 @@ def build(
     """
     moves = keras.Input((steps, fields), name="window")
     bars = _Bars()(moves)
-    seen, log_volatility = _Regression(fitted)(bars)
+    features, log_volatility = _Regression(fitted)(bars)
     unit_steps = _Steps()(bars)
     quantiles = _Quantiles(fitted.standard)
     forecasts = []
-    for _ in range(described.members):
-        state = recurrent(described.units)(unit_steps)  # (n, units)
-        both = layers.Concatenate()([state, ops.clip(seen, -_FARTHEST, _FARTHEST)])
-        hidden = layers.Dropout(described.dropout)(both)
-        hidden = layers.Dense(described.dense, activation="relu")(hidden)
-        hidden = layers.Dropout(described.dropout)(hidden)
+    for _ in range(spec.members):
+        state = recurrent(spec.units)(unit_steps)  # (n, units)
+        both = layers.Concatenate()([state, ops.clip(features, -_FARTHEST, _FARTHEST)])
+        hidden = layers.Dropout(spec.dropout)(both)
+        hidden = layers.Dense(spec.dense, activation="relu")(hidden)
+        hidden = layers.Dropout(spec.dropout)(hidden)
         # zero at first: the regression's own forecast
         corrections = layers.Dense(1 + _SHAPES, kernel_initializer="zeros")(hidden)
         forecasts.append(quantiles(log_volatility, corrections))
@@ -150,8 +150,8 @@ def build(
     return keras.Model(moves, ops.stack(forecasts, axis=1))
 
 
-def served(
-    described: QuantileNetwork, fitted: LogHar, network: keras.Model, *, own: bool
+def served_model(
+    spec: QuantileNetwork, fitted: LogHar, network: keras.Model, *, own: bool
 ) -> keras.Model:
     """
     Return the network that is published: moves (n, steps, fields) to quantiles (n, k).
@@ -161,11 +161,11 @@ def served(
     """
     _, steps, fields = network.inputs[0].shape
     if own:
-        copy = build(described, fitted, steps=steps, fields=fields, recurrent=layers.LSTM)
+        copy = build(spec, fitted, steps=steps, fields=fields, recurrent=layers.LSTM)
         copy.set_weights(network.get_weights())
         network = copy
-    share = described.regression_share
-    shares = np.r_[np.full(described.members, (1 - share) / described.members), share]
+    share = spec.regression_share
+    shares = np.r_[np.full(spec.members, (1 - share) / spec.members), share]
     return keras.Model(network.input, _Served(shares)(network.output))
 
 

@@ -93,12 +93,12 @@ class Lock:
                 self._path.unlink()
 
     def _is_ours(self) -> bool:
-        seen = _look(self._path)
-        return seen is not None and seen.content == self._content
+        found = _read(self._path)
+        return found is not None and found.content == self._content
 
 
 @contextlib.contextmanager
-def held(home: Path, *, patience_s: float = PATIENCE_S) -> Iterator[Lock]:
+def acquire(home: Path, *, patience_s: float = PATIENCE_S) -> Iterator[Lock]:
     """
     Hold the publishers' lock of the model in `home`, an existing folder.
 
@@ -111,8 +111,8 @@ def held(home: Path, *, patience_s: float = PATIENCE_S) -> Iterator[Lock]:
     renewing.start()
     try:
         for left in home.glob(f"{_STALE}*"):
-            seen = _look(left)
-            if seen and seen.age_s > STALE_AFTER_S:
+            found = _read(left)
+            if found and found.age_s > STALE_AFTER_S:
                 left.unlink(missing_ok=True)
         yield lock
     finally:
@@ -121,7 +121,7 @@ def held(home: Path, *, patience_s: float = PATIENCE_S) -> Iterator[Lock]:
         lock.release()
 
 
-class _Seen(NamedTuple):
+class _LockFile(NamedTuple):
     """A lock file at one moment; what was renewed since, or is another, is not equal to it."""
 
     content: bytes
@@ -154,23 +154,23 @@ class _Seen(NamedTuple):
 
 
 def _take(path: Path, patience_s: float) -> Lock:
-    content = _ourselves().model_dump_json().encode() + b"\n"
-    deadline, told = time.monotonic() + patience_s, False
+    content = _this_process().model_dump_json().encode() + b"\n"
+    deadline, announced = time.monotonic() + patience_s, False
     while not _created(path, content):
-        seen = _look(path)
-        if seen is None:
+        found = _read(path)
+        if found is None:
             # released between the two
             continue
-        reason = seen.abandoned()
+        reason = found.abandoned()
         if reason:
-            if _set_aside(path, seen):
-                say(f"took over the lock of {seen}: {reason}")
+            if _set_aside(path, found):
+                say(f"took over the lock of {found}: {reason}")
             continue
         if time.monotonic() >= deadline:
-            raise PublishError(f"{path.parent} is being published to by {seen}; see {path}")
-        if not told:
-            say(f"waiting for {seen}, to publish to {path.parent}")
-            told = True
+            raise PublishError(f"{path.parent} is being published to by {found}; see {path}")
+        if not announced:
+            say(f"waiting for {found}, to publish to {path.parent}")
+            announced = True
         time.sleep(_LOOKS_EVERY_S)
     return Lock(path, content)
 
@@ -192,36 +192,36 @@ def _created(path: Path, content: bytes) -> bool:
     return True
 
 
-def _set_aside(path: Path, judged: _Seen) -> bool:
+def _set_aside(path: Path, stale: _LockFile) -> bool:
     """
-    Remove the lock that was judged stale; False where somebody else was faster.
+    Remove the lock that was found stale; False where somebody else was faster.
 
-    Two may have judged the same one, and what the slower of them moves is the lock of the
+    Two may have found the same one, and what the slower of them moves is the lock of the
     faster: that one is put back, unless a third has taken the place by then. Whoever lost a
-    lock that way is told by `Lock.verify`.
+    lock that way learns it from `Lock.verify`.
     """
     aside = path.with_name(_STALE + secrets.token_hex(4))
     try:
         path.rename(aside)
     except FileNotFoundError:
         return False
-    moved = _look(aside)
-    if moved and moved != judged:
+    moved = _read(aside)
+    if moved and moved != stale:
         _created(path, moved.content)
     aside.unlink(missing_ok=True)
-    return moved == judged
+    return moved == stale
 
 
-def _look(path: Path) -> _Seen | None:
+def _read(path: Path) -> _LockFile | None:
     # opened, then asked: NFS may tell the times of a file that is not opened late
     try:
         with path.open("rb") as file:
-            return _Seen(file.read(), os.fstat(file.fileno()).st_mtime_ns)
+            return _LockFile(file.read(), os.fstat(file.fileno()).st_mtime_ns)
     except FileNotFoundError:
         return None
 
 
-def _ourselves() -> Holder:
+def _this_process() -> Holder:
     try:
         user = getpass.getuser()
     except (KeyError, OSError):

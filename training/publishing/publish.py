@@ -9,6 +9,7 @@ to a model's folder does so here, under the lock of its publishers.
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -30,7 +31,17 @@ _RESERVED: Final = "stats"
 LAST: Final = ".last"
 
 
-def publish(  # noqa: PLR0913 - what a published model is made of
+@dataclass(frozen=True, slots=True)
+class Release:
+    """A model that was fitted, proven and published."""
+
+    model: Model
+    folder: Path
+    parity: float
+    """The largest relative difference between what is served and what was fitted."""
+
+
+def publish(  # noqa: PLR0913 - a keyword for each part of a version
     root: Path,
     name: str,
     *,
@@ -63,27 +74,30 @@ def publish(  # noqa: PLR0913 - what a published model is made of
         **({layout.CLOSE_GRAPH: close_graph} if close_graph else {}),
         **reports,
     }
-    with _publishing(home) as held:
+    with _publishing(home) as held_lock:
         version = _next_version(home)
         staging = retention.partial(home / str(version))
         with _discarded_on_failure(staging):
             staging.mkdir()
             archive.write(staging, name, version, draft, contents)
-            try:
-                model = loader.load(staging, name, version)
-            except ArtifactRejected as error:
-                raise PublishError(f"the service would refuse this model: {error}") from error
-            prove(model)
-            held.verify()
+            prove(model := _load_as_served(staging, name, version))
+            held_lock.verify()
             _replace(home / LAST, version)
             staging.rename(home / str(version))
         with _withdrawn_on_failure(home, version):
             archive.sync_folder(home)
-            held.verify()
+            held_lock.verify()
             _replace(home / layout.CURRENT, version)
         if keep is not None:
             _remove_expired(home, version, keep)
     return model
+
+
+def _load_as_served(folder: Path, name: str, version: int) -> Model:
+    try:
+        return loader.load(folder, name, version)
+    except ArtifactRejected as error:
+        raise PublishError(f"the service would refuse this model: {error}") from error
 
 
 def rollback(root: Path, name: str, version: int | None = None) -> int:
@@ -95,31 +109,31 @@ def rollback(root: Path, name: str, version: int | None = None) -> int:
     be written; `current` is what it was then.
     """
     home = _published(root, name)
-    with _publishing(home) as held:
+    with _publishing(home) as held_lock:
         if version is None:
             version = _version_before(home)
         _require_whole(home, version)
-        held.verify()
+        held_lock.verify()
         _replace(home / layout.CURRENT, version)
-        _tell_of_rollout(home, version)
+        _warn_about_rollout(home, version)
     return version
 
 
 def roll_out(root: Path, name: str, rollout: Rollout) -> None:
     """
-    Put a candidate beside the current version of a model.
+    Roll a candidate out next to the current version of a model.
 
     Raises UsageError where it is not published or is the current version itself, and
     PublishError where it is damaged or the folder cannot be written.
     """
     home = _published(root, name)
-    with _publishing(home) as held:
+    with _publishing(home) as held_lock:
         _require_whole(home, rollout.candidate)
         with contextlib.suppress(ArtifactRejected):
             # a damaged `current` names nothing
             if layout.current_version(home) == rollout.candidate:
                 raise UsageError(f"version {rollout.candidate} of {name} is the current one")
-        held.verify()
+        held_lock.verify()
         _replace(home / ROLLOUT, rollout.model_dump_json())
 
 
@@ -151,9 +165,9 @@ def _publishing(home: Path) -> Iterator[Lock]:
     try:
         home.mkdir(parents=True, exist_ok=True)
         archive.sync_folder(home.parent)
-        with lock.held(home) as held:
+        with lock.acquire(home) as held_lock:
             retention.sweep(home)
-            yield held
+            yield held_lock
     except OSError as error:
         raise PublishError(f"{home}: {error.strerror or error}") from error
 
@@ -190,7 +204,7 @@ def _version_before(home: Path) -> int:
     return version
 
 
-def _tell_of_rollout(home: Path, current: int) -> None:
+def _warn_about_rollout(home: Path, current: int) -> None:
     """Say where a rollout makes no sense any more; it is for people to end it."""
     try:
         rollout = layout.rollout_of(home)
@@ -248,7 +262,7 @@ def _withdrawn_on_failure(home: Path, version: int) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        # where it cannot be told, it stays: whole, and served or not
+        # where that is not known, it stays: whole, and served or not
         with contextlib.suppress(OSError, ArtifactRejected):
             if layout.current_version(home) != version:
                 retention.remove(home, version)

@@ -66,7 +66,7 @@ def expired(home: Path, current: int, keep: int) -> list[int]:
     Return the versions that may go, oldest first.
 
     Not the newest `keep`, nor the current one, nor the one that a rollback would go to, nor the
-    candidate of a rollout; none at all where it cannot be told which that is.
+    candidate of a rollout; none at all where that is not known.
     """
     try:
         trial = layout.rollout_of(home)

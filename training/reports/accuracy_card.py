@@ -3,18 +3,19 @@
 import numpy as np
 
 from app.artifact.manifest import Draft
+from training.datasets.quantile_levels import LEVELS
 from training.evaluation.accuracy import GARCH, Accuracy
-from training.evaluation.walk_forward import BARS, CLOSES, LEVELS
+from training.evaluation.walk_forward import CLOSES, NETWORK
 
 
 def card(name: str, draft: Draft, accuracy: Accuracy) -> str:
     """Return the card, as Markdown."""
     fitted, held_out = draft.trained_on, draft.scores
-    against = accuracy.compared(BARS, GARCH)
+    against = accuracy.compare(NETWORK, GARCH)
     covered, of_closes = (
-        accuracy.judged[name].inside(accuracy.actual, 90).mean() for name in (BARS, CLOSES)
+        accuracy.scored[name].inside(accuracy.actual, 90).mean() for name in (NETWORK, CLOSES)
     )
-    median = accuracy.judged[BARS].quantiles[:, len(LEVELS) // 2]
+    median = accuracy.scored[NETWORK].quantiles[:, len(LEVELS) // 2]
     t = "none" if against.t is None else format(against.t, ".1f")
     return f"""# {name}
 
@@ -40,7 +41,7 @@ is published has since seen them too.
   sessions: CRPS {against.skill:+.2%} (Diebold-Mariano t = {t}), better on
   {against.wins:.0%} of the instruments.
 - The 90 % interval held {covered:.1%} of the closes.
-- From closes alone: CRPS {accuracy.compared(CLOSES, GARCH).skill:+.2%} against the same GARCH; the
+- From closes alone: CRPS {accuracy.compare(CLOSES, GARCH).skill:+.2%} against the same GARCH; the
   90 % interval held {of_closes:.1%}.
 
 ## Where it fails

@@ -1,4 +1,4 @@
-"""What a walk forward shows, told: the sections of docs/accuracy.md and of a model's report."""
+"""What a walk forward shows: the sections of docs/accuracy.md and of a model's report."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,26 +8,50 @@ import numpy as np
 
 from app.artifact.manifest import Draft
 from app.forecasting.arrays import Floats
+from training.datasets.quantile_levels import LEVELS
 from training.evaluation import point_scores, quantile_scores
-from training.evaluation.accuracy import GAIN, GARCH, PERCENTS, POSTED, REFERENCES, Accuracy
-from training.evaluation.walk_forward import BARS, CLOSES, HAR_STRONG, LEVELS
+from training.evaluation.accuracy import GARCH, HISTORY, PERCENTS, REFERENCES, Accuracy
+from training.evaluation.quantile_scores import Comparison
+from training.evaluation.walk_forward import CLOSES, LOG_HAR_STRONG, NETWORK
 from training.reports import accuracy_plots as plots
-from training.reports.sections import Section, markdown, web_page
+from training.reports.document import Section, to_html, to_markdown
 
 _SHOWN_WORST: Final = 5
 _SHOWN_FLAGS: Final = 20
 _FAN_SESSIONS: Final = 120
-_DRAWN: Final = (BARS, HAR_STRONG, GARCH, "historical simulation (250)")
+_DRAWN: Final = (NETWORK, LOG_HAR_STRONG, GARCH, "historical simulation (250)")
 _POINTS: Final = frozenset(["naive", "drift"])
 """They give no distribution: their intervals have no width."""
+_TARGETS: Final = (
+    (
+        "MAE and RMSE of the median over those of tomorrow = today; worst instrument's MAE",
+        *("1.0005; 1.003", "0.9995"),
+    ),
+    (
+        "CRPS skill against GARCH(1,1)-t of each instrument",
+        *("+0.60 %, t 6, 90 % of instruments", "+0.80 %, 98 %"),
+    ),
+    ("CRPS skill against the pooled log-HAR", "t 3", "+0.30 %, t 8"),
+    ("CRPS skill against the stronger log-HAR+", "t -1", "t 5"),
+    ("Pinball loss at 1 and 99 % against GARCH(1,1)-t", "+2.5 %", "+3.5 %"),
+    ("Coverage at 80, 90, 95 and 98 %: largest pooled error", "1 point", "0.5"),
+    (
+        "Coverage at 90 % with in-request calibration, each instrument",
+        *("88 to 92 %", "89 to 91 %"),
+    ),
+    ("Coverage at 90 % from the calmest to the wildest third", "4 points apart", "2"),
+    ("Closes alone: CRPS skill against GARCH(1,1)-t", "a tie", "+0.15 %"),
+)
+"""Each figure that the model is held to: the least, and the aim."""
 
 
-def sections(accuracy: Accuracy) -> list[Section]:
+def page_sections(accuracy: Accuracy) -> list[Section]:
     """Return all that a walk forward shows."""
     return [
         _measured(accuracy),
-        _promises(accuracy),
+        _targets(accuracy),
         _forecasters(accuracy),
+        _coverage(accuracy),
         *_calibration(accuracy),
         _fan(accuracy),
         _direction(accuracy),
@@ -38,21 +62,20 @@ def sections(accuracy: Accuracy) -> list[Section]:
 
 def write(accuracy: Accuracy, folder: Path) -> Path:
     """Write accuracy.md into a folder, its pictures into a folder beside it; return its path."""
-    made = sections(accuracy)
+    sections = page_sections(accuracy)
     pictures = folder / "accuracy"
     pictures.mkdir(parents=True, exist_ok=True)
-    for section in made:
+    for section in sections:
         if section.picture:
             (pictures / section.picture).write_bytes(section.drawn)
     page = folder / "accuracy.md"
-    page.write_text(markdown(made, title="Accuracy", folder="accuracy"), encoding="utf-8")
+    page.write_text(to_markdown(sections, title="Accuracy", folder="accuracy"), encoding="utf-8")
     return page
 
 
-def told(accuracy: Accuracy) -> str:
+def targets_text(accuracy: Accuracy) -> str:
     """Return the table of what the model is held to, as text."""
-    made = _promises(accuracy)
-    lines = list(made.table)
+    lines = list(_targets(accuracy).table)
     widths = [max(len(row[column]) for row in lines) for column in range(len(lines[0]))]
     return "\n".join(
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
@@ -60,11 +83,11 @@ def told(accuracy: Accuracy) -> str:
     )
 
 
-def report(name: str, draft: Draft, accuracy: Accuracy) -> dict[str, bytes]:
+def files(name: str, draft: Draft, accuracy: Accuracy) -> dict[str, bytes]:
     """Return the report and its pictures by file name."""
-    made = sections(accuracy)
-    pages = {"report.html": web_page(made, title=f"{name}: {draft.recipe['title']}").encode()}
-    return pages | {each.picture: each.drawn for each in made if each.picture}
+    sections = page_sections(accuracy)
+    pages = {"report.html": to_html(sections, title=f"{name}: {draft.recipe['title']}").encode()}
+    return pages | {each.picture: each.drawn for each in sections if each.picture}
 
 
 def _measured(accuracy: Accuracy) -> Section:
@@ -90,73 +113,26 @@ def _measured(accuracy: Accuracy) -> Section:
     )
 
 
-def _promises(accuracy: Accuracy) -> Section:
-    mae, rmse, worst = accuracy.relative(BARS)
-    against = {reference: accuracy.compared(BARS, reference) for reference in REFERENCES}
-    garch, weak, strong = (against[reference] for reference in REFERENCES)
-    closes = accuracy.compared(CLOSES, GARCH)
-    errors = [_pooled_error(accuracy, percent) for percent in PERCENTS]
+def _targets(accuracy: Accuracy) -> Section:
+    mae, rmse, worst = accuracy.relative(NETWORK)
+    against = [accuracy.compare(NETWORK, reference) for reference in REFERENCES]
+    skills = [_skill_text(each) for each in (*against, accuracy.compare(CLOSES, GARCH))]
     _, after = _by_instrument(accuracy)
-    spread = np.ptp(_terciles(accuracy, BARS))
-    rows = [
-        (
-            "MAE and RMSE of the median over those of tomorrow = today; worst instrument's MAE",
-            "1.0005; 1.003",
-            "0.9995",
-            f"{mae:.4f}, {rmse:.4f}; {worst:.4f}",
-        ),
-        (
-            "CRPS skill against GARCH(1,1)-t of each instrument",
-            "+0.60 %, t 6, 90 % of instruments",
-            "+0.80 %, 98 %",
-            f"{garch.skill:+.2%}, t {_figure(garch.t, '.1f')}, {garch.wins:.0%}",
-        ),
-        (
-            "CRPS skill against the pooled log-HAR",
-            "t 3",
-            "+0.30 %, t 8",
-            f"{weak.skill:+.2%}, t {_figure(weak.t, '.1f')}, {weak.wins:.0%}",
-        ),
-        (
-            "CRPS skill against the stronger log-HAR+",
-            "t -1",
-            "t 5",
-            f"{strong.skill:+.2%}, t {_figure(strong.t, '.1f')}, {strong.wins:.0%}",
-        ),
-        (
-            "Pinball loss at 1 and 99 % against GARCH(1,1)-t",
-            "+2.5 %",
-            "+3.5 %",
-            f"{accuracy.tail_skill(BARS):+.2%}",
-        ),
-        (
-            "Coverage at 80, 90, 95 and 98 %: largest pooled error",
-            "1 point",
-            "0.5",
-            f"{max(errors):.2f} points",
-        ),
-        (
-            "Coverage at 90 % with in-request calibration, each instrument",
-            "88 to 92 %",
-            "89 to 91 %",
-            f"{after.min():.1%} to {after.max():.1%}",
-        ),
-        (
-            "Coverage at 90 % from the calmest to the wildest third",
-            "4 points apart",
-            "2",
-            f"{100 * spread:.1f} points",
-        ),
-        (
-            "Closes alone: CRPS skill against GARCH(1,1)-t",
-            "a tie",
-            "+0.15 %",
-            f"{closes.skill:+.2%}, t {_figure(closes.t, '.1f')}, {closes.wins:.0%}",
-        ),
-    ]
-    return Section(
-        "What we hold it to", table=[("", "at least", "aim", "measured"), *map(tuple, rows)]
+    measured = (
+        f"{mae:.4f}, {rmse:.4f}; {worst:.4f}",
+        *skills[:3],
+        f"{accuracy.tail_skill(NETWORK):+.2%}",
+        f"{max(_pooled_error(accuracy, percent) for percent in PERCENTS):.2f} points",
+        f"{after.min():.1%} to {after.max():.1%}",
+        f"{100 * np.ptp(_terciles(accuracy, NETWORK)):.1f} points",
+        skills[3],
     )
+    rows = [(*target, found) for target, found in zip(_TARGETS, measured, strict=True)]
+    return Section("What we hold it to", table=[("", "at least", "aim", "measured"), *rows])
+
+
+def _skill_text(comparison: Comparison) -> str:
+    return f"{comparison.skill:+.2%}, t {_figure(comparison.t, '.1f')}, {comparison.wins:.0%}"
 
 
 def _forecasters(accuracy: Accuracy) -> Section:
@@ -168,30 +144,30 @@ def _forecasters(accuracy: Accuracy) -> Section:
     in_sample = float(np.abs(100 * np.expm1(panel.returns[train + 1] / 100)).mean())
     width = _width(accuracy, GARCH)
     rows = []
-    for name, judged in accuracy.judged.items():
+    for name, scored in accuracy.scored.items():
         mae, rmse, _ = accuracy.relative(name)
-        mase = float(np.abs(judged.errors).mean()) / in_sample
+        mase = float(np.abs(scored.errors).mean()) / in_sample
         points = [name, f"{mae:.4f}", f"{rmse:.4f}", f"{mase:.4f}"]
         if name in _POINTS:
             rows.append([*points, *[""] * (len(head) - len(points))])
             continue
-        garch, strong = (accuracy.compared(name, each) for each in (GARCH, HAR_STRONG))
+        garch, strong = (accuracy.compare(name, each) for each in (GARCH, LOG_HAR_STRONG))
         rows.append(
             [
                 *points,
-                f"{judged.crps.mean():.4f}",
+                f"{scored.crps.mean():.4f}",
                 f"{garch.skill:+.2%}",
                 _figure(garch.t, "+.1f"),
                 f"{garch.wins:.0%}",
                 f"{strong.skill:+.2%}",
                 _figure(strong.t, "+.1f"),
                 f"{accuracy.tail_skill(name):+.2%}",
-                f"{judged.inside(accuracy.actual, 90).mean():.1%}",
+                f"{scored.inside(accuracy.actual, 90).mean():.1%}",
                 f"{_width(accuracy, name) / width:.3f}",
                 f"{accuracy.qlike(name):.4f}",
             ]
         )
-    compared = accuracy.compared(BARS, GARCH)
+    compared = accuracy.compare(NETWORK, GARCH)
     skills = _skills(accuracy)
     return Section(
         "Every forecaster on the same sessions",
@@ -206,21 +182,21 @@ def _forecasters(accuracy: Accuracy) -> Section:
     )
 
 
-def _calibration(accuracy: Accuracy) -> Iterator[Section]:
+def _coverage(accuracy: Accuracy) -> Section:
     before, after = _by_instrument(accuracy)
     rows = []
     for percent in PERCENTS:
-        plain = accuracy.judged[BARS].inside(accuracy.actual, percent).mean()
-        closes = accuracy.judged[CLOSES].inside(accuracy.actual, percent).mean()
-        low, high = quantile_scores.interval(accuracy.adapted, LEVELS, percent)
+        plain = accuracy.scored[NETWORK].inside(accuracy.actual, percent).mean()
+        closes = accuracy.scored[CLOSES].inside(accuracy.actual, percent).mean()
+        low, high = quantile_scores.interval(accuracy.with_history, LEVELS, percent)
         adapted = quantile_scores.coverage(accuracy.actual, low, high)
         rows.append((f"{percent:g} %", f"{plain:.2%}", f"{adapted:.2%}", f"{closes:.2%}"))
-    yield Section(
+    return Section(
         "Coverage",
         "The share of closes inside the interval: with the model's own calibration, as a"
         " request of just a window has it; with in-request calibration, as a request with"
-        f" 400 bars has it ({POSTED} forecasts to adapt by, gain {GAIN:g}); and from closes"
-        " alone.\n\n"
+        f" 400 bars has it ({HISTORY.posted} forecasts to adapt by, gain {HISTORY.gain:g}); and"
+        " from closes alone.\n\n"
         f"At 90 %, instrument by instrument: {before.min():.1%} to {before.max():.1%} with the"
         f" model's own, {after.min():.1%} to {after.max():.1%} with in-request calibration."
         " The history that adapts an interval was forecast by the fit of its own time, as a"
@@ -229,21 +205,21 @@ def _calibration(accuracy: Accuracy) -> Iterator[Section]:
         "instruments.png",
         plots.by_instrument(before, after, 90.0),
     )
+
+
+def _calibration(accuracy: Accuracy) -> Iterator[Section]:
+    actual, drawn = accuracy.actual, {name: accuracy.scored[name].quantiles for name in _DRAWN}
+    observed = {
+        name: quantile_scores.reliability(actual, quantiles, LEVELS)
+        for name, quantiles in drawn.items()
+    }
     yield Section(
         "Reliability",
         "How much more or less often than it should the close lay at or below each quantile.",
         picture="reliability.png",
-        drawn=plots.reliability(
-            LEVELS,
-            {
-                name: quantile_scores.reliability(
-                    accuracy.actual, accuracy.judged[name].quantiles, LEVELS
-                )
-                for name in _DRAWN
-            },
-        ),
+        drawn=plots.reliability(LEVELS, observed),
     )
-    values = quantile_scores.pit(accuracy.actual, accuracy.judged[BARS].quantiles, LEVELS)
+    values = quantile_scores.pit(actual, drawn[NETWORK], LEVELS)
     yield Section(
         "Probability integral transform",
         "Where in its own forecast each close fell: flat were perfect.",
@@ -268,7 +244,7 @@ def _fan(accuracy: Accuracy) -> Section:
     rows = np.flatnonzero(accuracy.instruments == instrument)[-_FAN_SESSIONS:]
     prices = 100 * np.exp(np.cumsum(accuracy.actual[rows]) / 100)
     last = np.r_[100.0, prices[:-1]]
-    quantiles = last[:, None] * np.exp(accuracy.judged[BARS].quantiles[rows] / 100)
+    quantiles = last[:, None] * np.exp(accuracy.scored[NETWORK].quantiles[rows] / 100)
     return Section(
         "One instrument",
         f"{panel.names[instrument]}, the first by name: each session's forecast from the one"
@@ -280,7 +256,7 @@ def _fan(accuracy: Accuracy) -> Section:
 
 def _direction(accuracy: Accuracy) -> Section:
     actual = accuracy.actual
-    median = accuracy.judged[BARS].quantiles[:, len(LEVELS) // 2]
+    median = accuracy.scored[NETWORK].quantiles[:, len(LEVELS) // 2]
     nothing = np.zeros_like(actual)
     hits = point_scores.directional_accuracy(actual, median, nothing)
     base = point_scores.direction_base_rate(actual, nothing)
@@ -332,28 +308,30 @@ def _figure(value: float | None, form: str) -> str:
 
 
 def _pooled_error(accuracy: Accuracy, percent: float) -> float:
-    held = 100 * accuracy.judged[BARS].inside(accuracy.actual, percent).mean()
-    return float(abs(held - percent))
+    coverage = 100 * accuracy.scored[NETWORK].inside(accuracy.actual, percent).mean()
+    return float(abs(coverage - percent))
 
 
 def _width(accuracy: Accuracy, name: str) -> float:
     return quantile_scores.width(
-        *quantile_scores.interval(accuracy.judged[name].quantiles, LEVELS, 90)
+        *quantile_scores.interval(accuracy.scored[name].quantiles, LEVELS, 90)
     )
 
 
 def _skills(accuracy: Accuracy) -> Floats:
     """Return each instrument's CRPS skill over GARCH, (m,)."""
-    sums = [np.bincount(accuracy.instruments, accuracy.judged[name].crps) for name in (BARS, GARCH)]
-    seen = sums[1] > 0
-    skills: Floats = 1 - sums[0][seen] / sums[1][seen]
+    sums = [
+        np.bincount(accuracy.instruments, accuracy.scored[name].crps) for name in (NETWORK, GARCH)
+    ]
+    present = sums[1] > 0
+    skills: Floats = 1 - sums[0][present] / sums[1][present]
     return skills
 
 
 def _by_instrument(accuracy: Accuracy) -> tuple[Floats, Floats]:
     """Return each instrument's coverage at 90 %: the model's own, and with its history, (m,)."""
     found = []
-    for quantiles in (accuracy.judged[BARS].quantiles, accuracy.adapted):
+    for quantiles in (accuracy.scored[NETWORK].quantiles, accuracy.with_history):
         low, high = quantile_scores.interval(quantiles, LEVELS, 90)
         by = quantile_scores.coverage_by(accuracy.actual, low, high, accuracy.instruments)
         found.append(np.array([by[code] for code in sorted(by)]))
@@ -362,7 +340,7 @@ def _by_instrument(accuracy: Accuracy) -> tuple[Floats, Floats]:
 
 def _terciles(accuracy: Accuracy, name: str) -> Floats:
     """Return the coverage at 90 % in thirds of the network's predicted volatility, (3,)."""
-    thirds = quantile_scores.volatility_terciles(accuracy.judged[BARS].quantiles, LEVELS)
-    low, high = quantile_scores.interval(accuracy.judged[name].quantiles, LEVELS, 90)
+    thirds = quantile_scores.volatility_terciles(accuracy.scored[NETWORK].quantiles, LEVELS)
+    low, high = quantile_scores.interval(accuracy.scored[name].quantiles, LEVELS, 90)
     by = quantile_scores.coverage_by(accuracy.actual, low, high, thirds)
     return np.array([by[third] for third in range(3)])

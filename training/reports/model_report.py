@@ -2,15 +2,14 @@
 
 import html
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from app.artifact.manifest import Draft, Scores
 from app.forecasting.arrays import Floats
 from training.evaluation import point_scores
+from training.evaluation.holdout import HeldOutForecasts
 from training.recipes.recipe import Recipe
 from training.reports import plots
 
@@ -19,37 +18,11 @@ _SHARE: Final = 0.01
 """A test ought to find a difference of this share of the naive error."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Judged:
-    """Forecasts of held-out sessions, oldest first within an instrument, and what came."""
-
-    dates: NDArray[np.datetime64]
-    """(n,) the session forecast, to the day."""
-    actual: Floats
-    """(n,) prices, as all below."""
-    expected: Floats
-    last: Floats
-    """(n,) the last of the window: the naive forecast."""
-    prior_close: Floats | None
-    """(n,) the close of the evening before, for models of the open."""
-    instruments: NDArray[np.str_]
-    """(n,)"""
-    scale: float
-    """From `scores.mase_scale`: in percent where there are several instruments."""
-    losses: dict[str, list[float]]
-    """`loss`, and maybe `val_loss`: one number an epoch."""
-
-    @property
-    def names(self) -> list[str]:
-        """The instruments; where there are several, their prices cannot be added up."""
-        return [str(name) for name in np.unique(self.instruments)]
-
-
 def card(name: str, recipe: Recipe, draft: Draft) -> str:
     """Return the model card, as Markdown: what it is, how well it does, what it is not."""
-    held_out = draft.scores
-    mae = f"{held_out.mae:.4f} | {held_out.naive_mae:.4f} | {held_out.mae_vs_naive:.4f}"
-    rmse = f"{held_out.rmse:.4f} | {held_out.naive_rmse:.4f} | {held_out.rmse_vs_naive:.4f}"
+    scores = draft.scores
+    mae = f"{scores.mae:.4f} | {scores.naive_mae:.4f} | {scores.mae_vs_naive:.4f}"
+    rmse = f"{scores.rmse:.4f} | {scores.naive_rmse:.4f} | {scores.rmse_vs_naive:.4f}"
     return f"""# {name}
 
 {recipe.title}.
@@ -59,14 +32,14 @@ Source of the recipe: {recipe.source}.
 
 ## How well it does
 
-{_scored_on(draft)} Errors in {held_out.unit}.
+{_scored_on(draft)} Errors in {scores.unit}.
 
 | | this model | tomorrow = today | ratio |
 |---|---|---|---|
 | mean absolute error | {mae} |
 | root mean squared error | {rmse} |
 
-{verdict(held_out)}
+{verdict_in_words(scores)}
 
 Not investment advice.
 """
@@ -82,24 +55,24 @@ def _fitted(draft: Draft) -> str:
 
 
 def _scored_on(draft: Draft) -> str:
-    held_out = draft.scores
+    scores = draft.scores
     return (
-        f"{held_out.sessions:,} forecasts of {held_out.instruments} instrument(s),"
-        f" {held_out.first} to\n{held_out.last}, none of them used for fitting."
+        f"{scores.sessions:,} forecasts of {scores.instruments} instrument(s),"
+        f" {scores.first} to\n{scores.last}, none of them used for fitting."
     )
 
 
-def verdict(held_out: Scores) -> str:
+def verdict_in_words(scores: Scores) -> str:
     """Say in plain words what the scores mean."""
-    t = "" if held_out.dm_t is None else f" (Diebold-Mariano t = {held_out.dm_t:+.1f})"
+    t = "" if scores.dm_t is None else f" (Diebold-Mariano t = {scores.dm_t:+.1f})"
     # a panel's t is over dates, about so many
-    dates = max(2, held_out.sessions // held_out.instruments)
-    if held_out.dm_t is None or point_scores.p_value(held_out.dm_t, dates) >= _CHANCE:
+    dates = max(2, scores.sessions // scores.instruments)
+    if scores.dm_t is None or point_scores.p_value(scores.dm_t, dates) >= _CHANCE:
         return (
             f"On these sessions it cannot be told apart from repeating the last price{t}:"
             " its point forecast adds nothing to knowing that price."
         )
-    if held_out.dm_t > 0:
+    if scores.dm_t > 0:
         return (
             f"It loses to repeating the last price, by more than chance{t}:"
             " use the naive forecast that every answer carries."
@@ -108,7 +81,11 @@ def verdict(held_out: Scores) -> str:
 
 
 def files(
-    name: str, recipe: Recipe, draft: Draft, judged: Judged, published: Mapping[str, str] | None
+    name: str,
+    recipe: Recipe,
+    draft: Draft,
+    held_out: HeldOutForecasts,
+    published: Mapping[str, str] | None,
 ) -> dict[str, bytes]:
     """
     Return the report and its pictures by file name: one page, which needs only those beside it.
@@ -123,58 +100,61 @@ def files(
         "fitted": _fitted(draft),
         "scored_on": _scored_on(draft),
         "unit": draft.scores.unit,
-        "verdict": verdict(draft.scores),
-        "length": _length(judged),
-        "shown": plots.shown(judged),
-        "lag": lag_in_words(judged),
+        "verdict": verdict_in_words(draft.scores),
+        "length": _length(held_out),
+        "shown": plots.drawn_in_words(held_out),
+        "lag": lag_in_words(held_out),
     }
     escaped = {key: html.escape(line) for key, line in lines.items()}
-    page = _PAGE.format(table=_table(judged, published or {}), **escaped)
-    unit = _units(judged)
-    ours, naive = (judged.actual - judged.expected) * unit, (judged.actual - judged.last) * unit
+    page = _PAGE.format(table=_table(held_out, published or {}), **escaped)
+    unit = _units(held_out)
+    ours, naive = (
+        (held_out.actual - held_out.expected) * unit,
+        (held_out.actual - held_out.last) * unit,
+    )
     return {
         "report.html": page.encode(),
-        "loss.png": plots.loss_curves(judged.losses),
-        "forecast.png": plots.forecasts(judged),
+        "loss.png": plots.loss_curves(held_out.losses),
+        "forecast.png": plots.forecasts(held_out),
         "errors.png": plots.errors(ours, naive, draft.scores.unit),
-        "lag.png": plots.lag(*_shifts(judged)),
+        "lag.png": plots.lag(*_shifts(held_out)),
     }
 
 
-def _units(judged: Judged) -> Floats:
+def _units(held_out: HeldOutForecasts) -> Floats:
     """Return (n,) what prices are multiplied by: 1, or for several instruments to percent."""
-    return 100 / judged.last if len(judged.names) > 1 else np.ones_like(judged.last)
+    return 100 / held_out.last if len(held_out.names) > 1 else np.ones_like(held_out.last)
 
 
 _DIRECTION: Final = "Directional accuracy"
 _ROWS: Final = ("MAE", "RMSE", "MAPE", "MASE", _DIRECTION)
 
 
-def _scored(judged: Judged, expected: Floats) -> dict[str, float | None]:
-    unit = _units(judged)
-    actual, forecast = judged.actual * unit, expected * unit
+def _scored(held_out: HeldOutForecasts, expected: Floats) -> dict[str, float | None]:
+    unit = _units(held_out)
+    actual, forecast = held_out.actual * unit, expected * unit
     return {
         "MAE": point_scores.mae(actual, forecast),
         "RMSE": point_scores.rmse(actual, forecast),
-        "MAPE": point_scores.mape(judged.actual, expected),
-        "MASE": point_scores.mase(actual, forecast, judged.scale),
-        _DIRECTION: point_scores.directional_accuracy(judged.actual, expected, judged.last),
+        "MAPE": point_scores.mape(held_out.actual, expected),
+        "MASE": point_scores.mase(actual, forecast, held_out.scale),
+        _DIRECTION: point_scores.directional_accuracy(held_out.actual, expected, held_out.last),
         # shown only where the source published it
         "MSE": point_scores.rmse(actual, forecast) ** 2,
     }
 
 
-def _table(judged: Judged, published: Mapping[str, str]) -> str:
+def _table(held_out: HeldOutForecasts, published: Mapping[str, str]) -> str:
     columns = {
-        "This model": _scored(judged, judged.expected),
-        "Tomorrow = today": _scored(judged, judged.last),
+        "This model": _scored(held_out, held_out.expected),
+        "Tomorrow = today": _scored(held_out, held_out.last),
     }
-    if judged.prior_close is not None:
-        columns["Prior evening's close"] = _scored(judged, judged.prior_close)
+    if held_out.prior_close is not None:
+        columns["Prior evening's close"] = _scored(held_out, held_out.prior_close)
     ours, naive = columns["This model"], columns["Tomorrow = today"]
     heads = [*(["Published by the source"] if published else []), *columns, "Ratio to naive"]
     lines = [f"<tr><th></th>{''.join(f'<th>{head}</th>' for head in heads)}</tr>"]
-    base = point_scores.direction_base_rate(judged.actual, judged.last)
+    base = point_scores.direction_base_rate(held_out.actual, held_out.last)
     for row in [*_ROWS, *(other for other in published if other not in _ROWS)]:
         cells = [html.escape(published.get(row, ""))] if published else []
         cells += [_figure(row, column.get(row)) for column in columns.values()]
@@ -195,11 +175,15 @@ def _figure(row: str, value: float | None) -> str:
     return f"{value:.3f} %" if row == "MAPE" else f"{value:.4f}"
 
 
-def _length(judged: Judged) -> str:
+def _length(held_out: HeldOutForecasts) -> str:
     """Say what chance would do, and how small a difference so many sessions can find."""
-    unit = _units(judged)
-    ours = point_scores.mean_by_date(judged.dates, np.abs(judged.actual - judged.expected) * unit)
-    naive = point_scores.mean_by_date(judged.dates, np.abs(judged.actual - judged.last) * unit)
+    unit = _units(held_out)
+    ours = point_scores.mean_by_date(
+        held_out.dates, np.abs(held_out.actual - held_out.expected) * unit
+    )
+    naive = point_scores.mean_by_date(
+        held_out.dates, np.abs(held_out.actual - held_out.last) * unit
+    )
     t = point_scores.diebold_mariano(ours, naive)
     needed = point_scores.sessions_needed(ours, naive, _SHARE)
     sessions = len(ours)
@@ -217,14 +201,14 @@ def _length(judged: Judged) -> str:
     return said + f"this one cannot rank models, unless they differ by {found:.1f} % or more."
 
 
-def lag_in_words(judged: Judged) -> str:
+def lag_in_words(held_out: HeldOutForecasts) -> str:
     """Say whether the forecast is the price of the session before, and why it would be."""
-    levels, changes = _shifts(judged)
+    levels, changes = _shifts(held_out)
     before, same = levels[-1], levels[0]
     if before is None or same is None:
         return "The price or the forecast never moves: there is no correlation to show."
     # two standard errors: less is no likeness
-    if before <= max(same, levels[1] or 0.0, 2 / len(np.unique(judged.dates)) ** 0.5):
+    if before <= max(same, levels[1] or 0.0, 2 / len(np.unique(held_out.dates)) ** 0.5):
         return (
             f"The forecast shows no lag: it correlates {same:.3f} with the price of the session it"
             f" is for, and {before:.3f} with that of the session before."
@@ -242,9 +226,9 @@ def lag_in_words(judged: Judged) -> str:
     )
 
 
-def _shifts(judged: Judged) -> tuple[plots.Correlations, plots.Correlations]:
+def _shifts(held_out: HeldOutForecasts) -> tuple[plots.Correlations, plots.Correlations]:
     """Return the correlations by shift of prices, and of their day-to-day changes."""
-    series = judged.actual, judged.expected, judged.instruments
+    series = held_out.actual, held_out.expected, held_out.instruments
     levels = point_scores.mean_shift_correlations(*series, changes=False)
     return levels, point_scores.mean_shift_correlations(*series, changes=True)
 

@@ -7,7 +7,7 @@ Lines and bars differ in style as well as in shade, so that they can be told apa
 
 import io
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -18,10 +18,7 @@ from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 from numpy.typing import NDArray
 
 from app.forecasting.arrays import Bools, Floats
-
-if TYPE_CHECKING:
-    # report draws with this module
-    from training.reports.model_report import Judged
+from training.evaluation.holdout import HeldOutForecasts
 
 FONT: Final = 10
 """Points; a report is printed about as wide as its pictures are."""
@@ -62,42 +59,42 @@ def loss_curves(losses: Mapping[str, Sequence[float]]) -> bytes:
     return to_png(figure, axes)
 
 
-def forecasts(judged: "Judged") -> bytes:
+def forecasts(held_out: HeldOutForecasts) -> bytes:
     """Draw actual, forecast and naive prices; of a long test or many, see `newest`."""
     figure, axes = new_figure()
-    chosen = newest(judged)
-    _draw_prices(axes, judged, chosen, ticks=6)
-    axes.set_ylabel(f"price of {judged.names[0]}", fontsize=FONT)
+    chosen = drawn_part(held_out)
+    _draw_prices(axes, held_out, chosen, ticks=6)
+    axes.set_ylabel(f"price of {held_out.names[0]}", fontsize=FONT)
     return to_png(figure, axes)
 
 
-def thumbnail(judged: "Judged") -> bytes:
+def thumbnail(held_out: HeldOutForecasts) -> bytes:
     """Draw actual, forecast and naive prices small, for documents: under 40 kB."""
     figure, axes = new_figure(width=4.8, height=2.4)
-    _draw_prices(axes, judged, newest(judged), ticks=3)
+    _draw_prices(axes, held_out, drawn_part(held_out), ticks=3)
     return to_png(figure, axes, dots=80)
 
 
-def newest(judged: "Judged") -> Bools:
+def drawn_part(held_out: HeldOutForecasts) -> Bools:
     """
     Choose (n,) what is drawn: all of it, where it can be read.
 
     Of more than 250 sessions, or of several instruments, the last 60 of the first instrument.
     """
-    first: Bools = judged.instruments == judged.names[0]
+    first: Bools = held_out.instruments == held_out.names[0]
     if first.all() and len(first) <= _MOST_SESSIONS:
         return first
-    days = judged.dates[first]
-    chosen: Bools = first & (judged.dates >= days[-_NEWEST_SESSIONS:][0])
+    days = held_out.dates[first]
+    chosen: Bools = first & (held_out.dates >= days[-_NEWEST_SESSIONS:][0])
     return chosen
 
 
-def shown(judged: "Judged") -> str:
+def drawn_in_words(held_out: HeldOutForecasts) -> str:
     """Say in words what `newest` chooses."""
-    chosen = newest(judged)
+    chosen = drawn_part(held_out)
     if chosen.all():
         return "All held-out sessions."
-    of = f" of {judged.names[0]}" if len(judged.names) > 1 else ""
+    of = f" of {held_out.names[0]}" if len(held_out.names) > 1 else ""
     return f"The last {np.count_nonzero(chosen)} held-out sessions{of}."
 
 
@@ -146,12 +143,12 @@ def _rounded(correlation: float) -> str:
     return f"{round(correlation, 2) + 0:.2f}"
 
 
-def _draw_prices(axes: Axes, judged: "Judged", chosen: Bools, *, ticks: int) -> None:
-    days = judged.dates[chosen]
+def _draw_prices(axes: Axes, held_out: HeldOutForecasts, chosen: Bools, *, ticks: int) -> None:
+    days = held_out.dates[chosen]
     lines = [
-        (judged.last, _TODAY, _NAIVE),
-        (judged.actual, "actual", _ACTUAL),
-        (judged.expected, "forecast", _OURS),
+        (held_out.last, _TODAY, _NAIVE),
+        (held_out.actual, "actual", _ACTUAL),
+        (held_out.expected, "forecast", _OURS),
     ]
     # by session, not by day: a weekend is no gap, and ticks need no calendar
     for prices, label, style in lines:

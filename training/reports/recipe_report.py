@@ -1,51 +1,26 @@
 """
-Every source system, fitted anew and set beside what it published and what costs nothing.
+Every source system, fitted anew and compared with what it published and what costs nothing.
 
     python -m training recipes --run all --data DIR
 """
 
-import concurrent.futures
-import contextlib
-import io
-import multiprocessing
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 import numpy as np
 
-from training.errors import TrainingError
-from training.evaluation import holdout, point_scores
-from training.progress import say
-from training.recipes import recipe
+from training.evaluation import point_scores
+from training.evaluation.holdout import HoldoutResult
 from training.recipes.recipe import Recipe
 from training.reports import model_report, plots
-
-_FOLDERS: Final = (Path("data/tutorials"), Path("../shared/data/tutorials"))
-"""Where the sources' files are looked for: in the checkout, or beside it, shared by several."""
-
 
 _HEADER: Final = (
     "| recipe | its source published | Keras's own layers | MAE | range, seeds"
     " | tomorrow = today | prior close | times tomorrow = today | RMSE"
     " | loss, first and last epoch | fit, s |"
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What to fit, from where, and where to leave it."""
-
-    data: Path | None
-    models: Path
-    epochs: int | None
-    """In place of each recipe's own."""
-    seeds: int | None
-    """Each recipe is fitted with the seeds 1 to this, or its own; the first is published."""
-    jobs: int
-    """Fits side by side, each in a process of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,95 +42,25 @@ class Row:
     """What the lag plot shows, in plain words."""
     picture: bytes
 
-
-def source_recipes() -> list[str]:
-    """Return the names of the recipes that say what they are fitted on."""
-    loaded = (recipe.load(name) for name in recipe.names())
-    return [each.name for each in loaded if each.data.train or each.data.generate]
-
-
-def run(names: Sequence[str], plan: Plan) -> Iterator[Row]:
-    """
-    Fit recipes by name, several at a time, publish each, and give each as it is done.
-
-    Raises UsageError where a file is missing, before anything is fitted, and TrainingError
-    with the names of the recipes that failed, when all the others are done.
-    """
-    folder = plan.data or next((each for each in _FOLDERS if each.is_dir()), None)
-    seeds = {}
-    for name in names:
-        chosen = recipe.load(name)
-        holdout.split_own(chosen, folder)
-        seeds[name] = plan.seeds or chosen.evaluation.seeds
-    # the first seed of every recipe before the second of any
-    work = [
-        (name, seed)
-        for seed in range(1, max(seeds.values()) + 1)
-        for name in names
-        if seed <= seeds[name]
-    ]
-    failed: list[str] = []
-    # processes that begin anew: TensorFlow does not survive a fork
-    context = multiprocessing.get_context("spawn")
-    with concurrent.futures.ProcessPoolExecutor(
-        plan.jobs, mp_context=context, initializer=_begin, initargs=(plan.jobs,)
-    ) as pool:
-        futures = {
-            pool.submit(_fit_one, name, seed, folder, plan): (name, seed) for name, seed in work
-        }
-        for done, future in enumerate(concurrent.futures.as_completed(futures), start=1):
-            name, seed = futures[future]
-            try:
-                row = future.result()
-            except TrainingError as error:
-                failed.append(f"{name} (seed {seed}): {error}")
-                continue
-            say(
-                f"{done}/{len(work)} {name}, seed {seed}: MAE {row.mae:.4g},"
-                f" tomorrow = today {row.naive_mae:.4g}; {row.seconds:.0f} s"
-            )
-            yield row
-    if failed:
-        raise TrainingError("; ".join(failed))
-
-
-def _begin(jobs: int) -> None:
-    """Give each of several fits one thread: those of one fit would only wait for the others'."""
-    import tensorflow as tf  # noqa: PLC0415 - in the process that fits, never in the one that asks
-
-    # one process makes many networks: TensorFlow would advise against it each time
-    tf.get_logger().setLevel("ERROR")
-    if jobs > 1:
-        tf.config.threading.set_intra_op_parallelism_threads(1)
-        tf.config.threading.set_inter_op_parallelism_threads(1)
-
-
-def _fit_one(name: str, seed: int, folder: Path | None, plan: Plan) -> Row:
-    """Fit one recipe with one seed, quietly, and publish it if it is the first seed."""
-    chosen = recipe.load(name).with_epochs(plan.epochs)
-    split = holdout.split_own(chosen, folder)
-    began = time.monotonic()
-    with contextlib.redirect_stderr(io.StringIO()):
-        outcome = holdout.run(chosen, split, seed=seed)
-    seconds = time.monotonic() - began
-    if seed == 1:
-        holdout.publish(outcome, plan.models, name)
-    judged, losses = outcome.judged, outcome.judged.losses["loss"]
-    prior = judged.prior_close
-    return Row(
-        recipe=chosen,
-        seed=seed,
-        seconds=seconds,
-        mae=outcome.scores.mae,
-        rmse=outcome.scores.rmse,
-        naive_mae=outcome.scores.naive_mae,
-        naive_rmse=outcome.scores.naive_rmse,
-        prior_close_mae=None if prior is None else point_scores.mae(judged.actual, prior),
-        sessions=outcome.scores.sessions,
-        losses=(losses[0], losses[-1]),
-        lagging=model_report.lag_in_words(judged),
-        picture=plots.thumbnail(judged),
-    )
+    @classmethod
+    def of(cls, outcome: HoldoutResult, seconds: float) -> Self:
+        """Take what a fit of so many seconds came to."""
+        held_out, scores = outcome.held_out, outcome.scores
+        losses, prior = held_out.losses["loss"], held_out.prior_close
+        return cls(
+            recipe=outcome.recipe,
+            seed=outcome.seed,
+            seconds=seconds,
+            mae=scores.mae,
+            rmse=scores.rmse,
+            naive_mae=scores.naive_mae,
+            naive_rmse=scores.naive_rmse,
+            prior_close_mae=None if prior is None else point_scores.mae(held_out.actual, prior),
+            sessions=scores.sessions,
+            losses=(losses[0], losses[-1]),
+            lagging=model_report.lag_in_words(held_out),
+            picture=plots.thumbnail(held_out),
+        )
 
 
 def write(rows: Sequence[Row], page: Path, command: str) -> None:

@@ -13,8 +13,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from training.errors import BadConfig
 from training.publishing.publish import require_name
-from training.recipes import recipe
-from training.recipes.recipe import QuantileNetwork, Recipe
+from training.recipes import library
+from training.recipes.network_kinds import QuantileNetwork
+from training.recipes.recipe import Recipe
 from training.retraining.verdict import Bounds
 from training.sources import open_source
 
@@ -90,16 +91,15 @@ _SECTIONS: Final[dict[str, type[BaseModel]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A file that was read, and the recipe that it names."""
+    """A file that was read, and the recipe of quantiles that it names."""
 
     config: RetrainConfig
     recipe: Recipe
-    network: QuantileNetwork
     digest: str
     """
     The SHA-256 of what was asked for: another one is another run, whatever the data.
 
-    Of the file as it is written: what the environment puts in tells no question, and no secret.
+    Of the file as it is written: what the environment fills in changes no question, and is secret.
     """
 
 
@@ -116,7 +116,7 @@ def load(path: Path) -> Plan:
         raise BadConfig(f"{path}: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise BadConfig(f"{path}: not TOML: {error}") from None
-    filled = content | {key: _filled_in(path, content[key]) for key in content.keys() & {"source"}}
+    filled = content | {key: _expanded(path, content[key]) for key in content.keys() & {"source"}}
     try:
         # as JSON, where a list may stand for a tuple and a text for a path or a date
         config = RetrainConfig.model_validate_json(json.dumps(filled, default=str), strict=True)
@@ -124,24 +124,23 @@ def load(path: Path) -> Plan:
         raise BadConfig(f"{path}: {_fault(error)}") from None
     require_name(config.name)
     chosen = config.recipe
-    found = recipe.load(str(path.parent / chosen) if chosen.endswith(".toml") else chosen)
+    found = library.load(str(path.parent / chosen) if chosen.endswith(".toml") else chosen)
     found = found.with_epochs(config.fit.epochs)
-    network = found.network
-    if not isinstance(network, QuantileNetwork):
+    if not isinstance(found.network, QuantileNetwork):
         raise BadConfig(f"{path}: recipe = {chosen!r}: forecasts points, and quantiles are judged")
-    asked = {"config": content, "recipe": found.model_dump(mode="json")}
+    digested = {"config": content, "recipe": found.model_dump(mode="json")}
+    text = json.dumps(digested, sort_keys=True, default=str)
     return Plan(
-        config=config.model_copy(update={"source": _beside(path.parent, config.source)}),
+        config=config.model_copy(update={"source": _relative_to(path.parent, config.source)}),
         recipe=found,
-        network=network,
-        digest=hashlib.sha256(json.dumps(asked, sort_keys=True, default=str).encode()).hexdigest(),
+        digest=hashlib.sha256(text.encode()).hexdigest(),
     )
 
 
-def _filled_in(path: Path, value: object) -> object:
+def _expanded(path: Path, value: object) -> object:
     """Put variables of the environment where a text asks for them."""
     if isinstance(value, dict):
-        return {key: _filled_in(path, each) for key, each in value.items()}
+        return {key: _expanded(path, each) for key, each in value.items()}
     if not isinstance(value, str):
         return value
 
@@ -154,7 +153,7 @@ def _filled_in(path: Path, value: object) -> object:
     return _VARIABLE.sub(variable, value)
 
 
-def _beside(folder: Path, source: open_source.Source) -> open_source.Source:
+def _relative_to(folder: Path, source: open_source.Source) -> open_source.Source:
     """Return the source with its relative paths made relative to a folder."""
     paths = {name: folder / value for name, value in source if isinstance(value, Path)}
     return source.model_copy(update=paths)

@@ -18,14 +18,14 @@ from app.forecasting.arrays import Bools, Floats
 from app.forecasting.forecaster import Model, forecast
 from app.inference import loader
 from training.datasets.panel import Dates, Panel, Rows
-from training.evaluation.walk_forward import LEVELS
+from training.datasets.quantile_levels import LEVELS
 
 _PERCENTS: Final = tuple((100 * (1 - 2 * LEVELS[: len(LEVELS) // 2])).tolist())
 """Of the intervals that end at LEVELS, widest first."""
 
 
 class NotComparable(Exception):
-    """The incumbent cannot be held against forecasts of the next close: says why."""
+    """The incumbent cannot be compared with forecasts of the next close: says why."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,7 +40,7 @@ class Incumbent:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Forecasted:
+class ModelForecasts:
     """Its forecasts of held-out sessions."""
 
     made: Bools
@@ -51,7 +51,7 @@ class Forecasted:
     """(m, k) at the levels of candidates, log returns in percent; None of a model of points."""
 
 
-def find(home: Path, name: str) -> Incumbent:
+def load_current(home: Path, name: str) -> Incumbent:
     """Load the current version; what the service would refuse is none, and says why."""
     version = None
     try:
@@ -64,7 +64,7 @@ def find(home: Path, name: str) -> Incumbent:
         return Incumbent(version, None, f"{which} is damaged: {rejection}")
 
 
-def forecasts(model: Model, bars: pd.DataFrame, panel: Panel, ends: Rows) -> Forecasted:
+def forecasts(model: Model, bars: pd.DataFrame, panel: Panel, ends: Rows) -> ModelForecasts:
     """
     Forecast the sessions after the rows `ends` (n,) of a panel, from the bars that it is of.
 
@@ -88,23 +88,23 @@ def forecasts(model: Model, bars: pd.DataFrame, panel: Panel, ends: Rows) -> For
     finite = np.isfinite(errors if quantiles is None else quantiles.sum(axis=1))
     if not finite.all():
         raise NotComparable(f"{(~finite).sum()} of its {len(finite)} forecasts are no number")
-    return Forecasted(made, errors, quantiles)
+    return ModelForecasts(made, errors, quantiles)
 
 
-def saw(manifest: Manifest, dates: Dates) -> Bools:
+def was_fitted_on(manifest: Manifest, dates: Dates) -> Bools:
     """Tell which sessions lie in the range that it was fitted on."""
     fitted_on = manifest.trained_on
-    saw: Bools = (np.datetime64(fitted_on.first) <= dates) & (
+    was_fitted_on: Bools = (np.datetime64(fitted_on.first) <= dates) & (
         dates <= np.datetime64(fitted_on.last)
     )
-    return saw
+    return was_fitted_on
 
 
 def _relative(model: Model, prices: Floats, ends: Rows) -> Floats:
     """Return the ends of intervals with the prediction amid them, over the last price, (n, k)."""
     windows = prices[ends[:, None] + np.arange(1 - model.manifest.window, 1)]
-    told = forecast(model, windows, _PERCENTS if model.manifest.quantiles else ())
-    lows, highs = told.intervals[:, :, 0], told.intervals[:, ::-1, 1]
-    prices = np.concatenate([lows, told.predictions[:, None], highs], axis=1)
-    relative: Floats = prices / told.last_prices[:, None]
+    answer = forecast(model, windows, _PERCENTS if model.manifest.quantiles else ())
+    lows, highs = answer.intervals[:, :, 0], answer.intervals[:, ::-1, 1]
+    prices = np.concatenate([lows, answer.predictions[:, None], highs], axis=1)
+    relative: Floats = prices / answer.last_prices[:, None]
     return relative

@@ -27,12 +27,12 @@ from training.datasets.panel import Panel
 from training.errors import BadConfig, PublishError, SourceUnreachable, TrainingError, UsageError
 from training.evaluation import accuracy, walk_forward
 from training.evaluation.accuracy import Accuracy
-from training.evaluation.walk_forward import Data, Walk
+from training.evaluation.walk_forward import PanelData, Walk, WalkOptions
 from training.progress import say
 from training.publishing import lock
 from training.retraining import comparison, incumbent, run_record, verdict
 from training.retraining.config import Plan, Retries
-from training.retraining.run_record import JUDGED, Ledger, RunRecord
+from training.retraining.run_record import WITH_VERDICT, RunInProgress, RunRecord
 from training.retraining.verdict import Verdict
 from training.sources import continuity, csv_files, open_source, quality
 
@@ -44,7 +44,7 @@ INTERRUPTED: Final = 130
 
 _LONGEST_WAIT_S: Final = 600.0
 _WALK: Final = re.compile(r"[0-9a-f]{16}")
-"""The name of a walk's folder, see `backtest.run`."""
+"""The name of a walk's folder, see `Backtest.run`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ class Job:
     force: bool = False
     """Fit and judge although nothing is new."""
     accept_data: bool = False
-    """Do not hold the data against those of the last verdict."""
+    """Do not compare the data with those of the last verdict."""
     patience_s: float = lock.PATIENCE_S
     """How long another run in the same work folder is waited for: one that died is no other."""
 
@@ -82,44 +82,44 @@ def run(job: Job) -> RunRecord:
     1 failed, also where the record could not be written.
     """
     config = job.plan.config
-    ledger = Ledger(config.name, config.seed, job.plan.digest, job.dry_run)
+    this_run = RunInProgress(config.name, config.seed, job.plan.digest, job.dry_run)
     try:
-        record = _run(job, ledger)
+        record = _run(job, this_run)
     except _NothingNew as nothing:
-        record = ledger.close("skipped", KEPT, str(nothing))
+        record = this_run.close("skipped", KEPT, str(nothing))
     except BadConfig as error:
-        record = ledger.close("failed", USAGE, str(error))
+        record = this_run.close("failed", USAGE, str(error))
     except (TrainingError, UsageError) as error:
-        record = ledger.close("failed", FAILED, str(error))
+        record = this_run.close("failed", FAILED, str(error))
     except KeyboardInterrupt:
-        _write(job, ledger.close("failed", INTERRUPTED, "interrupted"))
+        _write(job, this_run.close("failed", INTERRUPTED, "interrupted"))
         raise
     except Exception as error:  # noqa: BLE001 - whatever it is, the record must say it
         traceback.print_exc()
-        record = ledger.close("failed", FAILED, f"{type(error).__name__}: {error}")
+        record = this_run.close("failed", FAILED, f"{type(error).__name__}: {error}")
     return _write(job, record)
 
 
-def _run(job: Job, ledger: Ledger) -> RunRecord:
+def _run(job: Job, this_run: RunInProgress) -> RunRecord:
     config, work = job.plan.config, job.work / job.plan.config.name
     if not job.dry_run:
         run_record.require_writable(job.home)
-    with ledger.stage("read"):
+    with this_run.stage("read"):
         bars = _read(config.source, config.retries)
-    with ledger.stage("check"):
-        data, bars = _check(job, ledger, bars)
+    with this_run.stage("check"):
+        data, bars = _check(job, this_run, bars)
     work.mkdir(parents=True, exist_ok=True)
-    with _alone(work, job.patience_s):
-        with ledger.stage("walk"):
+    with _exclusive(work, job.patience_s):
+        with this_run.stage("walk"):
             walk = _walk(job.plan, data, work)
-        with ledger.stage("judge"):
+        with this_run.stage("judge"):
             found = accuracy.measure(walk)
-            judged = _judge(job, ledger, found, bars)
-        if not judged.publish:
-            return ledger.close("kept", KEPT, judged.told)
-        with ledger.stage("release"):
-            _release(job, ledger, found, work)
-    return ledger.close("published", PUBLISHED, judged.told)
+            decision = _judge(job, this_run, found, bars)
+        if not decision.publish:
+            return this_run.close("kept", KEPT, decision.summary)
+        with this_run.stage("release"):
+            _release(job, this_run, found, work)
+    return this_run.close("published", PUBLISHED, decision.summary)
 
 
 def _read(source: open_source.Source, retries: Retries) -> pd.DataFrame:
@@ -140,108 +140,99 @@ def _read(source: open_source.Source, retries: Retries) -> pd.DataFrame:
     return trying(open_source.read, source)
 
 
-def _check(job: Job, ledger: Ledger, bars: pd.DataFrame) -> tuple[Data, pd.DataFrame]:
+def _check(job: Job, this_run: RunInProgress, bars: pd.DataFrame) -> tuple[PanelData, pd.DataFrame]:
     """
-    Hold the bars against those of the last verdict, and against what bars can be.
+    Compare the bars with those of the last verdict, and with what bars can be.
 
     Returns what a walk needs, and the bars that are its panel's rows.
     """
-    judged = None
+    last = None
     for record in run_record.newest_first(job.home):
-        if record.started > ledger.started:
+        if record.started > this_run.started:
             raise TrainingError(
-                f"the clock went back: it is {ledger.started:%Y-%m-%d %H:%M} UTC, and run"
+                f"the clock went back: it is {this_run.started:%Y-%m-%d %H:%M} UTC, and run"
                 f" {record.id} began later; set the clock, or remove that record if it was wrong"
             )
-        if record.status in JUDGED:
-            judged = record
+        if record.status in WITH_VERDICT:
+            last = record
             break
-    ledger.data = continuity.summarise(bars)
-    before = judged.data if judged and not job.accept_data else None
-    seen = continuity.continues(before, bars, ledger.started.date())
-    for line in seen.corrected:
-        ledger.note(line)
-    if seen.faults:
-        raise TrainingError("; ".join(seen.faults))
+    this_run.data = continuity.summarise(bars)
+    before = last.data if last and not job.accept_data else None
+    changes = continuity.check_continuity(before, bars, this_run.started.date())
+    for line in changes.corrected:
+        this_run.note(line)
+    if changes.faults:
+        raise TrainingError("; ".join(changes.faults))
     checked = quality.check(bars)
-    digest = ledger.data_digest = csv_files.digest(checked.bars)
-    asked = (job.plan.digest, digest)
-    if judged and (judged.config_digest, judged.data_digest) == asked and not job.force:
-        raise _NothingNew(f"nothing is new since run {judged.id}, which was {judged.status}")
+    digest = this_run.data_digest = csv_files.digest(checked.bars)
+    question = (job.plan.digest, digest)
+    if last and (last.config_digest, last.data_digest) == question and not job.force:
+        raise _NothingNew(f"nothing is new since run {last.id}, which was {last.status}")
     for flag in checked.flags:
         say(f"{flag.instrument} {flag.date}: {flag.message}")
     if checked.bars.empty:
         raise TrainingError(f"no instrument has {quality.USABLE_ROWS} usable sessions")
-    return Data(Panel.of(checked.bars), checked.flags, digest), checked.bars
+    return PanelData(Panel.of(checked.bars), checked.flags, digest), checked.bars
 
 
 @contextlib.contextmanager
-def _alone(work: Path, patience_s: float) -> Iterator[None]:
+def _exclusive(work: Path, patience_s: float) -> Iterator[None]:
     """Let one run at a time work in a folder: two would write the same files."""
     with contextlib.ExitStack() as stack:
         try:
-            stack.enter_context(lock.held(work, patience_s=patience_s))
+            stack.enter_context(lock.acquire(work, patience_s=patience_s))
         except PublishError as error:
             raise TrainingError(f"another run is under way: {error}") from error
         yield
 
 
-def _walk(plan: Plan, data: Data, work: Path) -> Walk:
+def _walk(plan: Plan, data: PanelData, work: Path) -> Walk:
     evaluation = plan.config.evaluation
-    walk = walk_forward.walk(
-        plan.recipe,
-        plan.network,
-        data,
-        work,
-        seed=plan.config.seed,
-        test_sessions=evaluation.sessions,
-        refit_sessions=evaluation.refit_sessions,
-    )
+    options = WalkOptions(plan.config.seed, evaluation.sessions, evaluation.refit_sessions)
+    walk = walk_forward.run(plan.recipe, data, work, options)
     for folder in work.iterdir():
         # those of other nights: that data does not come again
-        if _WALK.fullmatch(folder.name) and folder != walk.kept.folder:
+        if _WALK.fullmatch(folder.name) and folder != walk.cache.folder:
             shutil.rmtree(folder, ignore_errors=True)
     return walk
 
 
-def _judge(job: Job, ledger: Ledger, found: Accuracy, bars: pd.DataFrame) -> Verdict:
+def _judge(job: Job, this_run: RunInProgress, found: Accuracy, bars: pd.DataFrame) -> Verdict:
     bounds = job.plan.config.verdict
-    current = incumbent.find(job.home, job.plan.config.name)
-    ledger.incumbent = current.version
-    held = comparison.hold(found, bars, current, bounds)
-    for line in held.notes:
-        ledger.note(line)
-    ledger.standings = held.standings
-    ledger.verdict = verdict.decide(held.evidence, bounds)
-    return ledger.verdict
+    current = incumbent.load_current(job.home, job.plan.config.name)
+    this_run.incumbent = current.version
+    compared = comparison.compare(found, bars, current, bounds)
+    for line in compared.notes:
+        this_run.note(line)
+    this_run.standings = compared.standings
+    this_run.verdict = verdict.decide(compared.evidence, bounds)
+    return this_run.verdict
 
 
-def _release(job: Job, ledger: Ledger, found: Accuracy, work: Path) -> None:
+def _release(job: Job, this_run: RunInProgress, found: Accuracy, work: Path) -> None:
     """Refit, prove and publish; a dry run does all of it in a store that is thrown away."""
     # here, not above: TensorFlow takes seconds to import, and most nights may not need it
-    from training.publishing.release import release  # noqa: PLC0415
+    from training.publishing.quantile_release import release  # noqa: PLC0415
 
     config = job.plan.config
 
     def require_same_incumbent(model: Model) -> None:
-        ledger.graph_digest = model.manifest.files[GRAPH].sha256
-        now = incumbent.find(job.home, config.name).version
-        if now != ledger.incumbent:
+        this_run.graph_digest = model.manifest.files[GRAPH].sha256
+        now = incumbent.load_current(job.home, config.name).version
+        if now != this_run.incumbent:
             raise PublishError(f"version {now} was made current while another one was judged")
 
     with tempfile.TemporaryDirectory(dir=work) as thrown_away:
         released = release(
             found,
-            job.plan.network,
             Path(thrown_away) if job.dry_run else job.models,
             config.name,
-            seed=config.seed,
             keep=config.store.keep,
             before_publishing=require_same_incumbent,
         )
     say(f"served and fitted quantiles differ by at most {released.parity:.1e}")
     if not job.dry_run:
-        ledger.version = released.model.manifest.version
+        this_run.version = released.model.manifest.version
 
 
 def _write(job: Job, record: RunRecord) -> RunRecord:

@@ -8,7 +8,7 @@ import contextlib
 import secrets
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, Literal, TypeAlias
@@ -25,7 +25,7 @@ from training.sources.continuity import DataSummary
 RUNS: Final = "runs"
 
 Status: TypeAlias = Literal["published", "kept", "skipped", "failed"]
-JUDGED: Final[frozenset[Status]] = frozenset(["published", "kept"])
+WITH_VERDICT: Final[frozenset[Status]] = frozenset(["published", "kept"])
 """Those that ended in a verdict."""
 
 _Frozen = ConfigDict(frozen=True, extra="forbid")
@@ -98,7 +98,7 @@ class RunRecord(BaseModel):
 
 
 @dataclass(slots=True)
-class Ledger:
+class RunInProgress:
     """What is known of a run that is under way."""
 
     name: str
@@ -132,29 +132,17 @@ class Ledger:
 
     def close(self, status: Status, exit_code: int, reason: str) -> RunRecord:
         """Return the record of the run, which ends here."""
+        known = {each.name: getattr(self, each.name) for each in fields(self)}
         return RunRecord(
             # microseconds, five hex digits of them, so that names sort as runs began
             id=f"{self.started:%Y%m%dT%H%M%SZ}-{self.started.microsecond:05x}{secrets.token_hex(1)[0]}",
-            name=self.name,
-            started=self.started,
             ended=datetime.now(UTC),
             status=status,
             exit_code=exit_code,
             reason=" ".join(reason.split()),
-            dry_run=self.dry_run,
-            version=self.version,
-            graph_digest=self.graph_digest,
-            incumbent=self.incumbent,
-            notes=tuple(self.notes),
-            verdict=self.verdict,
-            standings=self.standings,
-            data=self.data,
-            data_digest=self.data_digest,
-            config_digest=self.config_digest,
-            timings=self.timings,
-            seed=self.seed,
             libraries=provenance.libraries(),
             git_commit=provenance.git_commit(),
+            **known,
         )
 
 

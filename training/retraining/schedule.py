@@ -26,11 +26,11 @@ from pydantic import ValidationError
 
 from training.errors import TrainingError, UsageError
 from training.progress import say
-from training.retraining.run_record import JUDGED, RunRecord, Status
+from training.retraining.run_record import WITH_VERDICT, RunRecord, Status
 
-_LIKE: Final = "minute, hour, day, month and weekday, such as '30 22 * * mon-fri'"
-_DIED: Final[Status] = "failed"
-_WENT_WELL: Final = frozenset({0, 3})
+_CRON_FIELDS: Final = "minute, hour, day, month and weekday, such as '30 22 * * mon-fri'"
+_FAILED: Final[Status] = "failed"
+_SUCCESS_CODES: Final = frozenset({0, 3})
 
 
 def parse(cron: str, zone: str) -> CronTrigger:
@@ -48,9 +48,9 @@ def parse(cron: str, zone: str) -> CronTrigger:
     try:
         trigger = CronTrigger.from_crontab(cron, timezone=timezone)
     except ValueError as error:
-        raise UsageError(f"--schedule {cron!r}: {error}; it is {_LIKE}") from None
+        raise UsageError(f"--schedule {cron!r}: {error}; it is {_CRON_FIELDS}") from None
     if trigger.get_next_fire_time(None, datetime.now(timezone)) is None:
-        raise UsageError(f"--schedule {cron!r}: never comes; it is {_LIKE}")
+        raise UsageError(f"--schedule {cron!r}: never comes; it is {_CRON_FIELDS}")
     return trigger
 
 
@@ -84,7 +84,7 @@ class Metrics:
         self._verdict = Enum(
             "nextday_retrain_last_verdict",
             "Of the last run that came to one",
-            states=["none", *sorted(JUDGED)],
+            states=["none", *sorted(WITH_VERDICT)],
             registry=self.registry,
         )
 
@@ -100,10 +100,10 @@ class Metrics:
         self._last_run.set(now)
         self._exit_code.set(exit_code)
         self._duration.set(seconds)
-        self._runs.labels(record.status if record else _DIED).inc()
-        if exit_code in _WENT_WELL:
+        self._runs.labels(record.status if record else _FAILED).inc()
+        if exit_code in _SUCCESS_CODES:
             self._last_success.set(now)
-        if record and record.status in JUDGED:
+        if record and record.status in WITH_VERDICT:
             self._verdict.state(record.status)
         if record and record.version:
             self._version.set(record.version)
@@ -151,7 +151,9 @@ class Runner:
         self._metrics.ended(record, code, time.monotonic() - began)
         if self._echo:
             print(printed, end="", flush=True)
-        status, reason = (record.status, record.reason) if record else (_DIED, "it left no record")
+        status, reason = (
+            (record.status, record.reason) if record else (_FAILED, "it left no record")
+        )
         say(f"retraining {status}, exit {code}: {reason}")
 
     def stop(self) -> None:
@@ -188,7 +190,7 @@ def follow(
         misfire_grace_time=None,
         **({"next_run_time": datetime.now(UTC)} if at_start else {}),
     )
-    with _served(metrics, metrics_port), _interrupted_by_sigterm():
+    with _metrics_server(metrics, metrics_port), _interrupted_by_sigterm():
         try:
             say(f"retraining on schedule: {trigger}")
             scheduler.start()
@@ -203,7 +205,7 @@ def follow(
 
 
 @contextlib.contextmanager
-def _served(metrics: Metrics, port: int) -> Iterator[None]:
+def _metrics_server(metrics: Metrics, port: int) -> Iterator[None]:
     if not port:
         yield
         return

@@ -79,7 +79,7 @@ class Reason(BaseModel):
     bound: str
 
     @property
-    def shown(self) -> str:
+    def measured_text(self) -> str:
         """Return what was measured, for people."""
         if self.measured is None:
             return "no number"
@@ -95,10 +95,10 @@ class Verdict(BaseModel):
     reasons: tuple[Reason, ...]
 
     @property
-    def told(self) -> str:
+    def summary(self) -> str:
         """Return in one line why it is kept back, or that nothing speaks against it."""
         failed = [
-            f"{reason.rule}: was {reason.shown}, must be {reason.bound}"
+            f"{reason.rule}: was {reason.measured_text}, must be {reason.bound}"
             for reason in self.reasons
             if not reason.passed
         ]
@@ -112,48 +112,20 @@ def decide(evidence: Evidence, bounds: Bounds) -> Verdict:
     A candidate worse than naive is never published, however bad the incumbent: a broken feed
     must not be able to retrain us into noise.
     """
-    level, (low, high) = bounds.level, bounds.coverage_90
-    beyond_noise, most = f"at least {level:g}", 1 + bounds.naive_margin
+    level = bounds.level
     reasons = [
-        _reason(
-            "enough held-out sessions",
-            evidence.sessions,
-            bounds.fewest_sessions,
-            math.inf,
-            f"at least {bounds.fewest_sessions}",
-        ),
-        _reason(
-            "not worse than naive beyond noise (p)",
-            evidence.worse_than_naive,
-            level,
-            1,
-            beyond_noise,
-        ),
-        _reason(
+        _in_range("enough held-out sessions", evidence.sessions, least=bounds.fewest_sessions),
+        _in_range("not worse than naive beyond noise (p)", evidence.worse_than_naive, least=level),
+        _in_range(
             "error over naive's, whatever the noise",
             evidence.mae_vs_naive,
-            0,
-            most,
-            f"at most {most:g}",
+            most=1 + bounds.naive_margin,
         ),
-        _reason(
-            "share held by 90 % intervals",
-            evidence.coverage_90,
-            low,
-            high,
-            f"within {low:g} and {high:g}",
-        ),
+        _in_range("share held by 90 % intervals", evidence.coverage_90, *bounds.coverage_90),
     ]
     if evidence.worse_than_incumbent is not None:
-        reasons.append(
-            _reason(
-                "not worse than the incumbent beyond noise (p)",
-                evidence.worse_than_incumbent,
-                level,
-                1,
-                beyond_noise,
-            )
-        )
+        rule = "not worse than the incumbent beyond noise (p)"
+        reasons.append(_in_range(rule, evidence.worse_than_incumbent, least=level))
     if evidence.incumbent_last is not None:
         reasons.append(
             Reason(
@@ -171,7 +143,7 @@ def worse(losses: Floats, reference: Floats) -> float:
     Return the one-sided p of Diebold and Mariano for losses that are no larger, one a date (n,).
 
     Small where `losses` are larger than the `reference` losses beyond noise; see
-    `scores.p_value`. NaN where one of them is no number, and for fewer than two dates.
+    `point_scores.p_value`. NaN where one of them is no number, and for fewer than two dates.
     """
     difference = float((losses - reference).mean()) if len(losses) > 1 else math.nan
     if not math.isfinite(difference):
@@ -184,11 +156,18 @@ def worse(losses: Floats, reference: Floats) -> float:
     return two_sided / 2 if t > 0 else 1 - two_sided / 2
 
 
-def _reason(rule: str, measured: float, least: float, most: float, bound: str) -> Reason:
+def _in_range(
+    rule: str, measured: float, least: float | None = None, most: float | None = None
+) -> Reason:
+    """Return a rule on a number that must be finite, not below 0, and within what is given."""
     finite = math.isfinite(measured)
+    if least is None:
+        bound = f"at most {most:g}"
+    else:
+        bound = f"at least {least:g}" if most is None else f"within {least:g} and {most:g}"
     return Reason(
         rule=rule,
-        passed=finite and least <= measured <= most,
+        passed=finite and (least or 0) <= measured <= (math.inf if most is None else most),
         measured=measured if finite else None,
         bound=bound,
     )

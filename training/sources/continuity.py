@@ -20,9 +20,9 @@ from training.datasets.windows import as_date
 from training.sources import quality
 from training.sources.csv_files import OHLC
 
-KEPT: Final = 0.9
+LEAST_KEPT: Final = 0.9
 """The least share of instruments, of rows, and of instruments that end no earlier than before."""
-SAME: Final = 1e-6
+ROUNDING: Final = 1e-6
 """
 Two histories differ by one factor and rounding where their log prices do by less than this in the
 root mean square: four decimals of a price of 30 are as fine.
@@ -30,7 +30,7 @@ root mean square: four decimals of a price of 30 are as fine.
 TYPICAL_SESSIONS: Final = 250
 """The newest known sessions, which tell how much an instrument moves."""
 LEAST_VOLATILITY: Final = 0.012
-MARKET: Final = 11.0
+MARKET_JUMP: Final = 11.0
 """
 How many volatilities the median of five or more instruments may jump in one session.
 
@@ -40,12 +40,12 @@ most was 2.8, on 2015-08-24, and 5.3 by closes alone, on 2011-08-08. Smaller fac
 of a currency worth nearly the same, cannot be told from a crash.
 """
 MARKET_INSTRUMENTS: Final = 5
-ALONE: Final = 40.0
+INSTRUMENT_JUMP: Final = 40.0
 """
 How many one instrument may jump by itself: never less than 38 % down or 62 % up. Of the same 160
 the most was 24, and 31 by closes alone.
 """
-JUMPED: Final = 0.2
+MOST_JUMPED: Final = 0.2
 """The share of instruments that may jump so, or look split, from one run to the next."""
 _NORMAL: Final = 1.4826
 """Standard deviations in a median absolute deviation of normal values."""
@@ -101,7 +101,7 @@ class InstrumentSummary(BaseModel):
             return None
         # three standard deviations of what independent differences add up to, four in a row,
         # where the squares of the weights are 0.7 on average
-        if abs(self.shape - before.shape) > 3 * SAME * np.sqrt(2.8 * self.rows):
+        if abs(self.shape - before.shape) > 3 * ROUNDING * np.sqrt(2.8 * self.rows):
             return None
         return self.last_close / before.last_close
 
@@ -137,11 +137,13 @@ class Continuity:
 
 
 def summarise(bars: pd.DataFrame) -> DataSummary:
-    """Summarise bars by instrument and date, as `feeds.read` gives them."""
-    return DataSummary(instruments={name: InstrumentSummary.of(rows) for name, rows in _each(bars)})
+    """Summarise bars by instrument and date, as `open_source.read` gives them."""
+    return DataSummary(
+        instruments={name: InstrumentSummary.of(rows) for name, rows in _by_instrument(bars)}
+    )
 
 
-def continues(before: DataSummary | None, bars: pd.DataFrame, today: date) -> Continuity:
+def check_continuity(before: DataSummary | None, bars: pd.DataFrame, today: date) -> Continuity:
     """
     Compare bars, by instrument and date, with the summary of those before; None: the first run.
 
@@ -150,11 +152,11 @@ def continues(before: DataSummary | None, bars: pd.DataFrame, today: date) -> Co
     if bars.empty:
         return Continuity(0, (), ("the source has no rows",))
     ends = bars.groupby("instrument", sort=True)["date"].max().dt.date
-    faults = list(_to_come(ends, today))
+    faults = list(_future_sessions(ends, today))
     days = bars["date"].drop_duplicates().dt.date
     if before is None:
         return Continuity(len(days), (), tuple(faults))
-    faults += [*_shrunk(before, bars, ends), *_jumps(before, bars)]
+    faults += [*_shrinkage(before, bars, ends), *_jumps(before, bars)]
     return Continuity(
         new_sessions=int((days > before.newest).sum()),
         corrected=tuple(_corrections(before, bars)),
@@ -162,24 +164,24 @@ def continues(before: DataSummary | None, bars: pd.DataFrame, today: date) -> Co
     )
 
 
-def _each(bars: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
+def _by_instrument(bars: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
     for name, rows in bars.groupby("instrument", sort=True):
         yield str(name), rows
 
 
-def _to_come(ends: pd.Series, today: date) -> Iterator[str]:
+def _future_sessions(ends: pd.Series, today: date) -> Iterator[str]:
     late = ends[ends > today + timedelta(days=1)]
     if len(late):
         listed = _listed([f"{name} ({last})" for name, last in late.items()])
         yield f"sessions that are still to come, for today is {today}: {listed}"
 
 
-def _shrunk(before: DataSummary, bars: pd.DataFrame, ends: pd.Series) -> Iterator[str]:
+def _shrinkage(before: DataSummary, bars: pd.DataFrame, ends: pd.Series) -> Iterator[str]:
     known = before.instruments
     gone = [name for name in known if name not in ends.index]
-    if len(known) - len(gone) < KEPT * len(known):
+    if len(known) - len(gone) < LEAST_KEPT * len(known):
         yield f"{len(gone)} of {len(known)} instruments are gone: {_listed(gone)}"
-    if len(bars) < KEPT * before.rows:
+    if len(bars) < LEAST_KEPT * before.rows:
         yield f"{len(bars)} rows are left of {before.rows}"
     newest = ends.max()
     shorter = [
@@ -189,7 +191,7 @@ def _shrunk(before: DataSummary, bars: pd.DataFrame, ends: pd.Series) -> Iterato
     ]
     if newest < before.newest:
         yield f"the source went back: its newest session is {newest}, and was {before.newest}"
-    elif len(known) - len(shorter) < KEPT * len(known):
+    elif len(known) - len(shorter) < LEAST_KEPT * len(known):
         yield (
             f"{len(shorter)} of {len(known)} instruments end earlier than before:"
             f" {_listed(shorter)}"
@@ -197,7 +199,7 @@ def _shrunk(before: DataSummary, bars: pd.DataFrame, ends: pd.Series) -> Iterato
 
 
 def _corrections(before: DataSummary, bars: pd.DataFrame) -> Iterator[str]:
-    frames = dict(_each(bars))
+    frames = dict(_by_instrument(bars))
     gone, changed, adjusted, rounded = [], [], [], []
     for name, was in before.instruments.items():
         rows = frames.get(name, bars[:0])
@@ -212,7 +214,7 @@ def _corrections(before: DataSummary, bars: pd.DataFrame) -> Iterator[str]:
         if factor is None:
             counts = "prices" if now.rows == was.rows else f"{now.rows} rows, were {was.rows}"
             changed.append(f"{name} ({counts} to {was.last})")
-        elif abs(factor - 1) > SAME:
+        elif abs(factor - 1) > ROUNDING:
             adjusted.append(f"{name} (times {factor:.6g})")
         else:
             rounded.append(name)
@@ -249,7 +251,7 @@ def _jumps(before: DataSummary, bars: pd.DataFrame) -> Iterator[str]:
     moves = closes.map("close {:.6g}, then ".format) + rows["close"].map("{:.6g}".format)
 
     for day, found in sizes.groupby(rows["date"]):
-        if len(found) >= MARKET_INSTRUMENTS and found.median() > MARKET:
+        if len(found) >= MARKET_INSTRUMENTS and found.median() > MARKET_JUMP:
             listed = _listed([f"{names[row]} ({moves[row]})" for row in found.index])
             yield (
                 f"on {day:%Y-%m-%d} the median of {len(found)} instruments jumps by"
@@ -257,7 +259,7 @@ def _jumps(before: DataSummary, bars: pd.DataFrame) -> Iterator[str]:
             )
     odd = {
         names[row]: f"{moves[row]} on {rows['date'][row]:%Y-%m-%d}"
-        for row in sizes.index[sizes > ALONE]
+        for row in sizes.index[sizes > INSTRUMENT_JUMP]
     }
     odd |= {
         flag.instrument: f"{flag.message}, on {flag.date}"
@@ -265,7 +267,7 @@ def _jumps(before: DataSummary, bars: pd.DataFrame) -> Iterator[str]:
         if flag.code in _FLAGS and flag.date > before.instruments[flag.instrument].last
     }
     moved = names[new].nunique()
-    if len(odd) > JUMPED * moved:
+    if len(odd) > MOST_JUMPED * moved:
         listed = _listed([f"{name} ({what})" for name, what in odd.items()])
         yield f"{len(odd)} of {moved} instruments jump like a split or another unit: {listed}"
 

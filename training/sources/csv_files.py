@@ -31,11 +31,11 @@ def read_csv(path: Path, columns: Sequence[str]) -> pd.DataFrame:
 
     Dates are ISO, M/D/YY or D-Mon-YY, one kind a file, newest or oldest first. Names are
     matched without regard to case, spaces and underscores; other columns are ignored, but for
-    `Close`, which a forecast of anything else is held against.
+    `Close`, which a forecast of anything else is compared with.
     Raises BadData with the file, the line and the reason.
     """
     texts = _columns(path, ["Date"], columns)
-    price = next(texts[plain(name)] for name in columns if plain(name) in texts)
+    price = next(texts[plain_name(name)] for name in columns if plain_name(name) in texts)
     prices = pd.DataFrame(
         {
             "instrument": path.stem,
@@ -66,18 +66,18 @@ def read_bars(path: Path) -> pd.DataFrame:
     given = [name for name in (*OHLC, "adjclose", "volume") if name in texts]
     numbers: dict[str, pd.Series] = {name: _numbers(texts[name]) for name in given}
     dates = _dates(path, texts["date"])
-    return tidy(pd.DataFrame({"instrument": path.stem, "date": dates, **numbers}))
+    return tidy_bars(pd.DataFrame({"instrument": path.stem, "date": dates, **numbers}))
 
 
 def read_bars_folder(folder: Path, *, most: int | None = None) -> pd.DataFrame:
     """Read the bars of every CSV of a folder, or the first so many; raise BadData."""
     paths = _files(folder, "Open, High, Low, Close")[:most]
     return pd.concat(
-        [read_bars(path) for path in progress.each(paths, unit="file")], ignore_index=True
+        [read_bars(path) for path in progress.track(paths, unit="file")], ignore_index=True
     )
 
 
-def tidy(raw: pd.DataFrame) -> pd.DataFrame:
+def tidy_bars(raw: pd.DataFrame) -> pd.DataFrame:
     """
     Return bars as every source gives them, from instrument, date and numbers in any order.
 
@@ -100,7 +100,7 @@ def tidy(raw: pd.DataFrame) -> pd.DataFrame:
     return bars.sort_values(["instrument", "date"], kind="stable", ignore_index=True)
 
 
-def plain(column: str) -> str:
+def plain_name(column: str) -> str:
     """Return a column's name as it is matched: Adj Close, adj_close and AdjClose are one."""
     name = column.strip().lower().replace(" ", "").replace("_", "")
     return _SAME.get(name, name)
@@ -149,8 +149,8 @@ def _columns(path: Path, *wanted: Sequence[str]) -> dict[str, pd.Series]:
     """Read a file's columns as text, by plain name; it has one or more of each of `wanted`."""
     rows = _rows(path)
     # of two columns of one name the first counts
-    texts = {plain(str(column)): rows[column] for column in reversed(rows.columns)}
-    missing = [names for names in wanted if not any(plain(name) in texts for name in names)]
+    texts = {plain_name(str(column)): rows[column] for column in reversed(rows.columns)}
+    missing = [names for names in wanted if not any(plain_name(name) in texts for name in names)]
     if missing:
         lacks = ", ".join(" or ".join(names) for names in missing)
         listed = ", ".join(map(str, rows.columns))

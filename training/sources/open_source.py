@@ -29,7 +29,7 @@ def read(source: CsvSource | SqlSource | YahooSource) -> pd.DataFrame:
     """
     Read all bars of a source: instrument, date, open, high, low, close, volume.
 
-    Adjusted, and by instrument and date, as `sources.tidy` gives them; dates that come twice
+    Adjusted, and by instrument and date, as `csv_files.tidy_bars` gives them; dates that come twice
     and prices that are none are left to `quality.check`.
     Raises BadData where what is there is wrong, SourceUnreachable where it may be there later,
     BadConfig where this source cannot be read here at all.

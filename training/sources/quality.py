@@ -68,7 +68,7 @@ class Flag:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Checked:
+class CheckedBars:
     """Bars that were looked at."""
 
     bars: pd.DataFrame
@@ -79,27 +79,27 @@ class Checked:
 
 # of absurd prices, which are flagged for what they are, even a ratio can be
 @np.errstate(over="ignore")
-def check(bars: pd.DataFrame) -> Checked:
-    """Check a frame of bars, as `sources.read_bars` gives it."""
+def check(bars: pd.DataFrame) -> CheckedBars:
+    """Check a frame of bars, as `csv_files.read_bars` gives it."""
     ordered = bars.sort_values(["instrument", "date"], ignore_index=True)
     first = ~ordered.duplicated(["instrument", "date"])
-    kept = ordered[first].reset_index(drop=True)
-    series = _Series.of(kept, times=np.diff(np.flatnonzero(np.append(first, True))))
-    usable = np.ones(len(kept), dtype=np.bool_)
+    rows_once = ordered[first].reset_index(drop=True)
+    series = _Series.of(rows_once, times=np.diff(np.flatnonzero(np.append(first, True))))
+    usable = np.ones(len(rows_once), dtype=np.bool_)
     flags = []
     for code, rule in _RULES.items():
         for rows, message in rule(series):
             usable[rows] = False
             flags.append(series.flag(rows.start, code, message))
-    kept["usable"] = usable
+    rows_once["usable"] = usable
 
-    counts = kept.groupby("instrument")["usable"].transform("sum").to_numpy()
+    counts = rows_once.groupby("instrument")["usable"].transform("sum").to_numpy()
     short = counts < USABLE_ROWS
     for last in _where(short & np.append(series.firsts[1:], True)):
         message = f"{counts[last]} usable sessions, needs {USABLE_ROWS}: left out"
         flags.append(series.flag(last, "too_short", message))
-    return Checked(
-        bars=kept[~short].reset_index(drop=True),
+    return CheckedBars(
+        bars=rows_once[~short].reset_index(drop=True),
         flags=tuple(sorted(flags, key=lambda flag: (flag.instrument, flag.date))),
     )
 
@@ -177,7 +177,7 @@ def _possible_split(series: _Series) -> _Found:
     distances = np.abs(sizes[:, None] - np.log(SPLITS))
     near = distances.min(axis=1) < np.log1p(SPLIT_WITHIN)
     jumps = near | _is_unit_jump(series)
-    # what may be no move tells nothing of volatility: a split taken back would pass otherwise
+    # what may be no move says nothing of volatility: a split taken back would pass otherwise
     squares = pd.Series(np.where(jumps, np.nan, series.returns**2))
     means = squares.groupby(series.firsts.cumsum()).ewm(alpha=1 - DECAY).mean()
     volatilities = np.sqrt(means.to_numpy())

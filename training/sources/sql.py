@@ -43,7 +43,7 @@ _CONNECT: Final[dict[str, dict[str, int | str]]] = {
     },
     "sqlite": {"timeout": 10},
 }
-"""What a driver is told where the URL says nothing of it; times are in seconds."""
+"""A driver's settings where the URL says nothing of them; times are in seconds."""
 _SQLITE_LATER: Final = frozenset(
     {
         sqlite3.SQLITE_BUSY,
@@ -93,7 +93,7 @@ class SqlSource(BaseModel):
 
 def read(source: SqlSource) -> pd.DataFrame:
     """
-    Read bars as `sources.tidy` gives them, in a transaction that cannot write.
+    Read bars as `csv_files.tidy_bars` gives them, in a transaction that cannot write.
 
     Dates are dates, timestamps or ISO text; a timestamp is taken for its date, see
     `SqlSource.timezone`. Numbers are of any kind, or text; text that is no number counts as
@@ -134,7 +134,7 @@ def read(source: SqlSource) -> pd.DataFrame:
         raw = raw[raw["date"] >= pd.Timestamp(source.since)]
         if raw.empty:
             raise BadData(where, f"no rows since {source.since}")
-    return csv_files.tidy(raw)
+    return csv_files.tidy_bars(raw)
 
 
 def _url(source: SqlSource) -> sa.URL:
@@ -221,12 +221,12 @@ def _statement(
 def _columns(where: str, there: Sequence[str], given: dict[Name, str]) -> dict[Name, str]:
     """Return which column is which; raise BadData for one that is not there."""
     # of two columns of one name the first counts
-    by_name = {csv_files.plain(column): column for column in reversed(there)}
+    by_name = {csv_files.plain_name(column): column for column in reversed(there)}
     names = {name: given.get(name, name) for name in ("instrument", "date", *_PRICES, "volume")}
     missing = [
         wanted
         for name, wanted in names.items()
-        if csv_files.plain(wanted) not in by_name and (name in given or name not in _OPTIONAL)
+        if csv_files.plain_name(wanted) not in by_name and (name in given or name not in _OPTIONAL)
     ]
     if missing:
         raise BadData(
@@ -234,7 +234,7 @@ def _columns(where: str, there: Sequence[str], given: dict[Name, str]) -> dict[N
             f"no column {', '.join(missing)}; the columns are {', '.join(there)}: name in"
             " `columns` those that are called otherwise",
         )
-    found = {name: by_name.get(csv_files.plain(wanted)) for name, wanted in names.items()}
+    found = {name: by_name.get(csv_files.plain_name(wanted)) for name, wanted in names.items()}
     return {name: column for name, column in found.items() if column is not None}
 
 

@@ -40,7 +40,7 @@ class YahooSource(BaseModel):
 
 def read(source: YahooSource) -> pd.DataFrame:
     """
-    Read bars as `sources.tidy` gives them, a symbol at a time; not of a session under way.
+    Read bars as `csv_files.tidy_bars` gives them, a symbol at a time; not of a session under way.
 
     Raises BadData with the symbols that Yahoo has no prices of, SourceUnreachable where it does
     not answer, asks for fewer requests or has no prices of any symbol, and BadConfig where
@@ -59,7 +59,7 @@ def read(source: YahooSource) -> pd.DataFrame:
     # hidden, an error is a line of its log, and a symbol in good health has no rows
     yfinance.config.debug.hide_exceptions = False
     try:
-        for symbol in progress.each(symbols, unit="symbol"):
+        for symbol in progress.track(symbols, unit="symbol"):
             try:
                 ticker = yfinance.Ticker(symbol)
                 # adjusted by us: a frame of yfinance does not tell whether it was
@@ -87,12 +87,12 @@ def read(source: YahooSource) -> pd.DataFrame:
             # it says so of every symbol to those whom it does not want to serve
             raise SourceUnreachable(f"Yahoo: {reason}")
         raise BadData("Yahoo", reason)
-    return csv_files.tidy(pd.concat(parts, ignore_index=True))
+    return csv_files.tidy_bars(pd.concat(parts, ignore_index=True))
 
 
 def raw(symbol: str, history: pd.DataFrame, session: dict[str, Any] | None) -> pd.DataFrame:
     """
-    Return what `Ticker.history` gives, not adjusted, as `sources.tidy` takes it.
+    Return what `Ticker.history` gives, not adjusted, as `csv_files.tidy_bars` takes it.
 
     `history` is indexed by the midnights that its sessions begin with, in the zone of the
     exchange. `session` is the exchange's present or next one, from `start` to `end`: before it

@@ -16,13 +16,15 @@ from tests import builders
 from tests.builders import QUANTILES, draft, last_value_graph, levels, publish_files
 from training.baselines import forecasters
 from training.datasets.panel import Panel
+from training.datasets.quantile_levels import LEVELS
 from training.evaluation import accuracy, backtest
 from training.evaluation.accuracy import Accuracy
+from training.evaluation.backtest import Backtest
 from training.evaluation.point_scores import mean_by_date
-from training.evaluation.walk_forward import BARS, LEVELS, Data, Walk
-from training.recipes.recipe import load
+from training.evaluation.walk_forward import NETWORK, PanelData, Walk
+from training.recipes.library import load
 from training.retraining import incumbent
-from training.retraining.comparison import Trial, hold
+from training.retraining.comparison import ModelComparison, compare
 from training.retraining.verdict import Bounds, worse
 from training.sources import csv_files, quality
 
@@ -45,18 +47,21 @@ def bars(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
 def found(bars: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> Accuracy:
     """Walk forward with a candidate that needs no fit: historical simulation."""
     panel = Panel.of(bars)
-    folds = backtest.folds(panel, panel.ends(59), test_sessions=HELD_OUT, refit_sessions=HELD_OUT)
-    known = {BARS: forecasters.historical_simulation, "naive": forecasters.naive}
-    kept = backtest.run(
-        panel, folds, known, LEVELS, work=tmp_path_factory.mktemp("work"), described={}
+    folds = backtest.cut_folds(
+        panel, panel.ends(59), test_sessions=HELD_OUT, refit_sessions=HELD_OUT
     )
-    data = Data(panel, (), csv_files.digest(bars))
-    return accuracy.measure(Walk(data, load("global-ohlc"), tuple(folds), kept, tuple(known)))
+    known = {NETWORK: forecasters.historical_simulation, "naive": forecasters.naive}
+    work = tmp_path_factory.mktemp("work")
+    cache = Backtest(panel, folds, LEVELS).run(known, work=work, depends_on={})
+    data = PanelData(panel, (), csv_files.digest(bars))
+    return accuracy.measure(Walk(data, load("global-ohlc"), 1, tuple(folds), cache, tuple(known)))
 
 
-def held(found: Accuracy, bars: pd.DataFrame, root: Path, *, allowance: float = 0.0) -> Trial:
+def held(
+    found: Accuracy, bars: pd.DataFrame, root: Path, *, allowance: float = 0.0
+) -> ModelComparison:
     bounds = Bounds(fewest_sessions=60, seen_allowance=allowance)
-    return hold(found, bars, incumbent.find(root / "m", "m"), bounds)
+    return compare(found, bars, incumbent.load_current(root / "m", "m"), bounds)
 
 
 def publish_point(
@@ -77,7 +82,7 @@ def test_where_nothing_is_published_the_candidate_is_held_against_naive(
 ) -> None:
     trial = held(found, bars, tmp_path)
 
-    ours, naive = found.judged[BARS], found.judged["naive"]
+    ours, naive = found.scored[NETWORK], found.scored["naive"]
     assert trial.notes == ()
     assert (trial.standings.incumbent, trial.standings.incumbent_saw) == (None, None)
     assert (trial.standings.sessions, trial.standings.forecasts) == (HELD_OUT, FORECASTS)
@@ -119,7 +124,7 @@ def test_an_incumbents_losses_are_taken_for_larger_where_it_was_fitted_on_the_se
 
     plain, allowed = (held(found, bars, tmp_path, allowance=each) for each in (0.0, 0.2))
 
-    ours, theirs = (np.abs(found.judged[name].errors) for name in (BARS, "naive"))
+    ours, theirs = (np.abs(found.scored[name].errors) for name in (NETWORK, "naive"))
     raised = theirs * np.where(found.dates <= np.datetime64("2020-12-31"), 1.2, 1)
     expected = worse(*(mean_by_date(found.dates, each) for each in (ours, raised)))
     assert allowed.evidence.worse_than_incumbent == pytest.approx(expected, abs=1e-3)
@@ -222,7 +227,7 @@ def test_an_incumbent_with_a_longer_window_takes_what_it_cannot_forecast_from_al
     assert (trial.standings.sessions, trial.standings.forecasts) == (60, INSTRUMENTS * 60)
     assert trial.evidence.sessions == 60
     rows = found.dates >= np.unique(found.dates)[-60]
-    expected = np.abs(found.judged[BARS].errors[rows]).mean()
+    expected = np.abs(found.scored[NETWORK].errors[rows]).mean()
     assert trial.standings.candidate.mae == pytest.approx(expected)
     assert trial.standings.incumbent
     assert trial.standings.incumbent.mae == pytest.approx(trial.standings.naive.mae, rel=1e-4)
@@ -231,8 +236,8 @@ def test_an_incumbent_with_a_longer_window_takes_what_it_cannot_forecast_from_al
 def test_where_naive_is_never_wrong_there_is_no_ratio(
     found: Accuracy, bars: pd.DataFrame, tmp_path: Path
 ) -> None:
-    naive = dataclasses.replace(found.judged["naive"], errors=np.zeros(FORECASTS))
-    still = dataclasses.replace(found, judged=found.judged | {"naive": naive})
+    naive = dataclasses.replace(found.scored["naive"], errors=np.zeros(FORECASTS))
+    still = dataclasses.replace(found, scored=found.scored | {"naive": naive})
 
     trial = held(still, bars, tmp_path)
 

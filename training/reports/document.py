@@ -18,7 +18,7 @@ class Section:
     drawn: bytes = b""
 
 
-def markdown(sections: Sequence[Section], *, title: str, folder: str) -> str:
+def to_markdown(sections: Sequence[Section], *, title: str, folder: str) -> str:
     """Write sections as Markdown, whose pictures lie in `folder`."""
     lines = [f"# {title}", ""]
     for section in sections:
@@ -37,7 +37,7 @@ def _row(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def web_page(sections: Sequence[Section], *, title: str) -> str:
+def to_html(sections: Sequence[Section], *, title: str) -> str:
     """Write sections as one HTML page, whose pictures lie beside it."""
     parts = [f"<h1>{html.escape(title)}</h1>"]
     for section in sections:

@@ -28,7 +28,7 @@ def tidy(*series: tuple[str, int], first: str = "2020-01-01") -> pd.DataFrame:
 def test_windows_are_those_of_a_plain_loop() -> None:
     prices = tidy(("A", 12), ("B", 9))
 
-    cut = windows.cut(prices, 5)
+    cut = windows.cut_windows(prices, 5)
 
     expected = []
     for name in ("A", "B"):
@@ -38,7 +38,7 @@ def test_windows_are_those_of_a_plain_loop() -> None:
     assert [
         (str(name), window[:, 0].tolist(), following)
         for name, window, following in zip(
-            cut.instruments, cut.windows, cut.nexts.tolist(), strict=True
+            cut.instruments, cut.windows, cut.next_prices.tolist(), strict=True
         )
     ] == expected
     assert str(cut.dates[0]) == "2020-01-06"
@@ -47,11 +47,11 @@ def test_windows_are_those_of_a_plain_loop() -> None:
 
 
 def test_1258_rows_give_1218_windows_of_40() -> None:
-    assert len(windows.cut(tidy(("FB", 1258)), 40)) == 1218
+    assert len(windows.cut_windows(tidy(("FB", 1258)), 40)) == 1218
 
 
 def test_a_split_is_by_date_for_all_instruments_at_once() -> None:
-    cut = windows.cut(tidy(("A", 40), ("B", 30)), 5)
+    cut = windows.cut_windows(tidy(("A", 40), ("B", 30)), 5)
     day = np.datetime64("2020-01-20")
 
     before, since = cut.before(day), cut.since(day)
@@ -67,20 +67,20 @@ def test_what_comes_after_the_cutoff_changes_nothing_before_it() -> None:
     later = prices["date"] >= day
     changed = prices.assign(price=np.where(later, prices["price"] * 3, prices["price"]))
 
-    ours, theirs = (windows.cut(each, 10).before(day) for each in (prices, changed))
+    ours, theirs = (windows.cut_windows(each, 10).before(day) for each in (prices, changed))
 
     assert np.array_equal(ours.windows, theirs.windows)
-    assert np.array_equal(ours.nexts, theirs.nexts)
+    assert np.array_equal(ours.next_prices, theirs.next_prices)
 
 
 def test_instruments_too_short_for_a_window_give_none() -> None:
-    cut = windows.cut(tidy(("A", 20), ("B", 10)), 10)
+    cut = windows.cut_windows(tidy(("A", 20), ("B", 10)), 10)
 
     assert set(cut.instruments) == {"A"}
 
 
 def test_the_newest_sessions_are_counted_over_all_instruments() -> None:
-    cut = windows.cut(tidy(("A", 40), ("B", 30)), 5)
+    cut = windows.cut_windows(tidy(("A", 40), ("B", 30)), 5)
 
     start = windows.newest_sessions(cut.dates, 10)
 

@@ -2,16 +2,17 @@
 
 import dataclasses
 import math
+from collections.abc import Callable
 from typing import get_args
 
 import numpy as np
 import pytest
 
-from app.forecasting.arrays import Floats
+from app.forecasting.arrays import Float32s, Floats
 from app.forecasting.scalers import LevelScaler
 from training.evaluation import point_scores
 from training.networks import numpy_rnn
-from training.networks.numpy_rnn import Activation, Weights
+from training.networks.numpy_rnn import Activation, Descent, Weights
 
 NAMES = [field.name for field in dataclasses.fields(Weights)]
 RECURRENT_NAMES = ["kernel", "recurrent", "bias"]
@@ -262,14 +263,31 @@ def test_truncating_touches_the_recurrent_layer_alone(truncate: int) -> None:
         assert same == (name not in RECURRENT_NAMES), name
 
 
+def fitted_from_seed(
+    inputs: Floats | Float32s,
+    targets: Floats | Float32s,
+    descent: Descent,
+    *,
+    units: int,
+    seed: int,
+    after_epoch: Callable[[int, float], None] = lambda *_: None,
+) -> Weights:
+    weights = numpy_rnn.initial(inputs.shape[2], units, seed=seed)
+    return numpy_rnn.fit(weights, inputs, targets, descent, after_epoch=after_epoch)
+
+
 def test_a_fit_goes_down_one_window_at_a_time_in_order() -> None:
     inputs, targets = random_pairs(windows=3, steps=6, features=2)
     losses: list[float] = []
 
-    fitted = numpy_rnn.fit(
-        inputs, targets, units=4, epochs=2, learning_rate=0.01, truncate=2, clip=1e9, seed=3,
+    fitted = fitted_from_seed(
+        inputs,
+        targets,
+        Descent(2, 0.01, 2, 1e9),
+        units=4,
+        seed=3,
         after_epoch=lambda _, loss: losses.append(loss),
-    )  # fmt: skip
+    )
 
     weights = numpy_rnn.initial(2, 4, seed=3)
     expected: list[float] = []
@@ -290,10 +308,7 @@ def test_a_fit_goes_down_one_window_at_a_time_in_order() -> None:
 def test_no_weight_moves_further_than_the_clip_lets_it() -> None:
     inputs, targets = random_pairs(windows=1, steps=6, features=2)
 
-    fitted = numpy_rnn.fit(
-        inputs, 1e6 + targets, units=4, epochs=1, learning_rate=0.5, truncate=None, clip=0.25,
-        seed=3, after_epoch=lambda *_: None,
-    )  # fmt: skip
+    fitted = fitted_from_seed(inputs, 1e6 + targets, Descent(1, 0.5, None, 0.25), units=4, seed=3)
 
     before = numpy_rnn.initial(2, 4, seed=3)
     for name in NAMES:
@@ -306,12 +321,9 @@ def test_a_seed_gives_the_same_bits_again_and_another_seed_does_not() -> None:
     inputs, targets = random_pairs(windows=3, steps=6, features=1)
 
     once, again, other = (
-        numpy_rnn.fit(
-            inputs, targets, units=4, epochs=2, learning_rate=0.01, truncate=2, clip=10, seed=seed,
-            after_epoch=lambda *_: None,
-        )
+        fitted_from_seed(inputs, targets, Descent(2, 0.01, 2, 10), units=4, seed=seed)
         for seed in (1, 1, 2)
-    )  # fmt: skip
+    )
 
     for name in NAMES:
         np.testing.assert_array_equal(getattr(once, name), getattr(again, name))
@@ -328,10 +340,9 @@ def test_what_after_epoch_raises_ends_the_fit() -> None:
             raise FloatingPointError
 
     with pytest.raises(FloatingPointError):
-        numpy_rnn.fit(
-            inputs, targets, units=4, epochs=9, learning_rate=0.01, truncate=2, clip=10, seed=1,
-            after_epoch=stop_after_two,
-        )  # fmt: skip
+        fitted_from_seed(
+            inputs, targets, Descent(9, 0.01, 2, 10), units=4, seed=1, after_epoch=stop_after_two
+        )
 
     assert seen == [0, 1]
 
@@ -378,10 +389,14 @@ def test_the_articles_sine_is_forecast_better_than_the_article_did(seed: int) ->
         epochs.append(epoch)
         losses.append(loss)
 
-    weights = numpy_rnn.fit(
-        inputs[:100], targets[:100], units=100, epochs=25, learning_rate=0.0001, truncate=5,
-        clip=10, seed=seed, after_epoch=after_epoch,
-    )  # fmt: skip
+    weights = fitted_from_seed(
+        inputs[:100],
+        targets[:100],
+        Descent(25, 0.0001, 5, 10),
+        units=100,
+        seed=seed,
+        after_epoch=after_epoch,
+    )
 
     assert epochs == list(range(25))
     assert losses[0] > losses[4] > losses[24]

@@ -14,7 +14,7 @@ from pydantic import SecretStr, TypeAdapter, ValidationError
 
 from training.errors import BadConfig, BadData
 from training.sources import open_source
-from training.sources.continuity import continues, summarise
+from training.sources.continuity import check_continuity, summarise
 from training.sources.open_source import CsvSource, Source, SqlSource, YahooSource
 
 SOURCE: TypeAdapter[Source] = TypeAdapter(Source)
@@ -98,9 +98,9 @@ def test_a_new_days_rows_append_and_a_corrected_day_is_noticed(tmp_path: Path) -
             both(folder, [(*ROWS[0][:4], 11.5, *ROWS[0][5:]), *ROWS[1:]])[kind]
         )
 
-        assert continues(before, appended, date(2020, 1, 7)).new_sessions == 1
-        assert continues(before, appended, date(2020, 1, 7)).corrected == ()
-        assert continues(before, corrected, date(2020, 1, 7)).corrected == (
+        assert check_continuity(before, appended, date(2020, 1, 7)).new_sessions == 1
+        assert check_continuity(before, appended, date(2020, 1, 7)).corrected == ()
+        assert check_continuity(before, corrected, date(2020, 1, 7)).corrected == (
             "corrected since: A (prices to 2020-01-06)",
         )
 

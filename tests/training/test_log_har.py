@@ -15,7 +15,7 @@ from app.forecasting.arrays import Floats
 from tests.builders import random_bars
 from tests.training.panels import panel_of, sessions_of, simulated
 from training.baselines import log_har
-from training.datasets.panel import Panel
+from training.datasets.panel import Panel, WindowSet
 
 LEVELS = np.array([0.01, 0.1, 0.3, 0.5, 0.7, 0.9, 0.99])
 STEPS = 30
@@ -164,14 +164,14 @@ def test_a_volatility_that_is_linear_in_logs_is_found(*, strong: bool) -> None:
     true = logs[ends[~early] + 1]
     assert true.std() > 0.25
 
-    fitted = log_har.fit(panel, ends[early], LEVELS, steps=STEPS, strong=strong)
+    fitted = log_har.fit(WindowSet(panel, ends[early], STEPS), LEVELS, strong=strong)
 
-    found = fitted.log_volatilities(panel, ends[~early], STEPS)
+    found = fitted.log_volatilities(WindowSet(panel, ends[~early], STEPS))
     # but for a constant: the log of a session's variance is on average below that of the mean
     assert np.std(found - true) < 0.1 * true.std()
     assert np.polyfit(true, found, 1)[0] == pytest.approx(1, abs=0.1)
     # which the distribution of returns in units of it makes up for
-    lows, highs = fitted.quantiles(panel, ends[~early], STEPS)[:, [1, -2]].T
+    lows, highs = fitted.quantiles(WindowSet(panel, ends[~early], STEPS))[:, [1, -2]].T
     actual = panel.returns[ends[~early] + 1]
     assert np.mean((lows <= actual) & (actual <= highs)) == pytest.approx(0.8, abs=0.02)
 
@@ -184,14 +184,12 @@ def test_quantiles_are_the_volatility_times_those_of_standard_returns(
     panel = simulated(3, 300)
     ends = panel.ends(STEPS)
 
-    fitted = log_har.fit(
-        panel, ends[:-50], LEVELS, steps=STEPS, strong=strong, closes_only=closes_only
-    )
+    fitted = log_har.fit(WindowSet(panel, ends[:-50], STEPS, closes_only), LEVELS, strong=strong)
 
-    logs = fitted.log_volatilities(panel, ends, STEPS)
+    logs = fitted.log_volatilities(WindowSet(panel, ends, STEPS, closes_only))
     standard = panel.returns[ends[:-50] + 1] / np.exp(logs[:-50])
     np.testing.assert_allclose(fitted.standard, np.quantile(standard, LEVELS), rtol=1e-9)
-    quantiles = fitted.quantiles(panel, ends, STEPS)
+    quantiles = fitted.quantiles(WindowSet(panel, ends, STEPS, closes_only))
     np.testing.assert_allclose(quantiles, np.outer(np.exp(logs), fitted.standard))
     assert (np.diff(quantiles, axis=1) > 0).all()
     assert np.isfinite(quantiles).all()
@@ -204,23 +202,25 @@ def test_the_weights_are_those_of_least_squares() -> None:
     target = np.log(log_har.variances(panel.moves[ends + 1]) + 1e-4) / 2
     solved, *_ = np.linalg.lstsq(np.c_[np.ones(len(rows)), rows], target)
 
-    fitted = log_har.fit(panel, ends, LEVELS, steps=STEPS, strong=False)
+    fitted = log_har.fit(WindowSet(panel, ends, STEPS), LEVELS, strong=False)
 
     expected = np.c_[np.ones(len(rows)), rows] @ solved
-    np.testing.assert_allclose(fitted.log_volatilities(panel, ends, STEPS), expected, atol=1e-3)
+    np.testing.assert_allclose(
+        fitted.log_volatilities(WindowSet(panel, ends, STEPS)), expected, atol=1e-3
+    )
 
 
 def test_features_that_never_change_count_for_nothing() -> None:
     panel = simulated(3, 300)
     ends = panel.ends(STEPS)
 
-    fitted = log_har.fit(panel, ends, LEVELS, steps=STEPS, strong=True, closes_only=True)
+    fitted = log_har.fit(WindowSet(panel, ends, STEPS, closes_only=True), LEVELS, strong=True)
 
     # the share of the night, which is all but the floor, and logs of ranges that closes lack
     never = np.r_[16:19, 34:40]
     assert np.flatnonzero(np.isinf(fitted.scales)).tolist() == never.tolist()
     assert not fitted.weights[never].any()
-    logs = fitted.log_volatilities(panel, ends, STEPS)
+    logs = fitted.log_volatilities(WindowSet(panel, ends, STEPS, closes_only=True))
     actual = np.log(log_har.variances(panel.moves[ends + 1])) / 2
     assert np.corrcoef(logs, actual)[0, 1] > 0.5
 
@@ -230,11 +230,13 @@ def test_features_that_never_change_count_for_nothing() -> None:
 def test_a_price_that_came_to_a_standstill_is_not_wild(still: int, *, closes_only: bool) -> None:
     panel = simulated(4, 400)
     ends = panel.ends(STEPS)
-    fitted = log_har.fit(panel, ends, LEVELS, steps=STEPS, strong=True, closes_only=closes_only)
+    fitted = log_har.fit(WindowSet(panel, ends, STEPS, closes_only), LEVELS, strong=True)
     drawn = sessions_of(np.ones(STEPS), np.random.default_rng(3))
     stopped = panel_of(np.r_[drawn[still:], np.zeros((still + 1, 4))])
 
-    [halted] = fitted.log_volatilities(stopped, np.array([STEPS]), STEPS)
-    [moving] = fitted.log_volatilities(panel_of(np.r_[drawn, drawn]), np.array([STEPS]), STEPS)
+    [halted] = fitted.log_volatilities(WindowSet(stopped, np.array([STEPS]), STEPS, closes_only))
+    [moving] = fitted.log_volatilities(
+        WindowSet(panel_of(np.r_[drawn, drawn]), np.array([STEPS]), STEPS, closes_only)
+    )
 
     assert halted < moving

@@ -13,6 +13,7 @@ from app.forecasting import conformal
 from app.forecasting import quantiles as intervals
 from app.forecasting.arrays import Floats
 from training.evaluation import calibration
+from training.evaluation.calibration import HistoryCalibration
 
 LEVELS = (0.005, 0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.975, 0.995)
 PAIRS = len(LEVELS) // 2
@@ -106,7 +107,7 @@ def test_adapted_forecasts_are_those_of_one_request_after_another(rows: int) -> 
     actual, quantiles = forecasts(rows, scale=0.7)
     spreads = intervals.spread(quantiles, LEVELS)
 
-    adapted = calibration.adapted(quantiles, spreads, actual, KNOWN, gain=gain, posted=posted)
+    adapted = HistoryCalibration(gain, posted).adapt(quantiles, spreads, actual, KNOWN)
 
     for row in range(rows):
         known = min(row, posted)
@@ -123,7 +124,7 @@ def test_intervals_that_are_too_narrow_adapt_to_what_they_should_cover() -> None
     actual, quantiles = forecasts(2_000, scale=0.6)
     spreads = intervals.spread(quantiles, LEVELS)
 
-    adapted = calibration.adapted(quantiles, spreads, actual, KNOWN, gain=0.1, posted=340)
+    adapted = HistoryCalibration(0.1, 340).adapt(quantiles, spreads, actual, KNOWN)
 
     low, high = LEVELS.index(0.05), LEVELS.index(0.95)
     before, after = (

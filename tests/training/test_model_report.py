@@ -9,11 +9,11 @@ import pytest
 from app.forecasting.arrays import Floats
 from tests.builders import draft, random_walk
 from training.evaluation import point_scores
-from training.recipes import recipe
+from training.evaluation.holdout import HeldOutForecasts
+from training.recipes import library
 from training.reports import model_report
-from training.reports.model_report import Judged
 
-RECIPE = recipe.load("fb-lstm45")
+RECIPE = library.load("fb-lstm45")
 
 
 @pytest.mark.parametrize(
@@ -31,7 +31,7 @@ def test_a_card_holds_the_figures_beside_the_naive_ones_and_a_verdict(
     scores = draft(mae_vs_naive=1.25).scores.model_copy(update={"dm_t": t})
     described = draft().model_copy(update={"scores": scores})
 
-    card = model_report.card("fb", recipe.load("fb-lstm45"), described)
+    card = model_report.card("fb", library.load("fb-lstm45"), described)
 
     assert card.startswith("# fb\n")
     assert "| mean absolute error | 1.2500 | 1.0000 | 1.2500 |" in card
@@ -46,11 +46,11 @@ def judged(
     last: Floats | None = None,
     prior_close: Floats | None = None,
     instruments: int = 1,
-) -> Judged:
+) -> HeldOutForecasts:
     """Return forecasts of all of `prices` but the first, whose `expected` is left out too."""
     each = len(prices) - 1
     days = np.datetime64("2020-01-01") + np.arange(each)
-    return Judged(
+    return HeldOutForecasts(
         dates=np.tile(days, instruments),
         actual=np.tile(prices[1:], instruments),
         expected=np.tile(expected[1:], instruments),
@@ -62,7 +62,9 @@ def judged(
     )
 
 
-def page(held_out: Judged, published: dict[str, str] | None = None, name: str = "fb") -> str:
+def page(
+    held_out: HeldOutForecasts, published: dict[str, str] | None = None, name: str = "fb"
+) -> str:
     return model_report.files(name, RECIPE, draft(), held_out, published)["report.html"].decode()
 
 
@@ -192,8 +194,8 @@ def test_a_few_sessions_need_a_larger_t_to_be_more_than_chance() -> None:
     many = draft().scores.model_copy(update={"dm_t": -2.05})
     few = many.model_copy(update={"sessions": 21})
 
-    assert "beats" in model_report.verdict(many)
-    assert "cannot be told apart" in model_report.verdict(few)
+    assert "beats" in model_report.verdict_in_words(many)
+    assert "cannot be told apart" in model_report.verdict_in_words(few)
 
 
 class Balance(HTMLParser):

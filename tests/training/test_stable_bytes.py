@@ -7,7 +7,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from app.inference.onnx_session import OnnxNetwork
 from tests.builders import fails_above_graph, last_value_graph, spread_graph
-from training.export.stable_bytes import canonical
+from training.export.stable_bytes import stable_graph
 
 
 def renamed(content: bytes, *, prefix: str) -> onnx.ModelProto:
@@ -40,11 +40,11 @@ def file_of(model: onnx.ModelProto) -> bytes:
     [last_value_graph(steps=3), spread_graph(steps=4, features=1), fails_above_graph(steps=3)],
 )
 def test_names_and_order_are_left_out(content: bytes) -> None:
-    files = {file_of(canonical(renamed(content, prefix=each))) for each in ("a", "zz")}
+    files = {file_of(stable_graph(renamed(content, prefix=each))) for each in ("a", "zz")}
 
     assert len(files) == 1
     [file] = files
-    assert file_of(canonical(onnx.load_model_from_string(file))) == file
+    assert file_of(stable_graph(onnx.load_model_from_string(file))) == file
 
 
 def test_it_computes_what_it_computed() -> None:
@@ -53,7 +53,7 @@ def test_it_computes_what_it_computed() -> None:
 
     before, after = (
         OnnxNetwork(graph, steps=4, features=2).run(windows)
-        for graph in (content, file_of(canonical(onnx.load_model_from_string(content))))
+        for graph in (content, file_of(stable_graph(onnx.load_model_from_string(content))))
     )
 
     np.testing.assert_array_equal(before, after)
@@ -67,7 +67,7 @@ def test_what_computes_something_else_has_another_file(
     change: dict[str, float], other: dict[str, float]
 ) -> None:
     files = [
-        file_of(canonical(onnx.load_model_from_string(last_value_graph(**each))))  # type: ignore[arg-type]
+        file_of(stable_graph(onnx.load_model_from_string(last_value_graph(**each))))  # type: ignore[arg-type]
         for each in ({"steps": 3} | change, {"steps": 3} | other)
     ]
 
@@ -90,7 +90,7 @@ def test_what_is_computed_twice_is_computed_once_and_attributes_count() -> None:
     graph = helper.make_graph(nodes, "made by hand", [window], [forecast])
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
 
-    made = canonical(model)
+    made = stable_graph(model)
 
     kinds = [node.op_type for node in made.graph.node]
     assert kinds == ["Constant", "Mul", "Add", "ReduceMean", "Clip"]
@@ -101,4 +101,4 @@ def test_what_is_computed_twice_is_computed_once_and_attributes_count() -> None:
     nodes[0].attribute[0].t.name = "another"
     again = helper.make_graph(nodes, "made by hand", [window], [forecast])
     other = helper.make_model(again, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
-    assert file_of(canonical(other)) == file_of(made)
+    assert file_of(stable_graph(other)) == file_of(made)

@@ -7,8 +7,7 @@ import pytest
 
 from tests.builders import random_walk, serving, write_csv
 from training.__main__ import main
-from training.recipes import recipe
-from training.reports import recipe_report
+from training.recipes import library
 
 TWELVE = {
     "fb-lstm45",
@@ -36,14 +35,14 @@ def tata(folder: Path) -> Path:
 
 
 def test_all_are_the_twelve_systems_of_the_sources() -> None:
-    assert set(recipe_report.source_recipes()) == TWELVE
+    assert set(library.with_data()) == TWELVE
 
 
 @pytest.mark.parametrize(
     ("name", "window", "batch"), [("goog-lstm50", 60, 32), ("tata-rnn5", 60, 100)]
 )
 def test_settings_are_those_of_the_sources(name: str, window: int, batch: int) -> None:
-    loaded = recipe.load(name)
+    loaded = library.load(name)
 
     assert (loaded.window, loaded.fit.batch_size, loaded.fit.epochs) == (window, batch, 100)
 

@@ -9,9 +9,10 @@ import onnx
 import pytest
 
 from app.inference.onnx_session import OnnxNetwork
-from training.export import keras_to_onnx, onnx_nodes
+from training.export import graphs, keras_to_onnx, onnx_nodes
 from training.networks import keras_networks, numpy_rnn
-from training.recipes.recipe import Network
+from training.networks.fit import FittedKeras
+from training.recipes.network_kinds import Network
 
 Kind = Literal["lstm", "bilstm", "peephole-lstm", "coupled-lstm", "gru", "rnn"]
 NODES: dict[Kind, str] = {
@@ -37,8 +38,7 @@ def filled(network: Network, *, features: int = 2) -> keras.Model:
 
 
 def exported(network: Network, model: keras.Model) -> onnx.ModelProto:
-    own = keras_networks.in_keras_own_layers(model, network)
-    return onnx_nodes.of_keras(model) if own is None else keras_to_onnx.convert(own)
+    return graphs.of_point(FittedKeras(model, network, {}))
 
 
 def windows(count: int, *, features: int = 2) -> Any:
@@ -65,7 +65,7 @@ def test_every_kind_becomes_one_node_a_layer_and_forecasts_the_same(
     ) or len(recurrent)
     assert directions == (6 if kind == "bilstm" else 3)
     assert not kinds.keys() & {"Loop", "Scan", "If"}
-    opened = OnnxNetwork(keras_to_onnx.to_bytes(written), steps=7, features=2)
+    opened = OnnxNetwork(graphs.to_bytes(written), steps=7, features=2)
     for count in (1, 64):
         expected = model(windows(count), training=False).numpy()
         assert opened.run(windows(count)) == pytest.approx(expected, rel=1e-5, abs=1e-5)
@@ -76,7 +76,7 @@ def test_both_ways_to_a_graph_forecast_the_same() -> None:
     model = filled(network)
 
     converted, written = (
-        OnnxNetwork(keras_to_onnx.to_bytes(each), steps=7, features=2)
+        OnnxNetwork(graphs.to_bytes(each), steps=7, features=2)
         for each in (exported(network, model), onnx_nodes.of_keras(model))
     )
 
@@ -98,7 +98,7 @@ def test_a_state_that_is_not_zero_is_kept() -> None:
     hidden = keras.layers.LSTM(5)(window, initial_state=[state, keras.ops.zeros_like(state)])
     model = keras.Model(window, keras.layers.Dense(1)(hidden))
 
-    opened = OnnxNetwork(keras_to_onnx.to_bytes(keras_to_onnx.convert(model)), steps=7, features=2)
+    opened = OnnxNetwork(graphs.to_bytes(keras_to_onnx.convert(model)), steps=7, features=2)
 
     expected = model(windows(9), training=False).numpy()
     assert opened.run(windows(9)) == pytest.approx(expected, abs=1e-6)
@@ -124,7 +124,7 @@ def test_the_network_from_scratch_is_a_node_of_sigmoids() -> None:
 
     [node] = [node for node in written.graph.node if node.op_type == "RNN"]
     [activations] = [each for each in node.attribute if each.name == "activations"]
-    opened = OnnxNetwork(keras_to_onnx.to_bytes(written), steps=7, features=1)
+    opened = OnnxNetwork(graphs.to_bytes(written), steps=7, features=1)
     assert activations.strings == [b"Sigmoid"]
     for count in (1, 64):
         inputs = windows(count, features=1)
