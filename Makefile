@@ -81,10 +81,10 @@ accuracy: $(DEV)/installed
 
 # publishes under load, crashes at every write, changed bytes, reloads; about ten minutes
 chaos: $(DEV)/installed
-	$(DEV)/bin/python -m tests.chaos $(if $(SHORT),--short) $(if $(DOCS),--docs $(DOCS)/operations.md)
+	$(DEV)/bin/python -m tools.chaos $(if $(SHORT),--short) $(if $(DOCS),--docs $(DOCS)/operations.md)
 
 conformance: $(DEV)/installed
-	$(DEV)/bin/python -m tests.conformance "$(or $(URL),http://$(HOST):$(PORT))" --install \
+	$(DEV)/bin/python -m tools.conformance "$(or $(URL),http://$(HOST):$(PORT))" --install \
 		$(if $(MODEL),--model "$(MODEL)")
 
 bench: $(DEV)/installed $(SERVE)/installed
@@ -100,10 +100,10 @@ bench-fitting: $(DEV)/installed
 	$(DEV)/bin/python -m benchmarks.nodes
 
 fuzz: $(DEV)/installed
-	$(DEV)/bin/python -m tests.attack.fuzz $(if $(REQUESTS),--requests $(REQUESTS)) $(if $(SEED),--seed $(SEED))
+	$(DEV)/bin/python -m tools.fuzz $(if $(REQUESTS),--requests $(REQUESTS)) $(if $(SEED),--seed $(SEED))
 
 soak: $(DEV)/installed
-	$(DEV)/bin/python -m tests.attack.soak $(if $(MINUTES),--minutes $(MINUTES))
+	$(DEV)/bin/python -m tools.soak $(if $(MINUTES),--minutes $(MINUTES))
 
 calendars: $(CALENDARS)/installed
 	$(CALENDARS)/bin/python -m training calendars

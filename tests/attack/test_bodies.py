@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.attack.models import seeds
-from tests.attack.service import RSS_SLACK_MIB, Service, request
+from tools.fuzz.seeds import seeds
+from tools.testbed.service import RSS_SLACK_MIB, Service, request
 
 MIB = 2**20
 CAPS = {

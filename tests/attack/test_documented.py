@@ -11,7 +11,7 @@ from schemathesis.checks import CHECKS
 from schemathesis.core.result import Ok
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
-from tests.attack.service import Service
+from tools.testbed.service import Service
 
 EXAMPLES = 25
 QUIET = list(HealthCheck)

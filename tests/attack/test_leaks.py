@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.attack.client import Finished, Reply, Shot
-from tests.attack.fuzz import wrongs
-from tests.attack.models import seeds
-from tests.attack.mutations import CANARY
-from tests.attack.service import Service, request, serving
+from tools.fuzz.__main__ import wrongs
+from tools.fuzz.mutations import CANARY
+from tools.fuzz.seeds import seeds
+from tools.testbed.client import Finished, Reply, Shot
+from tools.testbed.service import Service, request, serving
 
 LONG = 300_000
 JSON_ROUTES = (

@@ -2,7 +2,7 @@
 Batch poisoning and dead workers: what one request does is no other's business.
 
 That what waits together answers as it would alone is in tests/app/test_batching.py, and races of
-reloads with requests are in tests/chaos/storm.py.
+reloads with requests are in tools/chaos/storm.py.
 """
 
 import json
@@ -12,9 +12,9 @@ import socket
 import time
 from pathlib import Path
 
-from tests.attack.client import Client, Finished, Shot
-from tests.attack.service import Service, request, serving
 from tests.builders import fails_above_graph, levels, publish
+from tools.testbed.client import Client, Finished, Shot
+from tools.testbed.service import Service, request, serving
 
 ROUNDS = 40
 NEIGHBOURS = 12

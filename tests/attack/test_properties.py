@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from app.errors import BadInput, NotJson
 from app.open_inference import codec
-from tests.attack.mutations import CANARY
-from tests.attack.requests import binary, columns, tensor
-from tests.attack.service import Service, request
+from tools.fuzz.mutations import CANARY
+from tools.testbed.requests import binary, columns, tensor
+from tools.testbed.service import Service, request
 
 ROWS = [(5, 4), (5, 1)]
 GIVES = ["prediction", "quantiles"]

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.attack.models import NAMES, seeds
-from tests.attack.service import Answer, Service, request, serving
+from tools.fuzz.seeds import NAMES, seeds
+from tools.testbed.service import Answer, Service, request, serving
 
 PIECES = (
     *(

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.attack import fuzz, soak
-from tests.attack.client import Shot
-from tests.attack.models import seeds
-from tests.attack.mutations import Mutator
+from tools import soak
+from tools.fuzz import __main__ as fuzz
+from tools.fuzz.mutations import Mutator
+from tools.fuzz.seeds import seeds
+from tools.testbed.client import Shot
 
 
 def test_twenty_thousand_fuzzed_requests_break_no_rule(

@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.attack.models import seeds
-from tests.attack.service import Answer, Connection, Service, request, serving
+from tools.fuzz.seeds import seeds
+from tools.testbed.service import Answer, Connection, Service, request, serving
 
 RECEIVE_S = 1.0
 KEEP_ALIVE_S = 5

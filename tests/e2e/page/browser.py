@@ -12,7 +12,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
-from tests.attack.service import Service
+from tools.testbed.service import Service
 
 DESKTOP: Final = (1280, 900)
 PHONE: Final = (360, 740)
