@@ -13,6 +13,7 @@ from uvicorn import Config, Server
 from app.main import create_app
 from app.settings import Settings
 from tests.builders import PRICES
+from tools.testbed.waiting import PATIENCE_S
 
 BODY = json.dumps({"prices": PRICES}).encode()
 
@@ -80,7 +81,7 @@ def run(
 ) -> None:
     async def whole() -> None:
         async with listening(models, keep_alive_s, **settings) as service:
-            await asyncio.wait_for(test(service), 20)
+            await asyncio.wait_for(test(service), PATIENCE_S)
 
     asyncio.run(whole())
 

@@ -33,6 +33,7 @@ from tools.testbed.client import Client, Finished, Shot
 from tools.testbed.prices import random_bars, random_walk
 from tools.testbed.requests import binary, columns, get, post, tensor
 from tools.testbed.service import Service, serving
+from tools.testbed.waiting import PATIENCE_S
 
 MODELS: Final = Path("models")
 WINDOW: Final = 60
@@ -47,7 +48,6 @@ WARM_UP: Final = 0.1
 TURN_S: Final = 5.0
 TURNS_A_MINUTE: Final = 0.4
 """So many for each minute of the load before them, and three at least."""
-PATIENCE_S: Final = 30.0
 GROWTH: Final = 1.05
 SLOWER: Final = 1.2
 
@@ -191,7 +191,7 @@ def _by_minute(
     return [round(of(values), 1) for _, values in sorted(minutes.items())]
 
 
-def soak(minutes: float, share: float) -> dict[str, Any]:
+def soak(minutes: float, share: float, turns: int) -> dict[str, Any]:
     """Load a service; return what was seen."""
     seconds = MINUTE_S * minutes
     with serving(MODELS, log_level="error") as service:
@@ -204,7 +204,7 @@ def soak(minutes: float, share: float) -> dict[str, Any]:
         rate = share * capacity
         under.load(rate, seconds)
         latencies, memory = [*under.latencies], [*under.memory]
-        ratios = beside_a_young_one(under, rate, max(3, round(TURNS_A_MINUTE * minutes)))
+        ratios = beside_a_young_one(under, rate, turns)
     warm_up = WARM_UP * seconds
     span = min(MINUTE_S, (seconds - warm_up) / 2)
     first = [took for due, took in latencies if warm_up <= due < warm_up + span]
@@ -243,7 +243,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--minutes", type=float, default=30)
     parser.add_argument("--share", type=float, default=0.7, help="of what it can answer at most")
     options = parser.parse_args(arguments)
-    summary = soak(options.minutes, options.share)
+    turns = max(3, round(TURNS_A_MINUTE * options.minutes))
+    summary = soak(options.minutes, options.share, turns)
     print(json.dumps(summary))
     return 1 if summary["violations"] else 0
 

@@ -36,6 +36,7 @@ from tests.grpc_calls import (
     tensors,
     windows,
 )
+from tools.testbed.waiting import PATIENCE_S
 
 
 @pytest.fixture
@@ -219,7 +220,7 @@ def test_calls_that_overlap_run_together_and_one_alone_waits_for_nobody(root: Pa
             yield asked
 
         asking: Any = service.channel.stream_unary(f"/{server.SERVICE}/ModelInfer")
-        calls = [asking(message(), timeout=20) for _ in range(40)]
+        calls = [asking(message(), timeout=PATIENCE_S) for _ in range(40)]
         # by now all are under way
         await asyncio.sleep(0.5)
         comes.set()

@@ -16,6 +16,7 @@ from tests.builders import (
     publish_quantiles,
 )
 from tests.grpc_calls import KEY, WINDOW, Service, refusal, request, run, windows
+from tools.testbed.waiting import PATIENCE_S
 
 
 @pytest.fixture
@@ -228,6 +229,6 @@ def test_a_message_is_not_waited_for_without_end(
 
     async def test(service: Service) -> None:
         asking: Any = service.channel.stream_unary(f"/{server.SERVICE}/ServerLive")
-        await refusal(asking(nothing(), timeout=20), code, word)
+        await refusal(asking(nothing(), timeout=PATIENCE_S), code, word)
 
     run(test, root, receive_seconds=0.2)

@@ -8,8 +8,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from tools.testbed.waiting import PATIENCE_S
+
 CHUNK: Final = 2**16
-PATIENCE_S: Final = 60
 
 
 @dataclass(slots=True)

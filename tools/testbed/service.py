@@ -1,21 +1,21 @@
 """The service as a process of its own, set up as a test wants it, and connections to it."""
 
 import contextlib
-import http.client
 import json
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-PATIENCE_S: Final = 30.0
+from tools.testbed.waiting import PATIENCE_S, NeverHappened, until
+
 RSS_SLACK_MIB: Final = 96
 """What answering one attack may add to the process, with the largest body that it takes."""
 _CHUNK: Final = 2**16
@@ -38,10 +38,14 @@ class Answer(NamedTuple):
 class Connection:
     """One connection, written to byte by byte and read answer by answer."""
 
-    def __init__(self, port: int, timeout_s: float = PATIENCE_S) -> None:
-        """Connect."""
+    def __init__(
+        self, port: int, timeout_s: float = PATIENCE_S, context: ssl.SSLContext | None = None
+    ) -> None:
+        """Connect, by TLS where there is a context for it."""
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=timeout_s)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if context is not None:
+            self.socket = context.wrap_socket(self.socket, server_hostname="127.0.0.1")
         self._received = b""
 
     def send(self, content: bytes) -> None:
@@ -90,11 +94,12 @@ class Service:
     out: Path
     """Its standard output: the log of requests."""
     err: Path
+    context: ssl.SSLContext | None = None
 
     @contextlib.contextmanager
     def connect(self, timeout_s: float = PATIENCE_S) -> Iterator[Connection]:
         """Connect for a while."""
-        connection = Connection(self.port, timeout_s)
+        connection = Connection(self.port, timeout_s, self.context)
         try:
             yield connection
         finally:
@@ -112,6 +117,21 @@ class Service:
         """Ask for a path."""
         answer = self.send(request("GET", path))
         return answer.status, answer.content
+
+    def is_ready(self) -> bool:
+        """Tell whether it answers forecasts."""
+        with contextlib.suppress(OSError, AssertionError):
+            return self.get("/readyz")[0] == _READY
+        return False
+
+    def logged(self) -> str:
+        """Return what it has said on its standard error."""
+        return self.err.read_text(errors="replace")
+
+    def end(self) -> int:
+        """Tell it to stop, and return its exit code once it has."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(PATIENCE_S)
 
     def resident_mib(self) -> float:
         """Return how much memory the process has."""
@@ -149,8 +169,9 @@ def request(
 def serving(
     models: Path,
     *,
-    command: Sequence[str] = ("-m", "app"),
+    command: Sequence[str] = (sys.executable, "-m", "app"),
     has_own_core: bool = False,
+    context: ssl.SSLContext | None = None,
     **settings: Any,
 ) -> Iterator[Service]:
     """
@@ -170,16 +191,17 @@ def serving(
     with tempfile.TemporaryDirectory() as folder:
         out, err = Path(folder) / "out", Path(folder) / "err"
         with out.open("wb") as to_out, err.open("wb") as to_err:
-            process = subprocess.Popen(
-                [sys.executable, *command], env=environment, stdout=to_out, stderr=to_err
-            )
-        service = Service(port, process, out, err)
+            process = subprocess.Popen([*command], env=environment, stdout=to_out, stderr=to_err)
+        service = Service(port, process, out, err, context)
         if pinned:
             os.sched_setaffinity(process.pid, {first})
             os.sched_setaffinity(0, set(others))
         try:
-            _wait(service)
+            until(service.is_ready, "the service is ready", process=process)
             yield service
+        except NeverHappened as never:
+            never.add_note(err.read_text()[-2000:])
+            raise
         finally:
             os.sched_setaffinity(0, {first, *others})
             process.send_signal(signal.SIGTERM)
@@ -187,13 +209,3 @@ def serving(
                 process.wait(PATIENCE_S)
             finally:
                 process.kill()
-
-
-def _wait(service: Service) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while time.monotonic() < deadline and service.process.poll() is None:
-        with contextlib.suppress(OSError, http.client.HTTPException, AssertionError):
-            if service.get("/readyz")[0] == _READY:
-                return
-        time.sleep(0.05)
-    raise TimeoutError(f"the service was not ready: {service.err.read_text()[-2000:]}")
