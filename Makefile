@@ -1,5 +1,8 @@
 # make run    serve models/ on 127.0.0.1:8000; needs Python 3.11 or newer and nothing else
-# make test   the whole environment, then formatting, lint, types, contracts and every test
+# make check  formatting, lint, types, contracts and the tests of app/ that start no process: the
+#             loop while one writes, a minute and a half
+# make test   all of that, and every other test; what this machine lacks a program for is skipped,
+#             and named in the last line. With CI=true a missing program is an error
 # make e2e    the page in a browser (Chromium), the documents from beginning to end, and the
 #             containers, with a Docker engine; see docker-compose.yml
 # make accuracy DATA=dir   the model of any instrument, walked forward over a folder of CSV files;
@@ -32,38 +35,55 @@ SERVE := .venv-serve
 DEV := .venv
 CALENDARS := .venv-calendars
 
-.PHONY: run test test-first-half test-second-half lint fmt e2e calendars chaos conformance fuzz soak audit image accuracy bench bench-fitting proto lock clean python
+# parts of `make test`, the longest first
+PARTS = training-a-l training-m-z app attack conformance clients chaos deploy docs
+
+.PHONY: run check test test-in-process test-calendars $(PARTS:%=test-%) lint style types fmt e2e calendars chaos conformance fuzz soak audit image accuracy bench bench-fitting proto lock clean python
 
 run: $(SERVE)/installed
 	@echo "nextday answers at http://$(HOST):$(PORT): open it for the page, /docs for its routes. Or try:"
 	@echo "  curl -s http://$(HOST):$(PORT)/predict -H 'Content-Type: application/json' -d @docs/example.json"
 	@NEXTDAY_HOST=$(HOST) NEXTDAY_PORT=$(PORT) exec $(SERVE)/bin/python -m app
 
-test: lint $(CALENDARS)/installed
-	$(CALENDARS)/bin/python -m pytest tests/calendars
+check: $(DEV)/installed
+	+$(BOTH_CORES) test-in-process types style
+
+test: $(DEV)/installed $(CALENDARS)/installed
+	@rm -f $(SKIPPED)
 	$(DEV)/bin/python -m coverage erase
-	$(MAKE) --jobs=2 --output-sync=target test-first-half test-second-half
-	$(DEV)/bin/python -m coverage run -m pytest $(OTHERS)
+	+$(BOTH_CORES) types style $(PARTS:%=test-%) test-calendars
 	$(DEV)/bin/python -m coverage combine --quiet
 	$(DEV)/bin/python -m coverage report
+	@$(DEV)/bin/python -m tests.programs $(SKIPPED)
 
-# those of training in two halves beside each other, since a small network that is fitted keeps
-# one core busy; the others by themselves, since some of them time the service
-OTHERS = $(addprefix tests/,app attack chaos clients conformance deploy docs)
-HALF = $(wildcard tests/training/test_[a-l]*.py)
+# two at a time, each begun as soon as another has ended
+BOTH_CORES = $(MAKE) --jobs=2 --output-sync=target --no-print-directory
+SKIPPED = .skipped
+export NEXTDAY_TEST_SKIPPED = $(abspath $(SKIPPED))
 
-test-first-half: $(DEV)/installed
-	$(DEV)/bin/python -m coverage run -m pytest --quiet $(HALF)
+A_TO_L = $(wildcard tests/training/test_[a-l]*.py)
+test-training-a-l: TESTS = $(A_TO_L)
+test-training-m-z: TESTS = tests/training $(A_TO_L:%=--ignore=%)
+$(PARTS:%=test-%): TESTS ?= $(@:test-%=tests/%)
+$(PARTS:%=test-%): $(DEV)/installed
+	$(DEV)/bin/python -m coverage run -m pytest --quiet $(TESTS)
 
-test-second-half: $(DEV)/installed
-	$(DEV)/bin/python -m coverage run -m pytest --quiet tests/training $(HALF:%=--ignore=%)
+test-in-process: $(DEV)/installed
+	$(DEV)/bin/python -m pytest --quiet tests/app -m "not process"
 
-lint: $(DEV)/installed
+test-calendars: $(CALENDARS)/installed
+	$(CALENDARS)/bin/python -m pytest --quiet --noconftest tests/calendars
+
+lint: style types
+
+style: $(DEV)/installed
 	$(DEV)/bin/ruff format --check .
 	$(DEV)/bin/ruff check .
+	$(DEV)/bin/lint-imports
+
+types: $(DEV)/installed
 	$(DEV)/bin/mypy
 	$(DEV)/bin/mypy deploy/supply-chain/*.py
-	$(DEV)/bin/lint-imports
 
 fmt: $(DEV)/installed
 	$(DEV)/bin/ruff format .
@@ -81,10 +101,10 @@ accuracy: $(DEV)/installed
 
 # publishes under load, crashes at every write, changed bytes, reloads; about ten minutes
 chaos: $(DEV)/installed
-	$(DEV)/bin/python -m tests.chaos $(if $(SHORT),--short) $(if $(DOCS),--docs $(DOCS)/operations.md)
+	$(DEV)/bin/python -m tools.chaos $(if $(SHORT),--short) $(if $(DOCS),--docs $(DOCS)/operations.md)
 
 conformance: $(DEV)/installed
-	$(DEV)/bin/python -m tests.conformance "$(or $(URL),http://$(HOST):$(PORT))" --install \
+	$(DEV)/bin/python -m tools.conformance "$(or $(URL),http://$(HOST):$(PORT))" --install \
 		$(if $(MODEL),--model "$(MODEL)")
 
 bench: $(DEV)/installed $(SERVE)/installed
@@ -100,10 +120,10 @@ bench-fitting: $(DEV)/installed
 	$(DEV)/bin/python -m benchmarks.nodes
 
 fuzz: $(DEV)/installed
-	$(DEV)/bin/python -m tests.attack.fuzz $(if $(REQUESTS),--requests $(REQUESTS)) $(if $(SEED),--seed $(SEED))
+	$(DEV)/bin/python -m tools.fuzz $(if $(REQUESTS),--requests $(REQUESTS)) $(if $(SEED),--seed $(SEED))
 
 soak: $(DEV)/installed
-	$(DEV)/bin/python -m tests.attack.soak $(if $(MINUTES),--minutes $(MINUTES))
+	$(DEV)/bin/python -m tools.soak $(if $(MINUTES),--minutes $(MINUTES))
 
 calendars: $(CALENDARS)/installed
 	$(CALENDARS)/bin/python -m training calendars

@@ -1,244 +1,70 @@
-"""Tiny real things: ONNX graphs made by hand, models published with them, prices made up."""
+"""What tests build with: tiny models, prices made up, and the service in this process."""
 
 import contextlib
-import itertools
 import json
-from collections.abc import Iterator, Sequence
-from datetime import UTC, date, datetime
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-import numpy as np
-from onnx import NodeProto, TensorProto, helper
 from starlette.testclient import TestClient
 
-from app.artifact import archive, layout
-from app.artifact.manifest import (
-    BARS,
-    CloseOnly,
-    Draft,
-    Manifest,
-    ModelCalibration,
-    PriceField,
-    Scores,
-    TrainingRange,
-)
-from app.forecasting.arrays import Floats
-from app.forecasting.scalers import LevelScaler, ReturnScaler
 from app.main import create_app
 from app.settings import Settings
+from tools.testbed.models import (
+    NORMAL,
+    QUANTILES,
+    calibration,
+    draft,
+    fails_above_graph,
+    last_value_graph,
+    levels,
+    manifest_of,
+    model_bytes,
+    point,
+    publish,
+    publish_files,
+    publish_quantiles,
+    scores,
+    slow_graph,
+    spread_graph,
+)
+from tools.testbed.prices import (
+    PRICES,
+    Columns,
+    newest,
+    random_bars,
+    random_walk,
+    write_bars,
+    write_csv,
+)
 
-PRICES = [101.0, 102.0, 103.0, 104.0]
-
-QUANTILES = (0.025, 0.1, 0.5, 0.9, 0.975)
-NORMAL = (-1.959964, -1.2815516, 0.0, 1.2815516, 1.959964)
-"""The standard normal's quantiles at QUANTILES."""
-
-Columns = dict[str, list[float]]
-
-
-def last_value_graph(*, steps: int, scale: float = 1.0) -> bytes:
-    """Return a network whose output is `scale` times the last step of its input."""
-    nodes = [
-        helper.make_node("Gather", ["window", "last"], ["newest"], axis=1),
-        helper.make_node("Mul", ["newest", "scale"], ["forecast"]),
-    ]
-    constants = [
-        helper.make_tensor("last", TensorProto.INT64, [], [steps - 1]),
-        helper.make_tensor("scale", TensorProto.FLOAT, [], [scale]),
-    ]
-    return model_bytes(nodes, constants, steps=steps)
-
-
-def fails_above_graph(*, steps: int) -> bytes:
-    """Return a network that fails to run where an input is 2 or more."""
-    nodes = [
-        helper.make_node("ReduceMax", ["window"], ["most"], axes=[1], keepdims=0),
-        helper.make_node("Cast", ["most"], ["row"], to=TensorProto.INT64),
-        helper.make_node("Gather", ["two", "row"], ["forecast"]),
-    ]
-    return model_bytes(
-        nodes, [helper.make_tensor("two", TensorProto.FLOAT, [2], [0.0, 0.5])], steps=steps
-    )
-
-
-def slow_graph(*, steps: int) -> bytes:
-    """Return a network whose output is about 0, and takes long over it."""
-    names = ["window", *(f"sine {place}" for place in range(200))]
-    nodes = [helper.make_node("Sin", [one], [then]) for one, then in itertools.pairwise(names)]
-    nodes.append(helper.make_node("ReduceMin", names[-1:], ["forecast"], axes=[1], keepdims=0))
-    return model_bytes(nodes, [], steps=steps)
-
-
-def spread_graph(
-    *, steps: int, features: int = 4, each: Sequence[float] = NORMAL, least: float = 0.0
-) -> bytes:
-    """Return a network of quantiles: `each` times `least` plus the mean of its inputs' sizes."""
-    nodes = [
-        helper.make_node("Abs", ["window"], ["sizes"]),
-        helper.make_node("ReduceMean", ["sizes"], ["mean"], axes=[1, 2], keepdims=0),
-        helper.make_node("Reshape", ["mean", "column"], ["means"]),
-        helper.make_node("Add", ["means", "least"], ["spread"]),
-        helper.make_node("Mul", ["spread", "each"], ["forecast"]),
-    ]
-    constants = [
-        helper.make_tensor("column", TensorProto.INT64, [2], [-1, 1]),
-        helper.make_tensor("least", TensorProto.FLOAT, [], [least]),
-        helper.make_tensor("each", TensorProto.FLOAT, [1, len(each)], each),
-    ]
-    return model_bytes(nodes, constants, steps=steps, features=features)
-
-
-def model_bytes(
-    nodes: list[NodeProto],
-    constants: list[TensorProto],
-    *,
-    steps: int,
-    features: int = 1,
-    outputs: Sequence[str] = ("forecast",),
-    opset: int = 17,
-) -> bytes:
-    """Return a graph from `window` (n, steps, features) to `outputs`."""
-    inputs = [helper.make_tensor_value_info("window", TensorProto.FLOAT, ["n", steps, features])]
-    results = [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in outputs]
-    graph = helper.make_graph(nodes, "made by hand", inputs, results, constants)
-    imports = [helper.make_opsetid("", opset)]
-    model = helper.make_model(graph, opset_imports=imports, ir_version=8)
-    content: bytes = model.SerializeToString()
-    return content
-
-
-def levels(*, low: float = 100.0, high: float = 200.0) -> LevelScaler:
-    return LevelScaler(kind="minmax", offset=low, scale=high - low, low=low, high=high)
-
-
-def draft(
-    *,
-    window: int = 3,
-    mae_vs_naive: float = 1.0,
-    fields: tuple[PriceField, ...] = ("close",),
-    quantiles: tuple[float, ...] = (),
-    calibration: ModelCalibration | None = None,
-    close_only: CloseOnly | None = None,
-) -> Draft:
-    return Draft(
-        window=window,
-        fields=fields,
-        target=fields[-1],
-        output="quantiles" if quantiles else "point",
-        quantiles=quantiles,
-        calibration=calibration,
-        close_only=close_only,
-        recipe={"name": "made by hand"},
-        seed=1,
-        trained_on=TrainingRange(
-            first=date(2020, 1, 2),
-            last=date(2020, 12, 31),
-            cutoff=date(2021, 1, 4),
-            instruments=("made up",),
-            windows=250,
-        ),
-        data_digest="0" * 64,
-        scores=scores(mae_vs_naive=mae_vs_naive),
-        created_at=datetime(2026, 11, 21, tzinfo=UTC),
-        libraries={},
-        git_commit=None,
-    )
-
-
-def scores(*, mae_vs_naive: float = 1.0, sessions: int = 252) -> Scores:
-    return Scores(
-        first=date(2021, 1, 4),
-        last=date(2021, 12, 31),
-        sessions=sessions,
-        instruments=1,
-        unit="price",
-        mae=mae_vs_naive,
-        rmse=1.5,
-        naive_mae=1.0,
-        naive_rmse=1.5,
-        mae_vs_naive=mae_vs_naive,
-        rmse_vs_naive=1.0,
-        dm_t=None,
-    )
-
-
-def calibration(
-    *, offsets: Sequence[float] = (0.0,) * len(QUANTILES), gain: float = 0.0
-) -> ModelCalibration:
-    return ModelCalibration(offsets=tuple(offsets), gain=gain, sessions=5_000)
-
-
-def publish_quantiles(
-    root: Path,
-    *,
-    name: str = "default",
-    version: int = 1,
-    window: int = 5,
-    fields: tuple[PriceField, ...] = BARS,
-    graph: bytes | None = None,
-    own: ModelCalibration | None = None,
-    close_graph: bytes | None = None,
-    close_only: CloseOnly | None = None,
-    scaler: LevelScaler | ReturnScaler | None = None,
-) -> Path:
-    """Publish a model of quantiles: normal ones, as wide as the window's moves are large."""
-    scaler = scaler or ReturnScaler(unit="percent")
-    steps = scaler.steps(window)
-    contents = {
-        layout.GRAPH: graph or spread_graph(steps=steps, features=len(fields)),
-        layout.SCALER: scaler.model_dump_json().encode(),
-        layout.CARD: b"# a card\n",
-    }
-    if close_graph is not None:
-        contents[layout.CLOSE_GRAPH] = close_graph
-    described = draft(
-        window=window, fields=fields, quantiles=QUANTILES, calibration=own, close_only=close_only
-    )
-    return publish_files(root, name, version, described, contents)
-
-
-def publish(
-    root: Path,
-    name: str = "default",
-    version: int = 1,
-    *,
-    window: int = 3,
-    scaler: LevelScaler | ReturnScaler | None = None,
-    scale: float = 1.0,
-    graph: bytes | None = None,
-    scaler_file: bytes | None = None,
-    mae_vs_naive: float = 1.0,
-) -> Path:
-    """Publish a model that repeats the last price, times `scale` in the scaler's unit."""
-    scaler = scaler or levels()
-    if graph is None:
-        graph = last_value_graph(steps=scaler.steps(window), scale=scale)
-    contents = {
-        layout.GRAPH: graph,
-        layout.SCALER: scaler_file or scaler.model_dump_json().encode(),
-        layout.CARD: b"# a card\n",
-    }
-    described = draft(window=window, mae_vs_naive=mae_vs_naive)
-    return publish_files(root, name, version, described, contents)
-
-
-def publish_files(
-    root: Path, name: str, version: int, described: Draft, contents: dict[str, bytes]
-) -> Path:
-    folder = root / name / str(version)
-    folder.mkdir(parents=True)
-    archive.write(folder, name, version, described, contents)
-    point(root, name, version)
-    return folder
-
-
-def point(root: Path, name: str, version: int) -> None:
-    (root / name / "current").write_text(f"{version}\n")
-
-
-def manifest_of(folder: Path) -> Manifest:
-    return Manifest.model_validate_json((folder / layout.MANIFEST).read_bytes())
+__all__ = [
+    "NORMAL",
+    "PRICES",
+    "QUANTILES",
+    "Columns",
+    "assert_problem",
+    "calibration",
+    "draft",
+    "fails_above_graph",
+    "last_value_graph",
+    "levels",
+    "manifest_of",
+    "model_bytes",
+    "newest",
+    "point",
+    "publish",
+    "publish_files",
+    "publish_quantiles",
+    "random_bars",
+    "random_walk",
+    "scores",
+    "serving",
+    "slow_graph",
+    "spread_graph",
+    "write_bars",
+    "write_csv",
+]
 
 
 @contextlib.contextmanager
@@ -258,75 +84,3 @@ def assert_problem(response: Any, status: int, code: str) -> dict[str, Any]:
     assert body["status"] == status
     assert len(response.content) < 1000
     return body
-
-
-def random_walk(rows: int, *, seed: int = 7, start: float = 100.0) -> Floats:
-    """Return prices with normal returns of 1 %."""
-    returns = np.random.default_rng(seed).normal(0, 0.01, rows)
-    prices: Floats = start * np.exp(np.cumsum(returns))
-    return prices
-
-
-def random_bars(rows: int, *, seed: int = 7, start: float = 100.0) -> Columns:
-    """Return bars around closes with normal returns of 1 %, as columns."""
-    rng = np.random.default_rng(seed)
-    closes = random_walk(rows, seed=seed, start=start)
-    opens = np.r_[start, closes[:-1]] * np.exp(rng.normal(0, 0.003, rows))
-    highs = np.maximum(opens, closes) * np.exp(np.abs(rng.normal(0, 0.004, rows)))
-    lows = np.minimum(opens, closes) * np.exp(-np.abs(rng.normal(0, 0.004, rows)))
-    columns = {"open": opens, "high": highs, "low": lows, "close": closes}
-    return {field: column.tolist() for field, column in columns.items()}
-
-
-def newest(bars: Columns, rows: int) -> Columns:
-    return {field: column[-rows:] for field, column in bars.items()}
-
-
-def write_csv(
-    path: Path,
-    prices: Sequence[float] | Floats,
-    *,
-    first: str = "2020-01-01",
-    column: str = "Open",
-    order: Literal["oldest", "newest"] = "oldest",
-    form: Literal["iso", "us", "name"] = "iso",
-) -> Path:
-    """Write prices of successive days as Yahoo does, with a column that nobody asked for."""
-    days = np.datetime64(first) + np.arange(len(prices))
-    written = {"iso": "%Y-%m-%d", "us": "%-m/%-d/%y", "name": "%-d-%b-%y"}[form]
-    rows = [
-        f"{day.astype(object).strftime(written)},{price!r},12345"
-        for day, price in zip(days, map(float, prices), strict=True)
-    ]
-    if order == "newest":
-        rows.reverse()
-    path.write_text("\n".join([f"Date,{column},Volume", *rows]))
-    return path
-
-
-def write_bars(
-    path: Path, sessions: int, *, seed: int = 0, first: str = "2015-01-02", low_above: int = -1
-) -> Columns:
-    """
-    Write bars of successive weekdays as Yahoo does, twice the adjusted ones, and return them.
-
-    Their log volatility wanders; each bar is a walk of 16 steps. The row `low_above`, if any,
-    has a low above its close, which no bar can have.
-    """
-    random = np.random.default_rng(seed)
-    shocks = random.normal(0, 0.15, sessions)
-    logs = np.zeros(sessions)
-    for now in range(1, sessions):
-        logs[now] = 0.95 * logs[now - 1] + shocks[now]
-    steps = random.standard_t(6, (sessions, 16)) * np.exp(logs)[:, None] * 0.0025
-    prices = 50 * np.exp(np.cumsum(steps.ravel())).reshape(sessions, 16)
-    bars = np.stack([prices[:, 0], prices.max(1), prices.min(1), prices[:, -1]], axis=1)
-    if low_above >= 0:
-        bars[low_above, 2] = bars[low_above, 3] * 1.05
-    days = np.busday_offset(np.datetime64(first), np.arange(sessions), roll="forward")
-    rows = [
-        ",".join([str(day), *(repr(float(price)) for price in 2 * bar), repr(float(bar[3])), "9"])
-        for day, bar in zip(days, bars, strict=True)
-    ]
-    path.write_text("\n".join(["Date,Open,High,Low,Close,Adj Close,Volume", *rows]))
-    return {field: bars[:, column].tolist() for column, field in enumerate(BARS)}

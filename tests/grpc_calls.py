@@ -26,6 +26,7 @@ from tests.builders import (
     random_bars,
     random_walk,
 )
+from tools.testbed.waiting import PATIENCE_S
 
 if TYPE_CHECKING:
     from app.serving.app_state import AppState
@@ -62,7 +63,7 @@ class Service:
     def send(self, name: str, message: bytes, **metadata: str) -> Any:
         asking: Any = self.channel.unary_unary(f"/{server.SERVICE}/{name}")
         named = tuple((key.replace("_", "-"), value) for key, value in metadata.items())
-        return asking(message, metadata=named, timeout=20)
+        return asking(message, metadata=named, timeout=PATIENCE_S)
 
     async def infer(self, request: pb.ModelInferRequest, **metadata: str) -> pb.ModelInferResponse:
         return await self.call("ModelInfer", request, pb.ModelInferResponse, **metadata)
@@ -98,7 +99,7 @@ async def serving(root: Path, **given: Any) -> AsyncIterator[Service]:
 
 def run(test: Test, root: Path, **given: Any) -> None:
     async def whole() -> None:
-        async with asyncio.timeout(30), serving(root, **given) as service:
+        async with asyncio.timeout(PATIENCE_S), serving(root, **given) as service:
             await test(service)
 
     uvloop.run(whole())

@@ -14,6 +14,7 @@ from app.__main__ import server_options
 from app.main import create_app
 from app.settings import Settings
 from tests.builders import PRICES
+from tools.testbed.waiting import PATIENCE_S
 
 BODY = json.dumps({"prices": PRICES}).encode()
 
@@ -76,7 +77,7 @@ def run(
 ) -> None:
     async def whole() -> None:
         async with listening(models, keep_alive_s, **settings) as service:
-            await asyncio.wait_for(test(service), 20)
+            await asyncio.wait_for(test(service), PATIENCE_S)
 
     asyncio.run(whole())
 

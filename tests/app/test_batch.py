@@ -29,48 +29,6 @@ def test_answers_come_in_columns_in_the_order_of_the_windows(tmp_path: Path) -> 
     assert (answer["model"], answer["version"], answer["skill"]["forecasts"]) == ("default", 1, 252)
 
 
-def test_a_bad_window_is_null_and_costs_its_neighbours_nothing(tmp_path: Path) -> None:
-    publish(tmp_path, scaler=ReturnScaler())
-    bad: list[Any] = [
-        [1, 2],
-        [1, 0, 2, 3],
-        [1, "2", 3],
-        "prices",
-        None,
-        {"prices": PRICES},
-        [1, [2], 3],
-        [1e-300, 1e300, 1e-300, 1e300],
-    ]
-
-    with serving(tmp_path) as client:
-        alone = client.post("/predict", json={"prices": PRICES}).json()["prediction"]
-        answer = client.post("/predict/batch", json={"windows": [PRICES, *bad, PRICES]}).json()
-
-    assert answer["predictions"] == [alone, *[None] * len(bad), alone]
-    assert answer["last_prices"] == [104.0, *[None] * len(bad), 104.0]
-    assert [error["index"] for error in answer["errors"]] == [1, 2, 3, 4, 5, 6, 7, 8]
-    assert [error["code"] for error in answer["errors"]] == [
-        "window_too_short",
-        "bad_price",
-        *["bad_input"] * 5,
-        "unforecastable",
-    ]
-
-
-def test_numbers_that_are_not_finite_are_errors_of_their_window(tmp_path: Path) -> None:
-    publish(tmp_path)
-
-    with serving(tmp_path) as client:
-        answer = client.post(
-            "/predict/batch",
-            content=b'{"windows": [[101, 102, NaN], [101, 102, 103], [1e999, 1, 1]]}',
-            headers={"Content-Type": "application/json"},
-        ).json()
-
-    assert answer["predictions"] == [None, pytest.approx(103.0), None]
-    assert "prices[2] is not a finite number" in answer["errors"][0]["message"]
-
-
 def test_more_windows_than_one_call_takes_give_the_same_forecasts(tmp_path: Path) -> None:
     publish(tmp_path, scaler=ReturnScaler())
     windows = [[100.0 + index, 101.0, 102.0] for index in range(600)]

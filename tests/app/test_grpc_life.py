@@ -54,6 +54,7 @@ from tests.grpc_calls import (
     until,
     windows,
 )
+from tools.testbed.waiting import PATIENCE_S
 
 
 @pytest.fixture
@@ -120,12 +121,12 @@ def test_where_the_queue_is_full_a_single_window_is_told_to_come_back(root: Path
 
 def test_no_more_calls_are_taken_than_may_wait(root: Path) -> None:
     async def nothing() -> AsyncIterator[bytes]:
-        await asyncio.sleep(60)
+        await asyncio.Event().wait()
         yield b""
 
     async def test(service: Service) -> None:
         hanging: Any = service.channel.stream_unary(f"/{server.SERVICE}/ServerLive")
-        calls = [hanging(nothing(), timeout=20) for _ in range(5)]
+        calls = [hanging(nothing(), timeout=PATIENCE_S) for _ in range(5)]
         await asyncio.sleep(0.2)
         await refusal(service.infer(request(windows())), StatusCode.RESOURCE_EXHAUSTED)
         assert await outcomes(calls) == ["body_too_slow"] * 5
@@ -165,14 +166,14 @@ def test_who_leaves_is_not_answered_and_the_work_ends(root: Path) -> None:
 
 def test_who_leaves_before_the_message_has_come_has_left(root: Path) -> None:
     async def nothing() -> AsyncIterator[bytes]:
-        await asyncio.sleep(60)
+        await asyncio.Event().wait()
         yield b""
 
     async def test(service: Service) -> None:
         asking: Any = service.channel.stream_unary(f"/{server.SERVICE}/ModelInfer")
         while not service.told:
             # one that has not reached the service is none of its calls
-            call = asking(nothing(), timeout=20)
+            call = asking(nothing(), timeout=PATIENCE_S)
             await asyncio.sleep(0.1)
             call.cancel()
             await asyncio.sleep(0.1)
@@ -240,7 +241,7 @@ def test_what_is_under_way_at_the_end_is_finished_and_read(tmp_path: Path) -> No
             before = background()
             # streamed, so that the answer is seen before the end of the call
             asking: Any = service.channel.unary_stream(f"/{server.SERVICE}/ModelInfer")
-            many = asking(request(posted).SerializeToString(), timeout=20)
+            many = asking(request(posted).SerializeToString(), timeout=PATIENCE_S)
             await until(lambda: not background() <= before)
             ending = asyncio.ensure_future(service.end())
             await asyncio.sleep(0.01)
@@ -264,7 +265,7 @@ def test_a_call_that_needs_nearly_all_its_time_is_finished_too(root: Path) -> No
 
     async def test(service: Service) -> None:
         asking: Any = service.channel.stream_unary(f"/{server.SERVICE}/ServerLive")
-        call = asking(late(), timeout=20)
+        call = asking(late(), timeout=PATIENCE_S)
         await asyncio.sleep(0.05)
         ending = asyncio.ensure_future(service.end())
         assert pb.ServerLiveResponse.FromString(await call).live
@@ -334,7 +335,7 @@ def test_the_app_speaks_it_where_its_port_is_set(root: Path) -> None:
         app = create_app(Settings(models=root, grpc_port=port))
         async with asgi.running(app), aio.insecure_channel(f"127.0.0.1:{port}") as channel:
             asking: Any = channel.unary_unary(f"/{server.SERVICE}/ModelInfer")
-            answer = await asking(request(windows()).SerializeToString(), timeout=20)
+            answer = await asking(request(windows()).SerializeToString(), timeout=PATIENCE_S)
             assert pb.ModelInferResponse.FromString(answer).model_name == "default"
 
     uvloop.run(whole())

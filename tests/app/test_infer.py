@@ -1,7 +1,6 @@
 """/v2: the same forecasts by the Open Inference Protocol, whichever way a request takes."""
 
 import json
-import threading
 from pathlib import Path
 from typing import Any
 
@@ -71,16 +70,6 @@ def test_a_window_of_bars_is_forecast_as_predict_does(bars: Path) -> None:
         "seven",
     )
     assert answer["parameters"] == {"mae_skill_vs_naive": 0.0}
-
-
-@pytest.mark.parametrize(("windows", "in_thread"), [(16, False), (17, True)])
-def test_few_windows_do_not_wait_for_a_thread(bars: Path, windows: int, *, in_thread: bool) -> None:
-    with serving(bars) as client:
-        answer = client.post(INFER, json=asked([ROWS] * windows))
-        threads = [thread.name for thread in threading.enumerate()]
-
-    assert len(of(answer.json())["prediction"]["data"]) == windows
-    assert any(name.startswith("background") for name in threads) == in_thread
 
 
 def test_closes_alone_are_answered_by_the_network_for_them(bars: Path) -> None:

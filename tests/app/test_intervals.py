@@ -231,7 +231,7 @@ def bars_of(drawn: list[tuple[float, ...]], *, start: float = 100.0) -> Columns:
     return bars
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(moves, st.lists(st.floats(0.01, 99.99), min_size=2, max_size=5, unique=True))
 def test_intervals_never_cross(
     serving_quantiles: TestClient, drawn: list[tuple[float, ...]], asked: list[float]
@@ -245,7 +245,7 @@ def test_intervals_never_cross(
         assert outer["high"] * rounding >= inner["high"]
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(moves, st.floats(-6, 6))
 def test_currency_does_not_matter(
     serving_quantiles: TestClient, drawn: list[tuple[float, ...]], exponent: float

@@ -1,11 +1,14 @@
 """What is documented is true: examples run, errors have statuses, settings are listed."""
 
+import functools
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from starlette.testclient import TestClient
 
 from app import errors
 from app.settings import Settings
@@ -17,6 +20,13 @@ from tests.docs.answers import assert_shown
 SHIPPED = Path("models")
 
 
+@pytest.fixture(scope="module")
+def client() -> Iterator[TestClient]:
+    with serving(SHIPPED) as served:
+        yield served
+
+
+@functools.cache
 def document() -> dict[str, Any]:
     with serving(SHIPPED) as client:
         described: dict[str, Any] = client.get("/openapi.json").json()
@@ -34,10 +44,9 @@ def examples() -> list[Any]:
 
 
 @pytest.mark.parametrize(("path", "body"), examples())
-def test_every_example_can_be_pasted_and_run(path: str, body: Any) -> None:
+def test_every_example_can_be_pasted_and_run(client: TestClient, path: str, body: Any) -> None:
     version = int((SHIPPED / "default" / "current").read_text())
-    with serving(SHIPPED) as client:
-        response = client.post(path.format(name="default", version=version), json=body)
+    response = client.post(path.format(name="default", version=version), json=body)
 
     assert response.status_code == 200
 
@@ -52,11 +61,10 @@ def test_all_ways_to_ask_have_examples() -> None:
     }
 
 
-def test_answers_hold_just_what_is_documented() -> None:
+def test_answers_hold_just_what_is_documented(client: TestClient) -> None:
     described = document()
-    with serving(SHIPPED) as client:
-        answer = client.post("/predict", json={"bars": EXAMPLE_BARS}).json()
-        batch = client.post("/predict/batch", json={"bars": [EXAMPLE_BARS]}).json()
+    answer = client.post("/predict", json={"bars": EXAMPLE_BARS}).json()
+    batch = client.post("/predict/batch", json={"bars": [EXAMPLE_BARS]}).json()
 
     schemas = described["components"]["schemas"]
     assert answer.keys() == schemas["PredictResponse"]["properties"].keys()
@@ -165,11 +173,10 @@ def test_every_error_code_is_in_the_documentation(kind: Any) -> None:
     assert row in Path("docs/api.md").read_text()
 
 
-def test_the_answer_in_the_readme_is_the_one_that_comes() -> None:
+def test_the_answer_in_the_readme_is_the_one_that_comes(client: TestClient) -> None:
     readme = Path("README.md").read_text()
     shown = readme.partition("```json\n")[2].partition("```")[0]
-    with serving(SHIPPED) as client:
-        answer = client.post("/predict", content=Path("docs/example.json").read_bytes())
+    answer = client.post("/predict", content=Path("docs/example.json").read_bytes())
 
     assert_shown("json", shown, answer.text, shape=False)
 

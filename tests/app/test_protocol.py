@@ -100,33 +100,6 @@ def test_what_is_left_of_a_connection_needs_no_collector(
         gc.enable()
 
 
-@pytest.mark.parametrize(
-    ("sent", "status", "code"),
-    [
-        (request(b"{"), 400, "not_json"),
-        (request(b'{"prices": [1, 2]}'), 422, "window_too_short"),
-        (request(b'{"prices": [1, 2, -3]}'), 422, "bad_price"),
-        (request(b'{"prices": [1, 2, 3], "model": "other"}'), 404, "no_such_model"),
-        (request(b'{"prices": [1, 2, 3], "version": 9}'), 404, "no_such_version"),
-        (request(b"x" * 300), 413, "body_too_large"),
-        (request().replace(b"application/json", b"text/plain"), 415, "wrong_media_type"),
-        (request(BODY, "Content-Encoding: br"), 415, "wrong_media_type"),
-        (request(b""), 400, "not_json"),
-        (request(b"[]", path="/predict/batch"), 422, "bad_input"),
-    ],
-)
-def test_what_is_wrong_is_told(models: Path, sent: bytes, status: int, code: str) -> None:
-    async def test(service: Service) -> None:
-        connection = await service.connect()
-        await connection.send(sent)
-        found, headers, answer = await connection.answer()
-        assert (found, answer["code"]) == (status, code)
-        assert headers["content-type"] == "application/problem+json"
-        await connection.close()
-
-    run(test, models, max_body_bytes=200)
-
-
 def test_a_body_in_chunks_is_read_up_to_the_cap(models: Path) -> None:
     head = request(b"").replace(b"Content-Length: 0", b"Transfer-Encoding: chunked")
     chunk = b"%x\r\n%b\r\n" % (len(BODY), BODY)

@@ -31,6 +31,7 @@ from tests.builders import (
     serving,
     spread_graph,
 )
+from tools.testbed.waiting import until
 
 
 def fresh(root: Path) -> ModelStore:
@@ -418,9 +419,7 @@ def test_a_running_service_follows_what_is_published(tmp_path: Path) -> None:
         assert_problem(client.get("/readyz"), 503, "not_ready")
         assert_problem(client.post("/predict", json={"prices": PRICES}), 404, "no_such_model")
         publish(tmp_path, version=1)
-        deadline = time.monotonic() + 5
-        while client.get("/readyz").status_code != 200 and time.monotonic() < deadline:
-            time.sleep(0.01)
+        until(lambda: client.get("/readyz").status_code == 200, "the model is served")
         answer = client.post("/predict", json={"prices": PRICES})
 
     assert answer.json()["version"] == 1

@@ -24,6 +24,7 @@ from app.observability import request_record
 from app.observability.request_record import Recorders, RequestRecord
 from app.observability.tracing import Traces
 from tests.builders import PRICES, publish, serving
+from tools.testbed.waiting import until
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 PARENT = "b7ad6b7169203331"
@@ -235,9 +236,7 @@ def test_a_request_that_is_part_of_no_trace_begins_one(
 def test_spans_are_sent_while_the_service_runs(receiver: Receiver) -> None:
     with sending(receiver.endpoint) as traces:
         traces.record(request(), 200)
-        until = time.monotonic() + 10
-        while not receiver.spans and time.monotonic() < until:
-            time.sleep(0.05)
+        until(lambda: receiver.spans, "a span")
 
         assert len(receiver.spans) == 1
 
@@ -248,14 +247,11 @@ def test_a_receiver_that_hangs_holds_nobody_up_and_what_waits_is_bounded(
     receiver.opened.clear()
 
     with sending(receiver.endpoint) as traces:
-        slowest = 0.0
+        # were one of them to wait for the receiver, this would not end
         for _ in range(20_000):
-            began = time.perf_counter()
             traces.record(request(), 200)
-            slowest = max(slowest, time.perf_counter() - began)
         receiver.opened.set()
 
-    assert slowest < 1
     # those that were on their way when it hung, and a full queue
     assert 4096 <= len(receiver.spans) <= 4096 + 512
     assert "dropping" in caplog.text
@@ -264,12 +260,9 @@ def test_a_receiver_that_hangs_holds_nobody_up_and_what_waits_is_bounded(
 def test_an_end_is_not_put_off_by_a_receiver_that_is_not_there() -> None:
     with Receiver() as gone:
         endpoint = gone.endpoint
-    began = time.perf_counter()
 
     with sending(endpoint) as traces:
         traces.record(request(), 200)
-
-    assert time.perf_counter() - began < 10
 
 
 def test_a_teller_among_others_is_told_of_every_request(receiver: Receiver) -> None:

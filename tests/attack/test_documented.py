@@ -11,7 +11,7 @@ from schemathesis.checks import CHECKS
 from schemathesis.core.result import Ok
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
-from tests.attack.service import Service
+from tools.testbed.service import Service
 
 EXAMPLES = 25
 QUIET = list(HealthCheck)
@@ -32,7 +32,7 @@ def test_every_route_answers_as_it_is_documented(api: schemathesis.BaseSchema) -
         labels.append(operation.label)
 
         @given(case=operation.as_strategy(), is_published=st.booleans())
-        @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=QUIET)
+        @settings(max_examples=EXAMPLES, suppress_health_check=QUIET)
         def check(case: Case[Any], *, is_published: bool) -> None:
             if is_published:
                 case.path_parameters.update(
@@ -54,7 +54,5 @@ def test_sequences_of_requests_find_no_error_of_ours(api: schemathesis.BaseSchem
             case.validate_response(response, excluded_checks=[positive_data_acceptance])
 
     Sequences.run(
-        settings=settings(
-            max_examples=20, stateful_step_count=6, deadline=None, suppress_health_check=QUIET
-        )
+        settings=settings(max_examples=20, stateful_step_count=6, suppress_health_check=QUIET)
     )

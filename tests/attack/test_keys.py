@@ -12,8 +12,8 @@ import pytest
 from app.errors import Unauthorized
 from app.serving.auth import AccessControl, needs_no_key
 from app.settings import digests
-from tests.attack.models import seeds
-from tests.attack.service import Service, request, serving
+from tools.fuzz.seeds import seeds
+from tools.testbed.service import Service, request, serving
 
 KEY = "a-key-that-nobody-guesses"
 OTHER = "another-key-for-another-client"

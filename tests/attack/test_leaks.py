@@ -1,18 +1,18 @@
 """Reply amplification and leaks, log injection, and the explosion of metric labels."""
 
 import json
-import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.attack.client import Finished, Reply, Shot
-from tests.attack.fuzz import wrongs
-from tests.attack.models import seeds
-from tests.attack.mutations import CANARY
-from tests.attack.service import Service, request, serving
+from tools.fuzz.__main__ import wrongs
+from tools.fuzz.mutations import CANARY
+from tools.fuzz.seeds import seeds
+from tools.testbed.client import Finished, Reply, Shot
+from tools.testbed.service import Service, request, serving
+from tools.testbed.waiting import until
 
 LONG = 300_000
 JSON_ROUTES = (
@@ -112,7 +112,8 @@ def test_log_injection_one_request_is_one_line_of_json(fresh: Service) -> None:
     kept = fresh.send(request("POST", "/predict", plain, "X-Request-Id: a.plain-word:1"))
     fresh.send(request("POST", "/predict", b'{"model": "\\n\\u001b' + CANARY.encode() + b'"}'))
     # lines are written together, some moments later
-    time.sleep(0.5)
+    asked = len(answers) + 2
+    until(lambda: fresh.out.read_text().count("\n") >= asked, "a line for each request")
     lines = fresh.out.read_text().splitlines()
     told = Counter(json.loads(line)["id"] for line in lines)
 

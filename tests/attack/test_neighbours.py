@@ -2,19 +2,19 @@
 Batch poisoning and dead workers: what one request does is no other's business.
 
 That what waits together answers as it would alone is in tests/app/test_batching.py, and races of
-reloads with requests are in tests/chaos/storm.py.
+reloads with requests are in tools/chaos/storm.py.
 """
 
 import json
 import os
 import signal
 import socket
-import time
 from pathlib import Path
 
-from tests.attack.client import Client, Finished, Shot
-from tests.attack.service import Service, request, serving
 from tests.builders import fails_above_graph, levels, publish
+from tools.testbed.client import Client, Finished, Shot
+from tools.testbed.service import Service, request, serving
+from tools.testbed.waiting import PATIENCE_S, until
 
 ROUNDS = 40
 NEIGHBOURS = 12
@@ -68,18 +68,17 @@ def children(service: Service) -> set[int]:
 
 def test_dead_worker_is_replaced_and_nobody_hangs(models: Path) -> None:
     sent = request("POST", "/predict", b'{"model": "closes", "prices": [101, 102, 103]}')
-    with serving(models, workers=WORKERS, deadline_seconds=5) as service:
+    with serving(models, workers=WORKERS, deadline_seconds=300) as service:
         before = _workers(service, WORKERS)
-        client = Client(service.port, 16, 8)
+        client = Client(service.port, 16, PATIENCE_S)
         victim = min(before)
         found: list[Finished] = []
-        began = time.monotonic()
         killed = False
-        while time.monotonic() - began < 4:
+        while len(found) < 1000 or not killed or victim in children(service):
             while client.under_way < 16 and client.has_room:
                 client.send(Shot(sent, "plain"))
             found += client.collect(0.02)
-            if not killed and time.monotonic() - began > 1:
+            if not killed and len(found) > 200:
                 os.kill(victim, signal.SIGKILL)
                 killed = True
         while client.under_way:
@@ -97,13 +96,9 @@ def test_dead_worker_is_replaced_and_nobody_hangs(models: Path) -> None:
     assert len(lost) <= 16
     assert all(each.ended for each in lost)
     assert {each.replies[0].status for each in found if each.replies} == {200}
-    assert len(found) > 500
 
 
 def _workers(service: Service, count: int) -> set[int]:
     """Return the workers once there are so many."""
-    deadline = time.monotonic() + 20
-    while len(found := children(service)) < count and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert len(found) == count
-    return found
+    until(lambda: len(children(service)) == count, f"{count} workers", process=service.process)
+    return children(service)

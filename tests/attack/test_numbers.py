@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from tests.attack.requests import HEADER_LENGTH, binary, columns, tensor
-from tests.attack.service import Answer, Service, request
 from tests.attack.test_bodies import little_memory
+from tools.testbed.requests import HEADER_LENGTH, binary, columns, tensor
+from tools.testbed.service import Answer, Service, request
 
 INFER = "/v2/models/default/infer"
 WINDOW = [columns(5, 4, seed=1)]

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from app.errors import BadInput, NotJson
 from app.open_inference import codec
-from tests.attack.mutations import CANARY
-from tests.attack.requests import binary, columns, tensor
-from tests.attack.service import Service, request
+from tools.fuzz.mutations import CANARY
+from tools.testbed.requests import binary, columns, tensor
+from tools.testbed.service import Service, request
 
 ROWS = [(5, 4), (5, 1)]
 GIVES = ["prediction", "quantiles"]
@@ -24,7 +24,6 @@ TIMES = 120
 INFER = "/v2/models/default/infer"
 QUIET = settings(
     max_examples=250,
-    deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 
@@ -169,13 +168,13 @@ def parsed(content: bytes, json_length: int | None) -> int:
 @example(b"", None)
 @example(b"\0" * 160, 0)
 @example(b"{}" + b"\0" * 160, 2)
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=600)
 def test_the_parser_of_tensors_takes_any_bytes(content: bytes, json_length: int | None) -> None:
     assert parsed(content, json_length) < OVERHEAD + TIMES * len(content)
 
 
 @given(inferences, st.binary(max_size=400), st.integers(-3, 3))
-@settings(max_examples=600, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=600, suppress_health_check=[HealthCheck.too_slow])
 def test_the_parser_of_tensors_takes_any_document(document: Any, rest: bytes, off: int) -> None:
     head = json.dumps(document).encode()
 
@@ -192,7 +191,7 @@ SIZES = st.integers(0, 2**70) | st.sampled_from([160, 320, 2**31, 2**32, 2**63 -
 )
 @example([2**59, 5, 4], 160 * 2**59, b"\0" * 160)
 @example([2**64 + 1, 5, 4], 160, b"\0" * 160)
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 def test_the_parser_of_tensors_allocates_for_no_promise(
     shape: list[int], size: int, rest: bytes
 ) -> None:
@@ -208,7 +207,7 @@ def test_the_parser_of_tensors_allocates_for_no_promise(
 
 
 @given(st.data(), st.sampled_from(["FP64", "FP32"]))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_the_parser_of_tensors_takes_valid_requests_with_any_byte_changed(
     data: st.DataObject, datatype: str
 ) -> None:

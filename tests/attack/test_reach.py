@@ -3,6 +3,7 @@
 import json
 import os
 import socket
+import sys
 import urllib.parse
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,8 +13,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.attack.models import NAMES, seeds
-from tests.attack.service import Answer, Service, request, serving
+from tools.fuzz.seeds import NAMES, seeds
+from tools.testbed.service import Answer, Service, request, serving
 
 PIECES = (
     *(
@@ -66,7 +67,7 @@ class Audited:
 @pytest.fixture(scope="module")
 def audited(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Audited]:
     file = tmp_path_factory.mktemp("audit") / "events"
-    command = ("-m", "tests.attack.audited", str(file))
+    command = (sys.executable, "-m", "tests.attack.audited", str(file))
     with serving(models, command=command, poll_seconds=0.2) as service:
         found = Audited(service, models, file)
         # what is imported at first use is imported now
@@ -127,7 +128,7 @@ def is_honest(answer: Answer, target: str) -> bool:
 
 
 @given(names)
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 def check_names(audited: Audited, name: str) -> None:
     with audited.service.connect() as connection:
         for method, target, body in asked(name):

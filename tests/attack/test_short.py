@@ -6,17 +6,19 @@ from pathlib import Path
 
 import pytest
 
-from tests.attack import fuzz, soak
-from tests.attack.client import Shot
-from tests.attack.models import seeds
-from tests.attack.mutations import Mutator
+from tools import soak
+from tools.fuzz import __main__ as fuzz
+from tools.fuzz.mutations import Mutator
+from tools.fuzz.seeds import seeds
+from tools.testbed.client import Shot
+from tools.testbed.waiting import PATIENCE_S
 
 
 def test_twenty_thousand_fuzzed_requests_break_no_rule(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     found = tmp_path / "found.jsonl"
-    arguments = ["--requests", "20000", "--seconds", "90", "--found", str(found)]
+    arguments = ["--requests", "20000", "--seconds", str(PATIENCE_S), "--found", str(found)]
     status = fuzz.main(arguments)
 
     summary = json.loads(capsys.readouterr().out)
@@ -51,9 +53,9 @@ def test_what_was_found_can_be_sent_again(
     assert "< 200" in printed.err
 
 
-def test_a_minute_of_all_that_is_asked_fail_nothing_and_fill_nothing() -> None:
-    summary = soak.soak(1, 0.5)
+def test_some_seconds_of_all_that_is_asked_fail_nothing_and_fill_nothing() -> None:
+    summary = soak.soak(0.2, 0.5, turns=1)
 
     # how much slower it gets is measured where the machine is quiet, and for longer
     assert [each for each in summary["violations"] if each != "p99 rose too much"] == []
-    assert summary["requests"] > 10_000
+    assert summary["requests"] > 1000

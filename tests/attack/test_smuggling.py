@@ -5,8 +5,8 @@ import json
 
 import pytest
 
-from tests.attack.models import seeds
-from tests.attack.service import Answer, Service, request
+from tools.fuzz.seeds import seeds
+from tools.testbed.service import Answer, Service, request
 
 BODY = seeds()[0][0].body or b""
 LENGTH = len(BODY)

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.chaos import reloads, storm
+from tools.chaos import reloads, storm
 
 
 def test_publishing_under_load_loses_and_confuses_nothing() -> None:

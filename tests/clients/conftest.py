@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.attack.service import serving
+from tools.testbed.service import serving
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "clients" / "python" / "src"))
 

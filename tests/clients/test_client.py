@@ -12,10 +12,10 @@ import pandas as pd
 import pytest
 from nextday import Client, Forecast, Retries
 
-from tests.attack.service import serving
 from tests.builders import random_bars
 from tests.clients.flaky import FORECAST, Reply, closed_port, flaky
 from tests.clients.prices import bars_of, days_of, frame
+from tools.testbed.service import serving
 
 KEY = "made-up-key-of-a-test"
 

@@ -3,29 +3,32 @@
 import csv
 import json
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from tests import programs
+from tools.testbed.waiting import PATIENCE_S
+
 EXAMPLES = Path("clients/examples")
-R_NEEDS = "needs R: on Debian or Ubuntu, apt install r-base-core r-cran-httr2 r-cran-jsonlite"
-WITHOUT_R = os.environ.get("NEXTDAY_TEST_WITHOUT_R") == "1"  # noqa: TID251 - the tests' own
 
 
-def said(url: str, *command: str) -> str:
-    if not shutil.which(command[0]):
-        pytest.fail(R_NEEDS if command[0] == "Rscript" else f"{command[0]} is not installed")
+def run(url: str, *command: str) -> subprocess.CompletedProcess[str]:
+    programs.require(command[0])
     environment = os.environ | {  # noqa: TID251 - handed on
         "NEXTDAY_URL": url,
         "PYTHONPATH": str(Path("clients/python/src").resolve()),
     }
     program = [*command[:-1], str(EXAMPLES / command[-1])]
-    ran = subprocess.run(
-        program, env=environment, capture_output=True, text=True, timeout=60, check=False
+    return subprocess.run(
+        program, env=environment, capture_output=True, text=True, timeout=PATIENCE_S, check=False
     )
+
+
+def said(url: str, *command: str) -> str:
+    ran = run(url, *command)
     assert ran.returncode == 0, ran.stderr
     return ran.stdout
 
@@ -46,11 +49,7 @@ def test_curl_posts_a_file_and_gets_json_and_csv(url: str) -> None:
     [
         pytest.param([sys.executable, "forecast.py"], id="python"),
         pytest.param(["node", "forecast.mjs"], id="javascript"),
-        pytest.param(
-            ["Rscript", "forecast.R"],
-            id="r",
-            marks=pytest.mark.skipif(WITHOUT_R, reason="NEXTDAY_TEST_WITHOUT_R=1"),
-        ),
+        pytest.param(["Rscript", "forecast.R"], id="r"),
     ],
 )
 def test_every_language_says_the_same(url: str, command: list[str]) -> None:
@@ -73,19 +72,15 @@ def test_every_language_says_the_same(url: str, command: list[str]) -> None:
     ]
 
 
-def test_an_example_shows_the_services_own_words_where_it_refuses(url: str) -> None:
-    for command in (["node", "forecast.mjs"], [sys.executable, "forecast.py"]):
-        environment = os.environ | {  # noqa: TID251 - handed on
-            "NEXTDAY_URL": f"{url}/nowhere",
-            "PYTHONPATH": str(Path("clients/python/src").resolve()),
-        }
-        ran = subprocess.run(
-            [command[0], str(EXAMPLES / command[1])],
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+@pytest.mark.parametrize(
+    "command",
+    [["node", "forecast.mjs"], [sys.executable, "forecast.py"]],
+    ids=["javascript", "python"],
+)
+def test_an_example_shows_the_services_own_words_where_it_refuses(
+    url: str, command: list[str]
+) -> None:
+    ran = run(f"{url}/nowhere", *command)
 
-        assert ran.returncode != 0
-        assert "Not Found" in ran.stderr
+    assert ran.returncode != 0
+    assert "Not Found" in ran.stderr

@@ -6,13 +6,15 @@ The tools are those of clients/typescript/package-lock.json, installed there onc
 
 import json
 import os
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
+
+from tests import programs
+from tools.testbed.waiting import PATIENCE_S
 
 HOME = Path("clients/typescript")
 LOCK = HOME / "package-lock.json"
@@ -24,10 +26,7 @@ QUIET = {"REDOCLY_TELEMETRY": "off", "REDOCLY_SUPPRESS_UPDATE_NOTICE": "true"}
 @pytest.fixture(scope="module")
 def tools(url: str) -> Path:
     """Install the tools where they are not, and write the document beside them."""
-    if not shutil.which("npm"):
-        pytest.fail(
-            "needs node 20.19 or newer and npm: on Debian or Ubuntu, apt install nodejs npm"
-        )
+    programs.require("npm")
     if not INSTALLED.exists() or INSTALLED.stat().st_mtime < LOCK.stat().st_mtime:
         ran = run("npm", "ci")
         assert ran.returncode == 0, ran.stderr
@@ -39,7 +38,13 @@ def tools(url: str) -> Path:
 def run(*command: str | Path) -> subprocess.CompletedProcess[str]:
     environment = os.environ | QUIET  # noqa: TID251 - handed on
     return subprocess.run(
-        command, cwd=HOME, env=environment, capture_output=True, text=True, check=False, timeout=300
+        command,
+        cwd=HOME,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PATIENCE_S,
     )
 
 

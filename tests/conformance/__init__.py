@@ -1,1 +1,0 @@
-"""Whether a server speaks the Open Inference Protocol v2: `python -m tests.conformance URL`."""

@@ -4,13 +4,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.chaos.service import serving
-from tests.conformance import models
+from tools.conformance import models
+from tools.testbed.service import serving
 
 
 @pytest.fixture(scope="session")
 def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     root = tmp_path_factory.mktemp("models")
     models.publish_all(root)
-    with serving(root, poll_s=5.0) as service:
+    with serving(root, log_level="error") as service:
         yield f"http://127.0.0.1:{service.port}"

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from tests.conformance import answers, report
-from tests.conformance.exchange import HEADER_LENGTH, Reply
-from tests.conformance.outcomes import Outcome, Violation
+from tools.conformance import answers, report
+from tools.conformance.exchange import HEADER_LENGTH, Reply
+from tools.conformance.outcomes import Outcome, Violation
 
 OUTPUT = {"name": "y", "shape": [2], "datatype": "FP32"}
 IN_JSON = OUTPUT | {"data": [1.0, 2.0]}

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from tests.conformance import clients, environment, models
-from tests.conformance.__main__ import main
-from tests.conformance.outcomes import OWN
+from tools.conformance import clients, environment, models
+from tools.conformance.__main__ import main
+from tools.conformance.outcomes import OWN
 
 _PATIENCE_S = 600
 
@@ -130,7 +130,7 @@ def test_where_nobody_answers_nothing_can_be_checked(capsys: pytest.CaptureFixtu
 
 def ask_with_clients(url: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run the suite in the environment of the clients."""
-    command = [str(environment.python()), "-m", "tests.conformance", url, "--json", *arguments]
+    command = [str(environment.python()), "-m", "tools.conformance", url, "--json", *arguments]
     return subprocess.run(
         command,
         cwd=environment.ROOT,

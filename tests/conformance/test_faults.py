@@ -7,15 +7,15 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.conformance import clients, faults, models, proxy, suite
-from tests.conformance.__main__ import main
-from tests.conformance.binary_checks import REFUSED
-from tests.conformance.exchange import Server
-from tests.conformance.outcomes import Outcome
-from tests.conformance.proxy import Fault
-from tests.conformance.refusal_checks import FAULTS
-from tests.conformance.subject import BINARY, DEFLATE, GZIP, discover
 from tests.conformance.test_conformance import ask_with_clients
+from tools.conformance import clients, faults, models, proxy, suite
+from tools.conformance.__main__ import main
+from tools.conformance.binary_checks import REFUSED
+from tools.conformance.exchange import Server
+from tools.conformance.outcomes import Outcome
+from tools.conformance.proxy import Fault
+from tools.conformance.refusal_checks import FAULTS
+from tools.conformance.subject import BINARY, DEFLATE, GZIP, discover
 
 READY = "the server is ready as KServe reads it"
 

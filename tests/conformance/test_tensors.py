@@ -5,9 +5,9 @@ import pytest
 
 from app.artifact.manifest import BARS
 from app.market_data.price_validation import validate_windows
-from tests.conformance import tensors
-from tests.conformance.outcomes import Violation
-from tests.conformance.tensors import BYTES, DTYPES
+from tools.conformance import tensors
+from tools.conformance.outcomes import Violation
+from tools.conformance.tensors import BYTES, DTYPES
 
 
 @pytest.mark.parametrize("datatype", DTYPES)

@@ -1,7 +1,6 @@
 """The manifests of deploy/kubernetes, as kubectl builds them."""
 
 import functools
-import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,9 +15,7 @@ KSERVE: Final = "deploy/kubernetes/kserve"
 
 Manifest = dict[str, Any]
 
-needs_kubectl = pytest.mark.skipif(
-    shutil.which("kubectl") is None, reason="kubectl, which builds the manifests, is not installed"
-)
+needs_kubectl = pytest.mark.needs("kubectl")
 
 
 @functools.cache

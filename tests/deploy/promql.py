@@ -1,18 +1,14 @@
 """What expressions of PromQL ask for, and what the service and its schedule really export."""
 
-import contextlib
 import functools
 import json
-import os
 import re
-import shutil
 import subprocess
-import sys
 import tempfile
 import urllib.error
 import urllib.request
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -24,16 +20,14 @@ from prometheus_client.parser import text_string_to_metric_families
 from app.artifact.rollout import ROLLOUT
 from tests.builders import PRICES, publish
 from tests.deploy.manifests import ROOT
-from tests.e2e.containers import free_port, until
+from tools.testbed.service import serving
+from tools.testbed.waiting import PATIENCE_S, until
 from training.retraining import schedule
 
 RULES: Final = ROOT / "deploy" / "prometheus" / "rules.yml"
 DASHBOARD: Final = ROOT / "deploy" / "grafana" / "dashboard.json"
 
-needs_promtool = pytest.mark.skipif(
-    shutil.which("promtool") is None,
-    reason="promtool, of Debian's package prometheus, is not installed",
-)
+needs_promtool = pytest.mark.needs("promtool")
 
 _SELECTOR = re.compile(r'(?<![\w:])(nextday_\w+)(?![\w:])(?:\{((?:"[^"]*"|[^}"])*)\})?')
 """A metric, not one that a rule records, and its matchers."""
@@ -91,7 +85,7 @@ def queries() -> list[str]:
 def promtool(*arguments: str | Path) -> str:
     """Run promtool; fail with what it says where it finds anything."""
     finished = subprocess.run(
-        ["promtool", *arguments], capture_output=True, text=True, check=False, timeout=60
+        ["promtool", *arguments], capture_output=True, text=True, check=False, timeout=PATIENCE_S
     )
     if finished.returncode:
         pytest.fail(f"promtool {arguments}:\n{finished.stdout}{finished.stderr}")
@@ -107,33 +101,15 @@ def exported() -> dict[str, frozenset[str]]:
         publish(models, version=1)
         shadow = {"candidate": 2, "mode": "shadow", "share": 1.0}
         (models / "default" / ROLLOUT).write_text(json.dumps(shadow))
-        with _serving(models) as url:
+        with serving(models, poll_seconds=0.05, request_log=False) as service:
+            url = f"http://127.0.0.1:{service.port}"
             # a forecast, one from outside the training range, and a refusal
             for prices in (PRICES, [10 * price for price in PRICES], []):
                 ask(f"{url}/predict", json.dumps({"prices": prices}).encode())
-            until(
-                lambda: "\nnextday_models 1.0" in ask(f"{url}/metrics"), 10, "a look at the models"
-            )
+            until(lambda: "\nnextday_models 1.0" in ask(f"{url}/metrics"), "a look at the models")
             told = ask(f"{url}/metrics")
     retraining = schedule.Metrics(schedule.parse("30 22 * * mon-fri", "UTC")).registry
     return _labels([told, generate_latest(retraining).decode()])
-
-
-@contextlib.contextmanager
-def _serving(models: Path) -> Iterator[str]:
-    """Run the service as a process of its own; give where it is."""
-    port = free_port()
-    settings = {"MODELS": models, "PORT": port, "POLL_SECONDS": 0.05, "REQUEST_LOG": False}
-    environment = os.environ | {  # noqa: TID251 - handed on
-        f"NEXTDAY_{name}": str(value) for name, value in settings.items()
-    }
-    with subprocess.Popen([sys.executable, "-m", "app"], env=environment) as process:
-        try:
-            url = f"http://127.0.0.1:{port}"
-            until(lambda: "default" in ask(f"{url}/readyz"), 60, "the service")
-            yield url
-        finally:
-            process.terminate()
 
 
 def ask(url: str, body: bytes | None = None) -> str:
@@ -142,7 +118,7 @@ def ask(url: str, body: bytes | None = None) -> str:
         url, data=body, headers={"Content-Type": "application/json"}
     )
     try:
-        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 - the same
+        with urllib.request.urlopen(request, timeout=PATIENCE_S) as answer:  # noqa: S310 - the same
             content: bytes = answer.read()
     except urllib.error.HTTPError as refusal:
         with refusal:

@@ -17,12 +17,11 @@ import pytest
 
 from tests.docs.answers import assert_shown
 from tests.docs.documents import NOT_RUN, ROOT, RUN, SHAPE, SHOWN, SLOW, Block
+from tools.testbed.waiting import PATIENCE_S, NeverHappened, until
 
 _LISTENS: Final = "127.0.0.1:8000"
 """Where the documents find the service."""
 _SERVES: Final = "make run"
-_READY_S: Final = 60
-_BLOCK_S: Final = 900
 _FOLLOWS_S: Final = 2
 """In which the service follows what is published, as the documents say."""
 _FOREIGN: Final = shutil.ignore_patterns(".*", "__pycache__", "node_modules")
@@ -68,20 +67,23 @@ class Reader:
                 start_new_session=True,
             )
         self._running.append(started)
-        deadline = time.monotonic() + _READY_S
-        while time.monotonic() < deadline and started.poll() is None:
-            with contextlib.suppress(OSError):
-                urllib.request.urlopen(f"http://127.0.0.1:{self.port}/readyz", timeout=5).close()
-                return
-            time.sleep(0.05)
-        pytest.fail(f"make run: {log.read_text()}")
+        try:
+            until(self._is_ready, "make run", process=started)
+        except NeverHappened as never:
+            pytest.fail(f"{never}: {log.read_text()}")
 
     def stop(self) -> None:
         """End what goes on running."""
         for each in self._running:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(each.pid, signal.SIGTERM)
-            each.wait(30)
+            each.wait(PATIENCE_S)
+
+    def _is_ready(self) -> bool:
+        with contextlib.suppress(OSError):
+            urllib.request.urlopen(f"http://127.0.0.1:{self.port}/readyz").close()
+            return True
+        return False
 
     @property
     def _environment(self) -> dict[str, str]:
@@ -105,7 +107,7 @@ class Reader:
             env=self._environment,
             capture_output=True,
             text=True,
-            timeout=_BLOCK_S,
+            timeout=2 * PATIENCE_S,
             check=False,
         )
         if done.returncode:

@@ -1,6 +1,7 @@
 """What the documents for users say is so: commands run, answers come as shown, links lead on."""
 
 import ast
+import re
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -47,13 +48,23 @@ def test_every_block_is_run_or_held_against_an_answer_or_says_that_it_is_neither
         before = block.language
 
 
-@pytest.mark.parametrize("document", [*DOCUMENTS, "docs/architecture.md"])
+FOR_CONTRIBUTORS = ("CONTRIBUTING.md", "SECURITY.md", "CODE_OF_CONDUCT.md")
+
+
+@pytest.mark.parametrize("document", [*DOCUMENTS, "docs/architecture.md", *FOR_CONTRIBUTORS])
 def test_links_lead_somewhere(document: str) -> None:
     for link in links_of(document):
         path, _, anchor = link.partition("#")
         target = (ROOT / document).parent / path if path else ROOT / document
         assert target.exists(), f"{document}: {link}"
         assert not anchor or anchor in anchors_of(target), f"{document}: {link}"
+
+
+def test_every_file_that_contributors_are_sent_to_is_there() -> None:
+    named = re.findall(r"`([\w.]+/[\w./-]*)`", text_of("CONTRIBUTING.md"))
+
+    assert len(named) > 15
+    assert [path for path in named if not (ROOT / path).exists()] == []
 
 
 def test_the_readme_is_short() -> None:

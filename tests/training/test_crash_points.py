@@ -1,4 +1,4 @@
-"""The storms of tests/chaos in small: crash points and corruptions, spread over all there are."""
+"""The storms of tools/chaos in small: crash points and corruptions, spread over all there are."""
 
 import json
 import subprocess
@@ -9,7 +9,7 @@ from typing import Any
 def storm(name: str, *arguments: str) -> dict[str, Any]:
     """Run one in an interpreter of its own: it forks, and this one has threads."""
     ran = subprocess.run(
-        [sys.executable, "-m", f"tests.chaos.{name}", *arguments],
+        [sys.executable, "-m", f"tools.chaos.{name}", *arguments],
         capture_output=True,
         text=True,
         check=False,

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
-from tests.attack.service import Service
+from tests import programs
+from tools.testbed.service import Service
 
 DESKTOP: Final = (1280, 900)
 PHONE: Final = (360, 740)
@@ -40,10 +40,8 @@ document.addEventListener("securitypolicyviolation", (event) =>
 
 @contextlib.contextmanager
 def chromium() -> Iterator[Browser]:
-    """Start the browser; without one, say what to install."""
-    found = shutil.which("chromium") or shutil.which("chromium-browser")
-    if found is None:
-        pytest.fail("no Chromium here: apt install chromium")
+    """Start the browser."""
+    found = shutil.which("chromium-browser") or programs.require("chromium")
     with sync_playwright() as playwright:
         # root, as in a container, has no sandbox
         sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser
 
-from tests.attack.service import Service, serving
 from tests.builders import publish_quantiles
 from tests.e2e.page.browser import Visit, chromium, visiting
+from tools.testbed.service import Service, serving
 
 
 @pytest.fixture(scope="module")

@@ -5,10 +5,10 @@ from typing import Final
 
 from playwright.sync_api import Browser
 
-from tests.attack.service import serving
 from tests.e2e.page.browser import Visit, visiting
 from tests.e2e.page.prices import csv_of
 from tests.e2e.page.shell import shell
+from tools.testbed.service import serving
 
 KEY: Final = "a-key-of-this-test-only"
 

@@ -5,8 +5,8 @@ import re
 import pytest
 from playwright.sync_api import Browser
 
-from tests.attack.service import Service
 from tests.e2e.page.browser import DESKTOP, PHONE, Visit, visiting
+from tools.testbed.service import Service
 
 
 def test_all_of_it_works_from_the_keyboard(visit: Visit) -> None:

@@ -4,9 +4,9 @@ from typing import Final
 
 from playwright.sync_api import Browser
 
-from tests.attack.service import Service
 from tests.e2e.page.browser import DROP, Visit
 from tests.e2e.page.prices import csv_of
+from tools.testbed.service import Service
 
 TWENTY_YEARS: Final = 5_000
 

@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Route
 
-from tests.attack.service import serving
 from tests.builders import (
     random_bars,
     random_walk,
 )
 from tests.e2e.page.browser import DROP, Visit, visiting
 from tests.e2e.page.prices import csv_of, number
+from tools.testbed.service import serving
 
 
 def test_a_dropped_file_is_drawn_with_its_fan_and_its_numbers(visit: Visit) -> None:

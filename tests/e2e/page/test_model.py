@@ -6,7 +6,6 @@ from typing import Final
 from playwright.sync_api import Browser
 
 from app.artifact import layout
-from tests.attack.service import serving
 from tests.builders import (
     draft,
     last_value_graph,
@@ -14,6 +13,7 @@ from tests.builders import (
     publish_files,
 )
 from tests.e2e.page.browser import Visit, visiting
+from tools.testbed.service import serving
 
 
 def test_the_tab_of_a_model_has_its_card_scores_and_versions(visit: Visit, models: Path) -> None:

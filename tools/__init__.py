@@ -1,0 +1,1 @@
+"""Programs that are run beside the service: conformance, chaos, fuzz, soak."""

@@ -1,0 +1,1 @@
+"""Whether a server speaks the Open Inference Protocol v2: `python -m tools.conformance URL`."""

@@ -1,0 +1,1 @@
+"""A million requests made from valid ones: `python -m tools.fuzz`."""

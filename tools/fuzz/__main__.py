@@ -1,0 +1,276 @@
+"""
+Requests made from valid ones, as many as wanted, at a service in a process of its own.
+
+    python -m tools.fuzz [--requests 1000000] [--seconds N] [--seed 1] [--replay FILE]
+
+Every request has an answer within the deadline, or a closed connection that a refused request
+explains; none is a 500; no error is longer than a kilobyte, or repeats a word planted in the
+request, or shows a path or a traceback. In the end the service holds no more memory than after
+the first tenth, and answers plain requests bit for bit as before. What is wrong is written to a
+file that `--replay` sends again. Prints a line of JSON; exits 1 on a violation.
+"""
+
+import argparse
+import base64
+import json
+import random
+import re
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from tools.fuzz.mutations import CANARY, Mutator
+from tools.fuzz.seeds import publish_models, seeds
+from tools.testbed.client import Client, Finished, Reply, Shot
+from tools.testbed.requests import Request
+from tools.testbed.service import Service, serving
+
+CONNECTIONS: Final = 512
+AT_ONCE: Final = 48
+DEADLINE_S: Final = 10
+RECEIVE_S: Final = 2
+PATIENCE_S: Final = DEADLINE_S + 5.0
+LONGEST_ERROR: Final = 1024
+GROWTH: Final = 1.10
+FOUND_FILE: Final = Path(tempfile.gettempdir()) / "nextday-fuzz-found.jsonl"
+WARM_UP: Final = 0.1
+"""Of the requests, but of a short run more: what fills has to be full."""
+FILLED: Final = 20_000
+"""Requests after which it is."""
+FOUND: Final = 20
+"""Kinds of violations after which there is no need for more."""
+_ERROR: Final = 400
+_INTERNAL: Final = 500
+_not_finite = re.compile(rb"[:\[, ](NaN|-?Infinity)\b")
+_trace = re.compile(rb"Traceback|\.py\b|File \\?\"|site-packages|/tmp/|/home/|/usr/|/etc/")
+
+
+def wrongs(finished: Finished, paths: Sequence[bytes]) -> Iterator[str]:
+    """Tell what is wrong with what came of a shot."""
+    shot, replies = finished.shot, finished.replies
+    for reply in replies:
+        yield from _wrongs_of(reply, paths)
+    if finished.hung:
+        yield "neither an answer nor an end within the deadline"
+    elif shot.sound and len(replies) > shot.answers:
+        yield "more answers than requests"
+    elif shot.sound and len(replies) < shot.answers:
+        is_refused = bool(replies) and replies[-1].status >= _ERROR and finished.ended
+        if not is_refused:
+            yield f"{len(replies)} answers to {shot.answers} requests"
+
+
+def _wrongs_of(reply: Reply, paths: Sequence[bytes]) -> Iterator[str]:
+    if reply.status == _INTERNAL:
+        yield "an answer of 500"
+    if reply.status < _ERROR:
+        if b"application/json" in reply.head and _not_finite.search(reply.content):
+            yield "a number that is none"
+        return
+    if len(reply.content) > LONGEST_ERROR:
+        yield f"an error of {len(reply.content)} bytes"
+    if CANARY.encode() in reply.content:
+        yield "an error that repeats its request"
+    if _trace.search(reply.content) or any(path in reply.content for path in paths):
+        yield "an error that shows a path or a traceback"
+
+
+class Fuzz:
+    """A service under fuzz."""
+
+    def __init__(self, service: Service, paths: Sequence[bytes]) -> None:
+        """Send to a service, whose answers must not show these paths."""
+        self._service = service
+        self._paths = paths
+        self._client = Client(service.port, CONNECTIONS, PATIENCE_S)
+        self.statuses: Counter[int] = Counter()
+        self.labels: Counter[str] = Counter()
+        self.requests = 0
+        self.longest_s = 0.0
+        self.violations: Counter[str] = Counter()
+        self.found: list[Shot] = []
+        """The first of each kind."""
+
+    def run(self, shots: Iterable[Shot], end: float) -> None:
+        """Send shots, until they are through, or the time is up, or enough is wrong."""
+        for shot in shots:
+            while self._client.asked >= AT_ONCE or not self._client.has_room:
+                self._take(0.05)
+            self._client.send(shot)
+            self._take(0)
+            if len(self.violations) >= FOUND or time.monotonic() > end:
+                break
+        while self._client.under_way:
+            self._take(0.05)
+
+    def memory_mib(self) -> float:
+        """Return what the service holds once nobody is connected."""
+        self._client.drop_idle()
+        time.sleep(1)
+        return self._service.resident_mib()
+
+    def resident_mib(self) -> float:
+        """Return what it holds now."""
+        return self._service.resident_mib()
+
+    def close(self) -> None:
+        """Leave."""
+        self._client.close()
+
+    def _take(self, timeout_s: float) -> None:
+        for finished in self._client.collect(timeout_s):
+            shot = finished.shot
+            self.requests += shot.answers
+            self.labels[shot.label.split(" of ")[0].split(":")[0]] += shot.answers
+            self.statuses.update(reply.status for reply in finished.replies)
+            if shot.sound:
+                self.longest_s = max(self.longest_s, finished.at - finished.due)
+            for wrong in wrongs(finished, self._paths):
+                kind = f"{wrong}: {shot.label}"
+                if kind not in self.violations:
+                    self.found.append(shot)
+                self.violations[kind] += 1
+
+
+def fuzz(requests: int, seconds: float, seed: int, found: Path) -> dict[str, Any]:
+    """Fuzz a service of small models; return what was seen."""
+    mutator = Mutator(*seeds(), random.Random(seed))  # noqa: S311 - no secret
+    end = time.monotonic() + seconds
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder) / "models"
+        publish_models(root)
+        with _service(root) as service:
+            plain, _ = seeds()
+            before = [_answer(service, request) for request in plain]
+            attack = Fuzz(service, [str(root).encode(), str(Path.cwd()).encode()])
+            began = time.monotonic()
+            warm = whole = 0.0
+            try:
+                warm = _fuzzed(
+                    attack, mutator, max(int(requests * WARM_UP), min(requests // 2, FILLED)), end
+                )
+                whole = _fuzzed(attack, mutator, requests, end)
+            except (ConnectionError, FileNotFoundError):
+                ended = service.process.poll()
+                said = service.err.read_text(errors="replace")[-2000:]
+                attack.violations[f"the service ended with {ended}, and said: {said}"] += 1
+            finally:
+                attack.close()
+            lasted = time.monotonic() - began
+            is_there = service.process.poll() is None
+            after = [_answer(service, request) for request in plain] if is_there else []
+            logged = service.err.read_text(errors="replace")
+    wrong = [f"{times} times {kind}" for kind, times in attack.violations.items()]
+    if attack.found:
+        write(found, attack.found)
+        print(f"send them again: --replay {found}", file=sys.stderr)
+    if whole > GROWTH * warm:
+        wrong.append(f"{whole:.1f} MiB of memory, {warm:.1f} after the warm-up")
+    if before != after:
+        wrong.append("plain requests are answered otherwise than before")
+    if "Traceback" in logged:
+        wrong.append(f"a traceback in the log: {logged[logged.index('Traceback') :][:3000]}")
+    return {
+        "requests": attack.requests,
+        "seconds": round(lasted, 1),
+        "a second": round(attack.requests / lasted),
+        "statuses": dict(sorted(attack.statuses.items())),
+        "kinds": dict(attack.labels.most_common()),
+        "longest, s": round(attack.longest_s, 2),
+        "MiB after the warm-up": round(warm, 1),
+        "MiB in the end": round(whole, 1),
+        "violations": wrong,
+    }
+
+
+def _service(root: Path) -> Any:
+    return serving(
+        root,
+        deadline_seconds=DEADLINE_S,
+        receive_seconds=RECEIVE_S,
+        poll_seconds=0.5,
+        max_waiting=2 * AT_ONCE,
+        max_batches=2 * AT_ONCE,
+    )
+
+
+def _fuzzed(attack: Fuzz, mutator: Mutator, requests: int, end: float) -> float:
+    """Send until there were so many requests; return the memory that is held then."""
+    attack.run(_shots(attack, mutator, requests), end)
+    return attack.memory_mib()
+
+
+def _shots(attack: Fuzz, mutator: Mutator, requests: int) -> Iterator[Shot]:
+    told = time.monotonic()
+    while attack.requests < requests:
+        yield mutator.shot()
+        if time.monotonic() - told > 5:
+            told = time.monotonic()
+            told_mib = f"{attack.resident_mib():.1f} MiB"
+            print(f"{attack.requests:,} of {requests:,}, {told_mib} …", file=sys.stderr, flush=True)
+
+
+def _answer(service: Service, request: Request) -> tuple[int, bytes]:
+    answer = service.send(request.content)
+    # what counts, or names each answer, is not the same twice
+    if any(word in request.target for word in (b"/stats", b"/metrics", b"/timeseries/forecast")):
+        return answer.status, b""
+    return answer.status, answer.content
+
+
+def write(file: Path, shots: Sequence[Shot]) -> None:
+    """Write shots, one on a line."""
+    lines = [
+        json.dumps(shot._asdict() | {"content": base64.b64encode(shot.content).decode()})
+        for shot in shots
+    ]
+    file.write_text("\n".join(lines) + "\n")
+
+
+def replay(file: Path) -> dict[str, Any]:
+    """Send the shots of a file one by one; return what is wrong, and show what came."""
+    lines = map(json.loads, file.read_text().splitlines())
+    shots = [Shot(**line | {"content": base64.b64decode(line["content"])}) for line in lines]
+    wrong: list[str] = []
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder) / "models"
+        publish_models(root)
+        with _service(root) as service:
+            for shot in shots:
+                client = Client(service.port, 1, PATIENCE_S)
+                client.send(shot)
+                finished: list[Finished] = []
+                while not finished:
+                    finished = client.collect(0.1)
+                client.close()
+                print(f"{shot.label}\n> {shot.content[:2000]!r}", file=sys.stderr)
+                for reply in finished[0].replies:
+                    print(f"< {reply.status} {reply.content[:500]!r}", file=sys.stderr)
+                wrong += wrongs(finished[0], [str(root).encode(), str(Path.cwd()).encode()])
+            print(service.err.read_text()[-5000:], file=sys.stderr)
+    return {"requests": len(shots), "violations": wrong}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Fuzz; return 1 where anything was wrong."""
+    parser = argparse.ArgumentParser(prog="python -m tools.fuzz", description=__doc__)
+    parser.add_argument("--requests", type=int, default=1_000_000)
+    parser.add_argument("--seconds", type=float, default=3600.0, help="stop after so long")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--found", type=Path, default=FOUND_FILE, help="for failures")
+    parser.add_argument("--replay", type=Path, help="a file of failures to send again")
+    options = parser.parse_args(arguments)
+    if options.replay:
+        summary = replay(options.replay)
+    else:
+        summary = fuzz(options.requests, options.seconds, options.seed, options.found)
+    print(json.dumps(summary))
+    return 1 if summary["violations"] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

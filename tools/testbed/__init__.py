@@ -1,0 +1,1 @@
+"""What the programs and the tests share: models, prices, requests, a service to ask."""
