@@ -14,6 +14,7 @@
 # make conformance   every check of the Open Inference Protocol, by four clients, of what runs at
 #             URL=http://127.0.0.1:8000; MODEL=name
 # make fuzz   a million mutated requests; REQUESTS=20000 for a trial, SEED=2 for others
+# make differential   20,000 mutated requests to the service with its fast path and without
 # make soak   30 minutes of steady load at 70 % of capacity; MINUTES=2 for a trial
 # make calendars   the tables of exchanges' sessions, anew: once a year
 # make audit  known vulnerabilities and licences of what is locked
@@ -38,7 +39,7 @@ CALENDARS := .venv-calendars
 # parts of `make test`, the longest first
 PARTS = training-a-l training-m-z app attack conformance clients chaos deploy docs
 
-.PHONY: run check test test-in-process test-calendars $(PARTS:%=test-%) lint style types fmt e2e calendars chaos conformance fuzz soak audit image accuracy bench bench-fitting proto lock clean python
+.PHONY: run check test test-in-process test-calendars $(PARTS:%=test-%) lint style types fmt e2e calendars chaos conformance fuzz differential soak audit image accuracy bench bench-fitting proto lock clean python
 
 run: $(SERVE)/installed
 	@echo "nextday answers at http://$(HOST):$(PORT): open it for the page, /docs for its routes. Or try:"
@@ -121,6 +122,9 @@ bench-fitting: $(DEV)/installed
 
 fuzz: $(DEV)/installed
 	$(DEV)/bin/python -m tools.fuzz $(if $(REQUESTS),--requests $(REQUESTS)) $(if $(SEED),--seed $(SEED))
+
+differential: $(DEV)/installed
+	$(DEV)/bin/python -m tools.differential $(if $(REQUESTS),--requests $(REQUESTS)) $(if $(SEED),--seed $(SEED))
 
 soak: $(DEV)/installed
 	$(DEV)/bin/python -m tools.soak $(if $(MINUTES),--minutes $(MINUTES))

@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Final
 
 import httptools
 from fastapi import Response
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from app.errors import BodyTooSlow, HeadersTooLarge, NotHttp
 from app.observability import request_record
@@ -47,7 +47,7 @@ class HttpConnection(HttpToolsProtocol):
     """uvicorn's HTTP protocol, of one connection, with bounds."""
 
     # uvicorn's own attributes are few enough for Python to keep them together, ours are not
-    __slots__ = ("_head_left", "_is_last", "_phase", "_state", "_timer", "_waits_since")
+    __slots__ = ("_failure", "_head_left", "_is_last", "_phase", "_state", "_timer", "_waits_since")
 
     _state: AppState
     _last_headers: ClassVar[tuple[Headers, bytes, bool]] = ([], b"", False)
@@ -60,6 +60,8 @@ class HttpConnection(HttpToolsProtocol):
         self._phase = Phase.BETWEEN
         self._head_left = 0
         """Bytes that the head that is being parsed may still take."""
+        self._failure: Exception | None = None
+        """What ends the connection, once what was asked before it has its answers."""
         self._is_last = False
         """Our answer has told the client to connect anew."""
         self._waits_since = 0.0
@@ -85,6 +87,8 @@ class HttpConnection(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Parse what has come."""
+        if self._failure is not None:
+            return
         if self._state["shutdown"].begun:
             # uvicorn makes these anew every second, and closes where they say so
             self.server_state.default_headers = self._headers_of_all()
@@ -163,6 +167,9 @@ class HttpConnection(HttpToolsProtocol):
             super().on_response_complete()
             return
         self.server_state.total_requests += 1
+        failure, self._failure = self._failure, None
+        if failure is not None:
+            self._end(failure)
         if self._is_last:
             self.transport.close()
         if not self.transport.is_closing():
@@ -223,6 +230,10 @@ class HttpConnection(HttpToolsProtocol):
 
     def _end(self, error: Exception) -> None:
         """Refuse what has come of a request, unless it has an answer, and end the connection."""
+        if self._is_behind():
+            self._failure = error
+            self.flow.pause_reading()
+            return
         self._is_last = True
         if self.may_answer() and not self.flow.write_paused and not self.transport.is_closing():
             self.refuse(request_record.begin(request_record.UNKNOWN, ()), error)
@@ -232,6 +243,18 @@ class HttpConnection(HttpToolsProtocol):
             cycle.disconnected = True
             cycle.message_event.set()
         self.transport.close()
+
+    def _is_behind(self) -> bool:
+        """Tell whether requests before the newest have no answer yet; it is out of the queue."""
+        cycle = self.cycle
+        if cycle is None or cycle.response_complete:
+            return False
+        if self._phase is not Phase.BODY or getattr(cycle, "scope", None) is not self.scope:
+            return True
+        if self.pipeline:
+            self.pipeline.popleft()
+            return True
+        return False
 
     def may_answer(self) -> bool:
         """Tell whether the newest request has no answer yet, and those before it have theirs."""
@@ -252,7 +275,7 @@ class HttpConnection(HttpToolsProtocol):
 
 def head_of(response: Response) -> bytes:
     """Return the status line of a response and its headers, but its length."""
-    lines = [b"HTTP/1.1 %d \r\n" % response.status_code]
+    lines = [STATUS_LINE[response.status_code]]
     lines += (
         b"%b: %b\r\n" % header for header in response.raw_headers if header[0] != b"content-length"
     )

@@ -143,6 +143,22 @@ def test_a_refused_request_leaves_its_connection_in_step(models: Path) -> None:
     run(test, models, api_keys=(KEY,))
 
 
+def test_what_is_no_http_ends_a_connection_once_what_was_asked_before_is_answered(
+    models: Path,
+) -> None:
+    async def test(service: Service) -> None:
+        for before in (request(BODY), b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n", request(b"{}")):
+            connection = await service.connect()
+            await connection.send(before * 3 + b"no request at all\r\n\r\n")
+            statuses = [(await connection.answer())[0] for _ in range(4)]
+            assert statuses[0] in {200, 422}
+            assert statuses == [statuses[0]] * 3 + [400]
+            assert await connection.reader.read() == b""
+            await connection.close()
+
+    run(test, models)
+
+
 def test_what_follows_a_chunked_body_is_no_header(models: Path) -> None:
     trailers = b"X-API-Key: " + KEY.encode() + b"\r\n\r\n"
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tools import soak
+from tools import differential, soak
 from tools.fuzz import __main__ as fuzz
 from tools.fuzz.mutations import Mutator
 from tools.fuzz.seeds import seeds
@@ -51,6 +51,15 @@ def test_what_was_found_can_be_sent_again(
     printed = capsys.readouterr()
     assert json.loads(printed.out)["violations"] == ["2 answers to 3 requests"]
     assert "< 200" in printed.err
+
+
+def test_the_fast_path_and_the_framework_answer_the_same_bytes_alike(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert differential.main(["--requests", "1500"]) == 0
+
+    summary = json.loads(capsys.readouterr().out)
+    assert {"200", "400", "404", "405", "415", "422"} <= summary["statuses"].keys()
 
 
 def test_some_seconds_of_all_that_is_asked_fail_nothing_and_fill_nothing() -> None:
