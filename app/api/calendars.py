@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path
 
 from app.api.schemas import CalendarDetail, CalendarList
-from app.market_data.exchange_calendars import calendar
+from app.market_data import exchange_calendars
 from app.transport.problem_details import documented
 
 router = APIRouter(prefix="/calendars", tags=["calendars"])
@@ -15,7 +15,7 @@ router = APIRouter(prefix="/calendars", tags=["calendars"])
 @router.get("", summary="The exchanges whose sessions are known")
 async def list_calendars() -> CalendarList:
     """List what `calendar` of a forecast may be."""
-    index = calendar.index()
+    index = exchange_calendars.index()
     return CalendarList(exchanges=index.exchanges, aliases=dict(index.aliases), source=index.source)
 
 
@@ -26,7 +26,7 @@ async def list_calendars() -> CalendarList:
 )
 async def show_calendar(name: Annotated[str, Path(max_length=32)]) -> CalendarDetail:
     """Show an exchange, by its MIC or alias: which days are known, and what comes next."""
-    found = calendar.find(name)
+    found = exchange_calendars.find(name)
     today = datetime.now(UTC).date()
     return CalendarDetail(
         name=found.name,

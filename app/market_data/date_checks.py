@@ -8,7 +8,7 @@ import numpy as np
 
 from app.errors import BadDate
 from app.market_data.anomalies import DataWarning
-from app.market_data.exchange_calendars.calendar import Calendar, Days, find
+from app.market_data.exchange_calendars import Calendar, Days, find
 
 _LONGEST_CLOSURE: Final = 13
 """

@@ -6,8 +6,7 @@ from pathlib import Path
 import pytest
 
 from app.errors import BadDate, NoSuchCalendar
-from app.market_data import date_checks
-from app.market_data.exchange_calendars import calendar
+from app.market_data import date_checks, exchange_calendars
 from tests.builders import publish, serving
 
 NEW_YEAR = [date(2026, 12, 28) + timedelta(days=day) for day in range(4)]
@@ -30,11 +29,11 @@ NEW_YEAR = [date(2026, 12, 28) + timedelta(days=day) for day in range(4)]
     ],
 )
 def test_the_next_session(name: str, day: date, after: date) -> None:
-    assert calendar.find(name).next_session(day) == after
+    assert exchange_calendars.find(name).next_session(day) == after
 
 
 def test_nothing_is_said_of_days_that_are_not_known() -> None:
-    known = calendar.find("XNYS")
+    known = exchange_calendars.find("XNYS")
 
     assert known.next_session(known.last) is None
     assert known.next_session(known.first - timedelta(days=1)) is None
@@ -45,11 +44,11 @@ def test_nothing_is_said_of_days_that_are_not_known() -> None:
 )
 def test_what_is_not_known_is_refused(name: str) -> None:
     with pytest.raises(NoSuchCalendar):
-        calendar.find(name)
+        exchange_calendars.find(name)
 
 
 def sessions_of(name: str, first: date, count: int) -> list[date]:
-    known, day = calendar.find(name), first - timedelta(days=1)
+    known, day = exchange_calendars.find(name), first - timedelta(days=1)
     found: list[date] = []
     while len(found) < count:
         following = known.next_session(day)
@@ -79,7 +78,7 @@ def test_what_is_missing_is_told_by_row_and_counted() -> None:
         ("sessions_missing", 38),
     ]
     assert said.warnings[0].message.startswith("2 session(s) of XNYS are missing")
-    assert said.forecast_date == calendar.find("XNYS").next_session(days[-1])
+    assert said.forecast_date == exchange_calendars.find("XNYS").next_session(days[-1])
 
 
 def test_days_without_a_session_are_told_by_row() -> None:
@@ -143,7 +142,7 @@ def test_the_future_is_told_from_its_first_row() -> None:
 
 
 def test_past_the_last_known_day_there_is_no_date_but_a_reason() -> None:
-    last = calendar.find("XNYS").last
+    last = exchange_calendars.find("XNYS").last
     days = [day for day in (last - timedelta(days=40 - n) for n in range(41)) if day.weekday() < 5]
 
     said = date_checks.check_dates(days, "XNYS", len(days))

@@ -11,7 +11,7 @@ import exchange_calendars
 import pandas as pd
 import pytest
 
-from app.market_data.exchange_calendars import calendar
+from app.market_data import exchange_calendars as calendar
 from training.commands import calendars as tables
 
 FIRST, LAST = date(2000, 1, 1), date(2027, 12, 31)

@@ -17,7 +17,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
-from app.market_data.exchange_calendars.calendar import INDEX, TABLES
+from app.market_data.exchange_calendars import INDEX, TABLES
 from training.commands.options import Commands
 from training.errors import TrainingError
 from training.progress import track

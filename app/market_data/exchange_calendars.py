@@ -22,7 +22,7 @@ from app.errors import NoSuchCalendar
 Days: TypeAlias = NDArray[np.datetime64]
 """Of the unit `datetime64[D]`."""
 
-TABLES: Final = Path(__file__).parent / "tables"
+TABLES: Final = Path(__file__).parent / "calendar_tables"
 INDEX: Final = "index.json"
 
 _EVERY_DAY: Final = "24/7"

@@ -1,1 +1,0 @@
-"""The sessions of exchanges, from tables."""
