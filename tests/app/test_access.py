@@ -69,17 +69,6 @@ def test_without_one_nothing_but_the_health_is_told(models: Path, headers: dict[
             assert client.get(path, headers=headers).status_code == 200
 
 
-def test_on_the_short_way_the_key_is_part_of_what_is_known(models: Path) -> None:
-    async def test(service: Service) -> None:
-        connection = await service.connect()
-        for key, status in [(KEY, 200), (KEY, 200), (OTHER, 401), (OTHER, 401), (KEY, 200)]:
-            await connection.send(request(BODY, f"X-API-Key: {key}"))
-            assert (await connection.answer())[0] == status
-        await connection.close()
-
-    run(test, models, api_keys=(KEY,))
-
-
 def test_a_key_that_asks_too_often_is_told_when_to_come_back(models: Path) -> None:
     rate = limits.parse("5/minute")
 

@@ -4,7 +4,6 @@ import asyncio
 import os
 import sys
 import threading
-import time
 from collections.abc import Mapping
 from threading import Event
 from typing import Any
@@ -13,6 +12,7 @@ import pytest
 
 from app.errors import Abandoned, TooBusy
 from app.inference.worker_threads import LowPriorityThread, WorkerThreads
+from tools.testbed.waiting import PATIENCE_S
 
 
 async def stays() -> Mapping[str, Any]:
@@ -77,7 +77,7 @@ def test_beyond_the_bound_it_is_too_busy_and_free_again_afterwards() -> None:
     background, release = WorkerThreads(1, 2), Event()
 
     def work(_: Event) -> bool:
-        return release.wait(10)
+        return release.wait(PATIENCE_S)
 
     async def asking() -> list[object]:
         several = [asyncio.ensure_future(background.run(work, stays)) for _ in range(3)]
@@ -99,11 +99,9 @@ def test_work_for_nobody_ends(way: str) -> None:
     background, ended = WorkerThreads(1, 1), Event()
 
     def work(gone: Event) -> None:
-        began = time.monotonic()
-        while time.monotonic() - began < 10:
-            if gone.wait(0.01):
-                ended.set()
-                raise Abandoned
+        if gone.wait(PATIENCE_S):
+            ended.set()
+            raise Abandoned
 
     async def leaves() -> Mapping[str, Any]:
         await asyncio.sleep(0.05)
@@ -120,7 +118,7 @@ def test_work_for_nobody_ends(way: str) -> None:
 
     asyncio.run(asking())
 
-    assert ended.wait(5)
+    assert ended.wait(PATIENCE_S)
     background.close()
 
 

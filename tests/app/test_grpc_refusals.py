@@ -222,7 +222,7 @@ def test_a_message_is_not_waited_for_without_end(
 ) -> None:
     async def nothing() -> AsyncIterator[bytes]:
         if not comes:
-            await asyncio.sleep(60)
+            await asyncio.Event().wait()
         for message in list[bytes]():
             yield message
 

@@ -89,9 +89,9 @@ def test_what_is_left_of_a_connection_needs_no_collector(
         connection.writer.transport.abort() if is_rude else connection.writer.close()
         while connections:  # noqa: ASYNC110 - uvicorn's own, and no event
             await asyncio.sleep(0.01)
-        # what was under way ends
-        await asyncio.sleep(0.1)
-        assert left() is None
+        # what was under way ends; if it were kept, this would not
+        while left() is not None:  # noqa: ASYNC110 - nor is there one of this
+            await asyncio.sleep(0.01)
 
     gc.disable()
     try:

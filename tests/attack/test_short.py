@@ -19,6 +19,7 @@ def test_twenty_thousand_fuzzed_requests_break_no_rule(
 ) -> None:
     found = tmp_path / "found.jsonl"
     arguments = ["--requests", "20000", "--seconds", str(PATIENCE_S), "--found", str(found)]
+    arguments += ["--patience", str(PATIENCE_S)]
     status = fuzz.main(arguments)
 
     summary = json.loads(capsys.readouterr().out)

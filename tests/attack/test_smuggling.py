@@ -19,16 +19,22 @@ TARGETS = (b"/predict", b"/predict/batch", b"/v2/models/default/infer", b"/v1/ti
 
 def answers(service: Service, sent: bytes) -> tuple[list[Answer], bool]:
     """Return what comes of some bytes, and whether the service ends the connection."""
-    found = []
-    with service.connect(1.0) as connection:
+    found: list[Answer] = []
+    with service.connect() as connection:
         with contextlib.suppress(ConnectionError):
             connection.send(sent)
-        try:
-            while (answer := connection.answer()) is not None:
-                found.append(answer)
-        except TimeoutError:
-            return found, False
-    return found, True
+        connection.socket.settimeout(0.5)
+        while True:
+            try:
+                answer = connection.answer()
+            except TimeoutError:
+                # it may only be slow
+                if service.is_at_rest():
+                    return found, False
+                continue
+            if answer is None:
+                return found, True
+            found.append(answer)
 
 
 def is_hidden(answer: Answer) -> bool:

@@ -5,7 +5,6 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
-from itertools import pairwise
 
 import pytest
 from nextday import (
@@ -20,22 +19,24 @@ from nextday import (
     Unavailable,
     Unreachable,
 )
+from nextday.retries import Tries
 
 from tests.clients.flaky import BUSY, Flaky, Reply, flaky
+from tools.testbed.waiting import PATIENCE_S
 
 PRICES = [100.0] * 60
 QUICK = Retries(first_s=0.01, most_s=0.02)
-Ask = Callable[[Flaky, Retries], Forecast]
+Ask = Callable[..., Forecast]
 
 
-def waiting(server: Flaky, retries: Retries) -> Forecast:
-    with Client(server.url, retries=retries, timeout=1) as client:
+def waiting(server: Flaky, retries: Retries, timeout_s: float = PATIENCE_S) -> Forecast:
+    with Client(server.url, retries=retries, timeout=timeout_s) as client:
         return client.predict(PRICES)
 
 
-def awaiting(server: Flaky, retries: Retries) -> Forecast:
+def awaiting(server: Flaky, retries: Retries, timeout_s: float = PATIENCE_S) -> Forecast:
     async def asked() -> Forecast:
-        async with AsyncClient(server.url, retries=retries, timeout=1) as client:
+        async with AsyncClient(server.url, retries=retries, timeout=timeout_s) as client:
             return await client.predict(PRICES)
 
     return asyncio.run(asked())
@@ -51,7 +52,7 @@ def test_retry_after_is_waited_for_and_the_same_is_asked_again(ask: Ask) -> None
 
     first, second = server.asked_at
     assert found.prediction == 100
-    assert 1 <= second - first < 1.5
+    assert second - first >= 1
     assert server.requests[0][0] == server.requests[1][0] == "/predict"
     assert server.requests[0][2] == server.requests[1][2]
 
@@ -66,7 +67,7 @@ def test_retry_after_may_be_a_moment(ask: Ask, zone: str) -> None:
 
     first, second = server.asked_at
     # whole seconds are all that the header can say
-    assert 0.5 <= second - first < 2.5
+    assert second - first >= 0.5
 
 
 @both
@@ -109,7 +110,7 @@ def test_what_does_not_pass_is_asked_once(ask: Ask, status: int, kind: type[Exce
 @both
 def test_an_answer_that_is_slow_to_come_is_not_asked_for_again(ask: Ask) -> None:
     with flaky(Reply(200, after_s=1.5)) as server, pytest.raises(Unreachable, match="in time"):
-        ask(server, QUICK)
+        ask(server, QUICK, 0.5)
 
     assert len(server.asked_at) == 1
 
@@ -129,23 +130,22 @@ def test_time_is_bounded_and_a_wait_beyond_it_is_none(ask: Ask) -> None:
     limited = Reply(429, {"Retry-After": "60"})
     began = time.monotonic()
     with flaky(limited) as server, pytest.raises(RateLimited) as raised:
-        ask(server, Retries(total_s=5))
+        ask(server, Retries(total_s=59))
 
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 59
     assert raised.value.retry_after_s == 60
 
 
 def test_pauses_double_to_a_most_and_differ_between_callers() -> None:
     retries = Retries(attempts=5, first_s=0.1, most_s=0.3)
-    pauses = []
-    for _ in range(2):
-        with flaky(*[Reply(503)] * 4) as server:
-            waiting(server, retries)
-        pauses.append([later - sooner for sooner, later in pairwise(server.asked_at)])
+    lost = Unreachable("nobody there")
+    callers = Tries(retries), Tries(retries)
+
+    pauses = [[tries.pause(lost, lost=True) for _ in range(4)] for tries in callers]
 
     for pause, most in zip(pauses[0], [0.1, 0.2, 0.3, 0.3], strict=True):
-        assert most / 2 <= pause < most + 0.2
-    assert pauses[0] != pytest.approx(pauses[1], abs=1e-4)
+        assert most / 2 <= pause <= most
+    assert pauses[0] != pauses[1]
 
 
 def test_a_probe_is_asked_once() -> None:

@@ -4,13 +4,13 @@ import json
 import os
 import socket
 import subprocess
-import time
 import urllib.request
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
+
+from tools.testbed.waiting import until
 
 ROOT: Final = Path(__file__).parents[2]
 SHIPPED: Final = int((ROOT / "models" / "default" / "current").read_text())
@@ -29,14 +29,6 @@ def free_port() -> int:
         free.bind(("127.0.0.1", 0))
         port: int = free.getsockname()[1]
     return port
-
-
-def until(condition: Callable[[], bool], seconds: float, what: str, every: float = 0.2) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            pytest.fail(f"{what} did not happen within {seconds} s")
-        time.sleep(every)
 
 
 class Compose:
@@ -86,10 +78,9 @@ class Compose:
         described: dict[str, Any] = found
         return described
 
-    def wait_until_healthy(self, service: str, seconds: float = 60) -> None:
+    def wait_until_healthy(self, service: str) -> None:
         until(
             lambda: self.described(service)["State"]["Health"]["Status"] == "healthy",
-            seconds,
             f"a healthy {service}",
         )
 

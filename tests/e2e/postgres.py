@@ -16,7 +16,8 @@ import psycopg
 import pytest
 
 from tests.builders import random_bars
-from tests.e2e.containers import free_port, until
+from tests.e2e.containers import free_port
+from tools.testbed.waiting import until
 
 PASSWORD = "only for this test"  # noqa: S105 - of a server that lives as long as a test
 UNPRIVILEGED = "nobody"
@@ -120,7 +121,7 @@ def postgresql(address: str, clients: str) -> Iterator[Database]:
         )  # fmt: skip
     try:
         database = Database(address, port)
-        until(lambda: database.answers() or running.poll() is not None, 30, "PostgreSQL answering")
+        until(lambda: database.answers() or running.poll() is not None, "PostgreSQL answering")
         if running.poll() is not None:
             pytest.fail(f"PostgreSQL did not start:\n{log.read_text()}")
         yield database

@@ -9,7 +9,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from tests.builders import write_bars
-from tests.e2e.containers import SHIPPED, Compose, docker, until
+from tests.e2e.containers import SHIPPED, Compose, docker
+from tools.testbed.waiting import until
 
 pytestmark = pytest.mark.usefixtures("images")
 
@@ -56,7 +57,7 @@ def test_both_services_run_without_rights(compose: Compose, service: str, writes
 
 def test_the_next_retraining_is_after_the_close_in_new_york(compose: Compose) -> None:
     due = "nextday_retrain_next_run_timestamp_seconds"
-    until(lambda: compose.sample(due) > 0, 30, "the schedule")
+    until(lambda: compose.sample(due) > 0, "the schedule")
 
     at = datetime.fromtimestamp(compose.sample(due), ZoneInfo("America/New_York"))
 
@@ -108,7 +109,7 @@ def test_a_fit_is_served_without_a_restart(compose: Compose, data: Path) -> None
 
     print(finished.stdout)
     assert finished.returncode == 0, finished.stdout
-    until(lambda: compose.served() == {"default": SHIPPED + 1}, 5, "the version that was fitted")
+    until(lambda: compose.served() == {"default": SHIPPED + 1}, "the version that was fitted")
     answer = compose.ask("/predict", EXAMPLE.read_bytes())
     pinned = compose.ask(
         "/predict", json.dumps(json.loads(EXAMPLE.read_text()) | {"version": 1}).encode()
@@ -122,9 +123,9 @@ def test_a_fit_is_served_without_a_restart(compose: Compose, data: Path) -> None
 def test_models_are_listed_and_rolled_back(compose: Compose) -> None:
     listed = compose.training("models").stdout
     compose.training("rollback", "default", str(SHIPPED))
-    until(lambda: compose.served() == {"default": SHIPPED}, 2, "the version that was named")
+    until(lambda: compose.served() == {"default": SHIPPED}, "the version that was named")
     compose.training("rollback", "default")
-    until(lambda: compose.served() == {"default": SHIPPED - 1}, 2, "the version before it")
+    until(lambda: compose.served() == {"default": SHIPPED - 1}, "the version before it")
 
     answer = compose.ask("/predict", EXAMPLE.read_bytes())
 

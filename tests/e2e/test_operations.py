@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from tests.deploy.manifests import PLAIN, needs_kubectl, pod
-from tests.e2e.containers import Compose, docker, until
+from tests.e2e.containers import Compose, docker
 from tests.e2e.postgres import Database, postgresql
+from tools.testbed.waiting import until
 
 pytestmark = pytest.mark.usefixtures("images")
 
@@ -125,7 +126,7 @@ def test_a_scheduled_retraining_from_postgresql_is_served_without_a_restart(
     def ended() -> bool:
         return "nightly" in compose.served() or compose.sample(FAILED_RUNS) > 0
 
-    until(ended, 400, "a retraining", every=0.05)
+    until(ended, "a retraining", every_s=0.05)
     seen = time.time()
 
     assert compose.sample(FAILED_RUNS) == 0
@@ -138,7 +139,7 @@ def test_a_scheduled_retraining_from_postgresql_is_served_without_a_restart(
     assert compose.described("api")["State"]["StartedAt"] == before
     manifest = compose.ask("/models/nightly")["manifest"]
     assert manifest["trained_on"]["instruments"] == [f"MADE{n}" for n in range(INSTRUMENTS)]
-    until(lambda: compose.sample(PUBLISHED_RUNS) == 1, 10, "the run in the metrics")
+    until(lambda: compose.sample(PUBLISHED_RUNS) == 1, "the run in the metrics")
     assert compose.sample(LAST_PUBLISHED) == 1
     assert compose.sample("nextday_retrain_last_published_version") == 1
     [record] = records(compose)
@@ -149,7 +150,7 @@ def test_a_scheduled_retraining_from_postgresql_is_served_without_a_restart(
 
 @pytest.mark.usefixtures("retrain")
 def test_the_next_run_is_skipped_for_nothing_is_new(compose: Compose) -> None:
-    until(lambda: compose.sample(SKIPPED_RUNS) >= 1, 90, "a run without new sessions")
+    until(lambda: compose.sample(SKIPPED_RUNS) >= 1, "a run without new sessions")
 
     assert compose.served()["nightly"] == 1
     # what was decided last still stands

@@ -18,7 +18,8 @@ import pytest
 import yaml
 
 from tests.deploy.promql import RULES, queries, rules
-from tests.e2e.containers import SHIPPED, Compose, docker, free_port, until
+from tests.e2e.containers import SHIPPED, Compose, docker, free_port
+from tools.testbed.waiting import until
 
 pytestmark = pytest.mark.usefixtures("images")
 
@@ -78,7 +79,7 @@ def running(folder: Path, config: Path) -> Iterator[Prometheus]:
     with subprocess.Popen(command, cwd=folder) as process:
         try:
             server = Prometheus(port)
-            until(server.is_ready, 30, "Prometheus")
+            until(server.is_ready, "Prometheus")
             yield server
         finally:
             process.terminate()
@@ -139,7 +140,7 @@ def predict(port: int, body: bytes = GOOD, key: str = KEY) -> int:
 
 def test_both_services_are_scraped(prometheus: Prometheus) -> None:
     # with the key: the service has none to give to those who lack it
-    until(lambda: prometheus.query("sum(up)") == [2], 30, "two targets that are up")
+    until(lambda: prometheus.query("sum(up)") == [2], "two targets that are up")
 
 
 def test_the_rules_are_loaded_and_can_be_evaluated(prometheus: Prometheus) -> None:
@@ -147,7 +148,7 @@ def test_the_rules_are_loaded_and_can_be_evaluated(prometheus: Prometheus) -> No
         groups = prometheus.ask("rules")["groups"]
         return [rule["health"] for group in groups for rule in group["rules"]]
 
-    until(lambda: set(health()) == {"ok"}, 30, "every rule evaluated")
+    until(lambda: set(health()) == {"ok"}, "every rule evaluated")
     assert len(health()) == len(rules())
 
 
@@ -172,7 +173,7 @@ def test_figures_add_up_over_the_workers(compose: Compose, prometheus: Prometheu
     }
     for each, figure in expected.items():
         # each worker adds up its times once a second
-        until(lambda: prometheus.query(each) == [figure], 10, f"{each} = {figure}")  # noqa: B023 - at once
+        until(lambda: prometheus.query(each) == [figure], f"{each} = {figure}")  # noqa: B023 - at once
     of_each = compose.run("exec", "-T", "api", "python", "-c", OF_EACH_WORKER).stdout.split()
     print(f"of the workers: {of_each}")
     assert len(of_each) == 2
@@ -182,7 +183,7 @@ def test_figures_add_up_over_the_workers(compose: Compose, prometheus: Prometheu
 
 def test_every_query_of_the_dashboard_is_answered(compose: Compose, prometheus: Prometheus) -> None:
     predict(compose.port)
-    until(lambda: prometheus.query(REQUESTS % "200") > [200], 10, "one more request")
+    until(lambda: prometheus.query(REQUESTS % "200") > [200], "one more request")
 
     # a query that is none raises
     answered = {query: prometheus.query(query) for query in queries()}
@@ -197,7 +198,7 @@ def test_every_query_of_the_dashboard_is_answered(compose: Compose, prometheus: 
 
 
 def test_nothing_is_alarming_about_a_service_that_answers(prometheus: Prometheus) -> None:
-    until(lambda: prometheus.firing() == set(), 30, "a time without alarms")
+    until(lambda: prometheus.firing() == set(), "a time without alarms")
     assert prometheus.query("job:nextday_errors:ratio_rate5m") == []
 
 
@@ -207,7 +208,7 @@ def test_a_service_that_goes_away_is_told_and_so_is_its_return(
     container = compose.container("api")
 
     docker("stop", container)
-    until(lambda: "NextdayDown" in prometheus.firing(), 60, "the alarm")
+    until(lambda: "NextdayDown" in prometheus.firing(), "the alarm")
     assert prometheus.firing() == {"NextdayDown"}
     docker("start", container)
-    until(lambda: "NextdayDown" not in prometheus.firing(), 60, "its end")
+    until(lambda: "NextdayDown" not in prometheus.firing(), "its end")

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from tests.builders import random_walk
-from tests.e2e.containers import SHIPPED, Compose, until
+from tests.e2e.containers import SHIPPED, Compose
 from tests.e2e.traffic import Traffic, connected, exchange, posted
+from tools.testbed.waiting import until
 
 pytestmark = pytest.mark.usefixtures("images")
 
@@ -47,7 +48,7 @@ def test_nothing_is_lost_when_the_service_is_told_to_stop(compose: Compose) -> N
         traffic.wait_until_answered(2_000)
         told = time.monotonic()
         stop = subprocess.Popen(["docker", "stop", container], stdout=subprocess.DEVNULL)
-        until(lambda: traffic.unready is not None, 5, "a service that is not ready")
+        until(lambda: traffic.unready is not None, "a service that is not ready")
         assert traffic.unready is not None
         gone = traffic.unready + DRAIN_S
         # what is still under way when the port closes

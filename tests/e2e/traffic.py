@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from tests.e2e.containers import until
+from tools.testbed.waiting import until
 
 PATIENCE_S = 20
 
@@ -117,7 +117,7 @@ class Traffic:
                 client.join()
 
     def wait_until_answered(self, requests: int) -> None:
-        until(lambda: self.balanced.answered >= requests, 30, f"{requests} answers")
+        until(lambda: self.balanced.answered >= requests, f"{requests} answers")
 
     def _balance(self) -> None:
         """Ask ten times a second whether the service is ready; send everybody away when not."""

@@ -10,12 +10,11 @@ import argparse
 import json
 import subprocess
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-BEGIN: Final = "<!-- chaos: begin -->"
-END: Final = "<!-- chaos: end -->"
+from tools.testbed.pages import replace_table
+
 STORMS: Final = {
     "storm": ("--changes", 200, 20),
     "reloads": ("--reloads", 500, 30),
@@ -38,7 +37,7 @@ def main() -> int:
     table = "\n".join(rows(found))
     print(table)
     if options.docs:
-        write(options.docs, table)
+        replace_table(options.docs, "chaos", table, measured="Measured on {day}, two shared cores.")
     return int(any(summary["violations"] for summary in found.values()))
 
 
@@ -64,17 +63,6 @@ def rows(found: dict[str, dict[str, Any]]) -> list[str]:
         )
         lines.append(f"| {module} | {seen} | {'; '.join(summary['violations']) or 'none'} |")
     return lines
-
-
-def write(page: Path, table: str) -> None:
-    """Put the table between the marks of a page."""
-    before, _, rest = page.read_text(encoding="utf-8").partition(BEGIN)
-    _, _, after = rest.partition(END)
-    day = datetime.now(UTC).date()
-    page.write_text(
-        f"{before}{BEGIN}\nMeasured on {day}, two shared cores.\n\n{table}\n{END}{after}",
-        encoding="utf-8",
-    )
 
 
 if __name__ == "__main__":

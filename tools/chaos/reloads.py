@@ -18,6 +18,7 @@ from typing import Any, Final
 
 from tools.chaos.storm import NAME, publish_variant
 from tools.testbed.service import Service, serving
+from tools.testbed.waiting import until
 from training.publishing.publish import rollback
 
 POLL_S: Final = 0.05
@@ -29,11 +30,13 @@ GROWTH: Final = 1.1
 def until_served(service: Service, version: int) -> float:
     """Wait until a version answers; return how long that took in seconds."""
     began = time.monotonic()
-    while time.monotonic() < began + 10 * NOTICED_S:
-        if json.loads(service.get("/readyz")[1])["models"][NAME] == version:
-            return time.monotonic() - began
-        time.sleep(0.01)
-    raise TimeoutError(f"version {version} was not served in time")
+    until(
+        lambda: json.loads(service.get("/readyz")[1])["models"][NAME] == version,
+        f"version {version} is served",
+        process=service.process,
+        every_s=0.01,
+    )
+    return time.monotonic() - began
 
 
 def run(reloads: int) -> dict[str, Any]:

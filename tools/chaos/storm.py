@@ -157,7 +157,7 @@ def p99_ms(latencies: list[float]) -> float:
     return 1000 * sorted(latencies)[int(0.99 * len(latencies))]
 
 
-def run(changes: int) -> dict[str, Any]:
+def run(changes: int, undisturbed_s: float = UNDISTURBED_S) -> dict[str, Any]:
     """Let it storm for so many changes; return what was seen."""
     asked = bodies()
     with tempfile.TemporaryDirectory() as folder:
@@ -166,13 +166,13 @@ def run(changes: int) -> dict[str, Any]:
         with serving(
             root, has_own_core=True, poll_seconds=POLL_S, log_level="error", request_log=False
         ) as service:
-            calm = _calm(service, asked)
+            calm = _calm(service, asked, undisturbed_s / 2)
             load = Load(service.port, asked, CONNECTIONS)
             context = multiprocessing.get_context("spawn")
             publisher = context.Process(target=storm, args=(root, changes))
             publisher.start()
             load.run(lambda: publisher.exitcode is None)
-            calm += _calm(service, asked)
+            calm += _calm(service, asked, undisturbed_s / 2)
         numbers = variants(root)
     versions = {json.loads(content).get("version") for _, _, content in load.answers} - {None}
     # again, as most have been deleted by now
@@ -208,10 +208,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 1 if summary["violations"] else 0
 
 
-def _calm(service: Service, asked: list[bytes]) -> list[float]:
+def _calm(service: Service, asked: list[bytes], seconds: float) -> list[float]:
     """Return latencies where nothing is published."""
     load = Load(service.port, asked, CONNECTIONS)
-    end = time.monotonic() + UNDISTURBED_S / 2
+    end = time.monotonic() + seconds
     load.run(lambda: time.monotonic() < end)
     return load.latencies
 

@@ -14,16 +14,13 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
 from benchmarks import environments, servers
 from tools.conformance import environment, models, report
+from tools.testbed.pages import replace_table
 from tools.testbed.service import serving
-
-BEGIN: Final = "<!-- conformance: begin -->"
-END: Final = "<!-- conformance: end -->"
 
 _NAME: Final = "prices"
 _MLSERVER: Final = servers.Server(
@@ -99,19 +96,8 @@ def main() -> int:
     table = report.side_by_side(found)
     print(table)
     if options.docs:
-        write(options.docs, table)
+        replace_table(options.docs, "conformance", table, measured="Run on {day}.")
     return int(any(each["state"] == "failed" for each in found[servers.OURS]["outcomes"]))
-
-
-def write(page: Path, table: str) -> None:
-    """Put the table between the marks of a page."""
-    before, _, rest = page.read_text(encoding="utf-8").partition(BEGIN)
-    _, _, after = rest.partition(END)
-    day = datetime.now(UTC).date()
-    page.write_text(
-        f"{before}{BEGIN}\nRun on {day}.\n\n{table}\n{END}{after}",
-        encoding="utf-8",
-    )
 
 
 if __name__ == "__main__":

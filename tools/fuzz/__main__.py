@@ -34,6 +34,7 @@ AT_ONCE: Final = 48
 DEADLINE_S: Final = 10
 RECEIVE_S: Final = 2
 PATIENCE_S: Final = DEADLINE_S + 5.0
+"""Until an answer, on a machine that does nothing else."""
 LONGEST_ERROR: Final = 1024
 GROWTH: Final = 1.10
 FOUND_FILE: Final = Path(tempfile.gettempdir()) / "nextday-fuzz-found.jsonl"
@@ -82,11 +83,11 @@ def _wrongs_of(reply: Reply, paths: Sequence[bytes]) -> Iterator[str]:
 class Fuzz:
     """A service under fuzz."""
 
-    def __init__(self, service: Service, paths: Sequence[bytes]) -> None:
-        """Send to a service, whose answers must not show these paths."""
+    def __init__(self, service: Service, paths: Sequence[bytes], patience_s: float) -> None:
+        """Send to a service, whose answers must come in time and not show these paths."""
         self._service = service
         self._paths = paths
-        self._client = Client(service.port, CONNECTIONS, PATIENCE_S)
+        self._client = Client(service.port, CONNECTIONS, patience_s)
         self.statuses: Counter[int] = Counter()
         self.labels: Counter[str] = Counter()
         self.requests = 0
@@ -136,7 +137,9 @@ class Fuzz:
                 self.violations[kind] += 1
 
 
-def fuzz(requests: int, seconds: float, seed: int, found: Path) -> dict[str, Any]:
+def fuzz(
+    requests: int, seconds: float, seed: int, found: Path, patience_s: float
+) -> dict[str, Any]:
     """Fuzz a service of small models; return what was seen."""
     mutator = Mutator(*seeds(), random.Random(seed))  # noqa: S311 - no secret
     end = time.monotonic() + seconds
@@ -146,7 +149,7 @@ def fuzz(requests: int, seconds: float, seed: int, found: Path) -> dict[str, Any
         with _service(root) as service:
             plain, _ = seeds()
             before = [_answer(service, request) for request in plain]
-            attack = Fuzz(service, [str(root).encode(), str(Path.cwd()).encode()])
+            attack = Fuzz(service, [str(root).encode(), str(Path.cwd()).encode()], patience_s)
             began = time.monotonic()
             warm = whole = 0.0
             try:
@@ -261,13 +264,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--requests", type=int, default=1_000_000)
     parser.add_argument("--seconds", type=float, default=3600.0, help="stop after so long")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument(
+        "--patience", type=float, default=PATIENCE_S, help="seconds until an answer, at most"
+    )
     parser.add_argument("--found", type=Path, default=FOUND_FILE, help="for failures")
     parser.add_argument("--replay", type=Path, help="a file of failures to send again")
     options = parser.parse_args(arguments)
     if options.replay:
         summary = replay(options.replay)
     else:
-        summary = fuzz(options.requests, options.seconds, options.seed, options.found)
+        summary = fuzz(
+            options.requests, options.seconds, options.seed, options.found, options.patience
+        )
     print(json.dumps(summary))
     return 1 if summary["violations"] else 0
 

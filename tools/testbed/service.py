@@ -133,6 +133,14 @@ class Service:
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(PATIENCE_S)
 
+    def is_at_rest(self) -> bool:
+        """Tell whether it waits for others: no thread of it runs, or would if it had a core."""
+        states = [
+            stat.read_text().rpartition(") ")[2][0]
+            for stat in Path(f"/proc/{self.process.pid}/task").glob("*/stat")
+        ]
+        return not set(states) & {"R", "D"}
+
     def resident_mib(self) -> float:
         """Return how much memory the process has."""
         return self._status("VmRSS")
