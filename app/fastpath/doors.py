@@ -1,14 +1,13 @@
 """Which requests may be answered where they arrive, and how each of them is read and written."""
 
 import re
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import Final, NamedTuple, TypeAlias
 
 from pydantic_core import to_json
 
 from app.api import predict, predict_codec
 from app.forecasting.forecaster import Forecast
-from app.inference.worker_threads import INLINE_BYTES
 from app.observability.request_record import RequestRecord
 from app.open_inference import infer
 from app.open_inference.codec import TensorRequest
@@ -23,16 +22,28 @@ _INFER: Final = re.compile(
 _PREDICT: Final = predict.PATH.encode()
 _FOR_THE_FRAMEWORK: Final = {b"content-encoding", b"origin", b"expect"}
 """Headers of requests that others see to: to decompress, to answer browsers (CORS), to wait."""
+_DIGITS: Final = 9
 
 
 class PredictCall(NamedTuple):
-    """A request that was read, and waits for its forecast."""
+    """A request to `/predict` that was read, and waits for its forecast."""
 
     query: ForecastQuery
 
     def encode(self, forecast: Forecast) -> EncodedAnswer:
         """Write the answer; raise Suspicious where the caller is strict."""
         return EncodedAnswer(to_json(predict_codec.answer(self.query, forecast)))
+
+
+class InferCall(NamedTuple):
+    """The same of infer."""
+
+    query: ForecastQuery
+    posted: TensorRequest
+
+    def encode(self, forecast: Forecast) -> EncodedAnswer:
+        """Write the answer."""
+        return infer.encode(self.posted, infer.outputs_of(forecast), self.query.choice.model)
 
 
 class PredictDoor(NamedTuple):
@@ -52,24 +63,11 @@ class PredictDoor(NamedTuple):
         return None if query.is_long or not query.part.network.ready else PredictCall(query)
 
 
-class InferCall(NamedTuple):
-    """The same of infer."""
-
-    query: ForecastQuery
-    posted: TensorRequest
-
-    def encode(self, forecast: Forecast) -> EncodedAnswer:
-        """Write the answer."""
-        outputs = infer.outputs_of(forecast)
-        return infer.encode(self.posted, outputs, self.query.choice.model)
-
-
 class InferDoor(NamedTuple):
     """POST /v2/models/{name}/infer, of a version or of the one that is served."""
 
     name: str
     version: int | None
-    max_body_bytes: int
     route: str = infer.ROUTE
 
     def read(
@@ -79,7 +77,7 @@ class InferDoor(NamedTuple):
         choice = pipeline.choose_loaded(self.name, self.version, headers, content)
         if choice is None:
             return None
-        posted = infer.parse(headers, content, choice.model, self.max_body_bytes)
+        posted = infer.parse(headers, content, choice.model)
         if len(posted.windows) > 1:
             return None
         query = pipeline.begin(infer.single(posted, choice), choice, record)
@@ -90,41 +88,27 @@ Call: TypeAlias = PredictCall | InferCall
 Door: TypeAlias = PredictDoor | InferDoor
 
 
-class Doors:
-    """Those of one app."""
-
-    def __init__(self, max_body_bytes: int) -> None:
-        """Read bodies up to a size."""
-        self._predict = PredictDoor()
-        # a model and a version each; a path that names none is not kept
-        self._infer = lru_cache(256)(partial(_infer_door, max_body_bytes))
-        self.most_bytes = min(INLINE_BYTES, max_body_bytes)
-        """Bodies beyond are not read on the event loop."""
-
-    def find(self, url: bytes, headers: Headers) -> Door | None:
-        """Return that of a POST; None where the framework has to see to it."""
-        is_json = False
-        for name, value in headers:
-            if name == b"content-type":
-                is_json = value == request_body.JSON or media_type(value) == request_body.JSON
-            elif name == b"content-length":
-                if len(value) > _DIGITS or int(value) > self.most_bytes:
-                    return None
-            # an answer in CSV may be preferred
-            elif name in _FOR_THE_FRAMEWORK or (name == b"accept" and b"text/" in value.lower()):
+def find(url: bytes, headers: Headers, most_bytes: int) -> Door | None:
+    """Return the door of a POST; None where the framework has to see to it."""
+    is_json = False
+    for name, value in headers:
+        if name == b"content-type":
+            is_json = value == request_body.JSON or media_type(value) == request_body.JSON
+        elif name == b"content-length":
+            if len(value) > _DIGITS or int(value) > most_bytes:
                 return None
-        if url == _PREDICT:
-            return self._predict if is_json else None
-        found = _INFER.fullmatch(url)
-        return self._infer(*found.groups()) if found else None
+        # an answer in CSV may be preferred
+        elif name in _FOR_THE_FRAMEWORK or (name == b"accept" and b"text/" in value.lower()):
+            return None
+    if url == _PREDICT:
+        return _predict if is_json else None
+    found = _INFER.fullmatch(url)
+    return _infer(*found.groups()) if found else None
 
 
-_DIGITS: Final = 9
+_predict: Final = PredictDoor()
 
 
-def _infer_door(max_body_bytes: int, name: bytes, version: bytes | None) -> InferDoor:
-    return InferDoor(name.decode(), int(version) if version else None, max_body_bytes)
-
-
-doors_of: Final = lru_cache(8)(Doors)
-"""Those that read bodies up to a size: the same for every connection."""
+@lru_cache(256)
+def _infer(name: bytes, version: bytes | None) -> InferDoor:
+    return InferDoor(name.decode(), int(version) if version else None)

@@ -12,8 +12,9 @@ from enum import Enum, auto
 from typing import Any, Final
 
 from app.errors import TooBusy
-from app.fastpath.doors import Door, doors_of
+from app.fastpath import doors
 from app.fastpath.pending_response import PendingResponse
+from app.inference.worker_threads import INLINE_BYTES
 from app.observability import request_record
 from app.observability.request_record import RequestRecord
 from app.transport import problem_details
@@ -34,16 +35,17 @@ class Way(Enum):
 class ForecastProtocol(HttpConnection):
     """A connection of HTTP, with a shorter way for forecasts."""
 
-    __slots__ = ("_body", "_door", "_doors", "_headers", "_pending", "_record", "_way")
+    __slots__ = ("_body", "_door", "_headers", "_most_bytes", "_pending", "_record", "_way")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - as they are handed on
         super().__init__(*args, **kwargs)
         state = self._state
         self._pending = PendingResponse(self, state["pipeline"], state["recorders"])
-        self._doors = doors_of(state["settings"].max_body_bytes)
+        self._most_bytes = min(INLINE_BYTES, state["settings"].max_body_bytes)
+        """Bodies beyond are not read on the event loop."""
         self._way = Way.FRAMEWORK
         # of a request of ours
-        self._door: Door
+        self._door: doors.Door
         self._headers = self.headers
         self._record: RequestRecord
         self._body = bytearray()
@@ -63,7 +65,7 @@ class ForecastProtocol(HttpConnection):
             and not self.access_log
             and self.is_free()
         ):
-            door = self._doors.find(self.url, headers)
+            door = doors.find(self.url, headers, self._most_bytes)
         if door is None:
             self._way = Way.FRAMEWORK
             super().begin_request()
@@ -85,7 +87,7 @@ class ForecastProtocol(HttpConnection):
             super().on_body(body)
         elif self._way is Way.HERE:
             self._body += body
-            if len(self._body) > self._doors.most_bytes:
+            if len(self._body) > self._most_bytes:
                 self._hand_on()
 
     def end_request(self) -> None:

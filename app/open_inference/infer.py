@@ -78,18 +78,19 @@ async def _infer(request: Request, name: str, version: int | None) -> Response:
     pipeline.admit(announced_length(headers) or 0)
     content = await request_body.read(request, settings.max_batch_body_bytes, media_type=None)
     choice = await pipeline.choose(name, version, headers, content)
-    read = partial(parse, headers, content, choice.model, settings.max_body_bytes)
+    json_length, most = codec.header_length(headers), settings.max_body_bytes
+    if (len(content) if json_length is None else json_length) > most:
+        # a parser of JSON keeps everybody waiting, bytes do not
+        raise BodyTooLarge(most, "JSON; send more as binary tensors")
+    read = partial(parse, headers, content, choice.model)
     posted = read() if len(content) <= INLINE_BYTES else await asyncio.to_thread(read)
     outputs = await forecast_tensors(pipeline, posted, choice, record, request.receive)
     return encode(posted, outputs, choice.model).response
 
 
-def parse(headers: Headers, content: bytes, model: Model, most_json: int) -> TensorRequest:
-    """Read a body; raise NotJson or BadInput, BodyTooLarge where much of it is JSON."""
+def parse(headers: Headers, content: bytes, model: Model) -> TensorRequest:
+    """Read a body; raise NotJson or BadInput."""
     json_length = codec.header_length(headers)
-    if (len(content) if json_length is None else json_length) > most_json:
-        # a parser of JSON keeps everybody waiting, bytes do not
-        raise BodyTooLarge(most_json, "JSON; send more as binary tensors")
     rows, gives = codec.window_shapes(model), codec.output_names(model)
     return check(codec.parse(content, json_length, rows=rows, gives=gives), model)
 
