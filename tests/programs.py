@@ -14,6 +14,7 @@ import pytest
 PACKAGES: Final = {
     "Rscript": "r-base-core r-cran-httr2 r-cran-jsonlite",
     "chromium": "chromium",
+    "curl": "curl",
     "node": "nodejs",
     "npm": "nodejs npm",
     "promtool": "prometheus",

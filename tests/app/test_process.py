@@ -82,10 +82,9 @@ def test_workers_count_together_and_one_that_dies_is_replaced() -> None:
         # a new connection each, so that both workers get some
         assert {service.send(ASKED).status for _ in range(40)} == {200}
         before = counted(service)
-        pid = service.process.pid
-        [first, _] = children(pid)
+        first, _ = service.workers()
         os.kill(first, signal.SIGKILL)
-        until(lambda: first not in (now := children(pid)) and len(now) == 2, "a new worker")
+        until(lambda: first not in (now := service.workers()) and len(now) == 2, "a new worker")
         until(service.is_ready, "the new worker")
         for _ in range(20):
             service.send(ASKED)
@@ -104,18 +103,6 @@ def counted(service: Service) -> int:
     )
     assert found, text
     return int(found[1])
-
-
-def children(pid: int) -> list[int]:
-    """Return the workers of a process."""
-    listed = subprocess.run(
-        ["ps", "-A", "-ww", "-o", "pid=,ppid=,args="], capture_output=True, text=True, check=True
-    ).stdout
-    return [
-        int(line.split()[0])
-        for line in listed.splitlines()
-        if line.split()[1] == str(pid) and "spawn_main" in line
-    ]
 
 
 def test_cores_are_those_that_the_container_may_use(tmp_path: Path) -> None:

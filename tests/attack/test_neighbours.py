@@ -57,15 +57,6 @@ def test_batch_poisoning_bad_and_cancelled_neighbours_change_no_bit(tmp_path: Pa
             assert statuses["bad"] == 422
 
 
-def children(service: Service) -> set[int]:
-    """Return the workers of a service."""
-    pid = service.process.pid
-    listed = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    lines = {int(each): Path(f"/proc/{each}/cmdline").read_bytes() for each in listed}
-    # Python has one more, which looks after what processes share
-    return {each for each, line in lines.items() if b"spawn_main" in line}
-
-
 def test_dead_worker_is_replaced_and_nobody_hangs(models: Path) -> None:
     sent = request("POST", "/predict", b'{"model": "closes", "prices": [101, 102, 103]}')
     with serving(models, workers=WORKERS, deadline_seconds=300) as service:
@@ -74,7 +65,7 @@ def test_dead_worker_is_replaced_and_nobody_hangs(models: Path) -> None:
         victim = min(before)
         found: list[Finished] = []
         killed = False
-        while len(found) < 1000 or not killed or victim in children(service):
+        while len(found) < 1000 or not killed or victim in service.workers():
             while client.under_way < 16 and client.has_room:
                 client.send(Shot(sent, "plain"))
             found += client.collect(0.02)
@@ -100,5 +91,5 @@ def test_dead_worker_is_replaced_and_nobody_hangs(models: Path) -> None:
 
 def _workers(service: Service, count: int) -> set[int]:
     """Return the workers once there are so many."""
-    until(lambda: len(children(service)) == count, f"{count} workers", process=service.process)
-    return children(service)
+    until(lambda: len(service.workers()) == count, f"{count} workers", process=service.process)
+    return service.workers()

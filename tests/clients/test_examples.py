@@ -16,7 +16,7 @@ EXAMPLES = Path("clients/examples")
 
 
 def run(url: str, *command: str) -> subprocess.CompletedProcess[str]:
-    programs.require(command[0])
+    programs.require("curl" if command[-1].endswith("curl.sh") else command[0])
     environment = os.environ | {  # noqa: TID251 - handed on
         "NEXTDAY_URL": url,
         "PYTHONPATH": str(Path("clients/python/src").resolve()),

@@ -14,6 +14,7 @@ from tools.conformance.outcomes import OWN
 _PATIENCE_S = 600
 
 
+@pytest.mark.needs("curl")
 @pytest.mark.parametrize(
     ("model", "not_offered"),
     [
@@ -53,6 +54,7 @@ def test_values_that_the_model_refuses_fail_the_suite(
     assert outcomes["the server is live"]["state"] == "passed"
 
 
+@pytest.mark.needs("curl")
 def test_the_table_says_what_came_of_each_check(
     url: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -290,6 +290,7 @@ def test_a_failed_check_is_told_in_the_table_and_by_the_exit_code(
     assert "1 failed" in out
 
 
+@pytest.mark.needs("curl")
 @pytest.mark.parametrize(
     ("fault", "found_by"),
     [
@@ -326,6 +327,7 @@ def test_a_fault_is_found_by_curl(url: str, fault: Fault, found_by: set[str]) ->
     assert "server is told" not in failed
 
 
+@pytest.mark.needs("curl")
 def test_every_client_finds_an_error_that_it_cannot_read(url: str) -> None:
     fault = faults.refused_otherwise(lambda _: faults.told(400, {"detail": [{"msg": "no"}]}))
 

@@ -28,6 +28,7 @@ from tests.docs.documents import (
 from tests.docs.reader import reader
 
 
+@pytest.mark.needs("curl")
 @pytest.mark.parametrize("document", DOCUMENTS)
 def test_commands_run_and_answer_as_shown(document: str, tmp_path: Path) -> None:
     with reader(tmp_path) as someone:

@@ -133,13 +133,25 @@ class Service:
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(PATIENCE_S)
 
+    def workers(self) -> set[int]:
+        """Return the processes that it has for its workers."""
+        pid = self.process.pid
+        listed = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        found = set()
+        for each in listed:
+            # one may end meanwhile; and Python has one more, for what processes share
+            with contextlib.suppress(OSError):
+                if b"spawn_main" in Path(f"/proc/{each}/cmdline").read_bytes():
+                    found.add(int(each))
+        return found
+
     def is_at_rest(self) -> bool:
         """Tell whether it waits for others: no thread of it runs, or would if it had a core."""
-        states = [
-            stat.read_text().rpartition(") ")[2][0]
-            for stat in Path(f"/proc/{self.process.pid}/task").glob("*/stat")
-        ]
-        return not set(states) & {"R", "D"}
+        for stat in Path(f"/proc/{self.process.pid}/task").glob("*/stat"):
+            with contextlib.suppress(OSError):
+                if stat.read_text().rpartition(") ")[2][0] in "RD":
+                    return False
+        return True
 
     def resident_mib(self) -> float:
         """Return how much memory the process has."""
