@@ -1,5 +1,6 @@
 """What holds for every route, whichever way a request goes: upgrades, HEAD, proxies, Accept."""
 
+import asyncio
 import json
 from importlib.metadata import version
 from pathlib import Path
@@ -128,6 +129,24 @@ def test_a_wrong_key_is_refused_before_the_body_has_come(models: Path, path: str
             await connection.close()
 
     run(test, models, api_keys=(KEY,))
+
+
+@pytest.mark.parametrize("path", ["/predict", "/v2/models/default/infer"])
+def test_a_wrong_key_is_401_whatever_the_load(models: Path, path: str) -> None:
+    async def ask(service: Service, key: str) -> int:
+        connection = await service.connect()
+        status, _ = await asked(connection, request(POSTS[path], f"X-API-Key: {key}", path=path))
+        await connection.close()
+        return status
+
+    async def test(service: Service) -> None:
+        keys = [KEY, "a-wrong-key-of-somebody"] * 30
+        statuses = await asyncio.gather(*(ask(service, key) for key in keys))
+        assert {*statuses[1::2]} == {401}
+        # there was a load
+        assert {*statuses[::2]} == {200, 503}
+
+    run(test, models, api_keys=(KEY,), max_waiting=1)
 
 
 def test_a_refused_request_leaves_its_connection_in_step(models: Path) -> None:
