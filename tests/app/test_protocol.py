@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from app.fastpath.protocol import ForecastProtocol
+from app.transport.http_connection import HttpConnection
 from tests.builders import PRICES, fails_above_graph, levels, publish
 from tests.wire import BODY, Service, request, run
 
@@ -224,7 +224,7 @@ def test_who_does_not_read_is_not_written_to(models: Path) -> None:
         await connection.send(request())
         await connection.answer()
         [protocol] = service.server.server_state.connections
-        assert isinstance(protocol, ForecastProtocol)
+        assert isinstance(protocol, HttpConnection)
         # as the transport does when much has been written that nobody took
         protocol.pause_writing()
         await connection.send(request())
