@@ -65,7 +65,7 @@ class _KnownBars(Bars):
     model_config = ConfigDict(extra="forbid")
 
 
-_many_prices = TypeAdapter(list[Annotated[list[float], Field(strict=True, fail_fast=True)]])
+_many_prices = TypeAdapter(list[Annotated[list[float], Field(fail_fast=True)]])
 _many_bars = TypeAdapter(list[_KnownBars])
 
 
@@ -306,7 +306,9 @@ def _together(part: Model, text: bytes, *, bars: bool) -> Floats:
     if bars:
         many = [each.columns for each in _many_bars.validate_json(text)]
         return validate_many_bars(many, manifest.fields, sessions=manifest.window)
-    return validate_many_prices(_many_prices.validate_json(text), sessions=manifest.window)
+    # "187.2" and true are no prices
+    many_prices = _many_prices.validate_json(text, strict=True)
+    return validate_many_prices(many_prices, sessions=manifest.window)
 
 
 def _alone(part: Model, item: Any, *, bars: bool) -> Floats:  # noqa: ANN401 - whatever was posted

@@ -64,8 +64,6 @@ def batch(windows: str, model: str, version: int | None) -> Asked:
     return Asked("/predict/batch", body)
 
 
-TAKEN_BY_BATCHES = {"text", "a boolean"}
-
 DOORS = {
     "by the fast path": Door(predict(""), "prices"),
     "by the framework": Door(predict("?by=the-framework"), "prices"),
@@ -132,18 +130,7 @@ def test_prices_that_cannot_be_forecast_from_are_named(models: Path, way: str) -
     compared(models, expected, ask)
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param(
-            name,
-            marks=pytest.mark.xfail(
-                name in TAKEN_BY_BATCHES, reason="a batch takes it for a number", strict=True
-            ),
-        )
-        for name in PRICES
-    ],
-)
+@pytest.mark.parametrize("name", PRICES)
 def test_a_bad_window_of_a_batch_is_named_and_costs_its_neighbours_nothing(
     models: Path, name: str
 ) -> None:
