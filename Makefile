@@ -39,7 +39,7 @@ CALENDARS := .venv-calendars
 # parts of `make test`, the longest first
 PARTS = training-a-l training-m-z app attack conformance clients chaos deploy docs
 
-.PHONY: run check test test-in-process test-calendars $(PARTS:%=test-%) lint style types fmt e2e calendars chaos conformance fuzz differential soak audit image accuracy bench bench-fitting proto lock clean python
+.PHONY: run check test test-in-process test-in-process-a-m test-in-process-n-z test-calendars $(PARTS:%=test-%) lint style types fmt e2e calendars chaos conformance fuzz differential soak audit image accuracy bench bench-fitting proto lock clean python
 
 run: $(SERVE)/installed
 	@echo "nextday answers at http://$(HOST):$(PORT): open it for the page, /docs for its routes. Or try:"
@@ -47,7 +47,7 @@ run: $(SERVE)/installed
 	@NEXTDAY_HOST=$(HOST) NEXTDAY_PORT=$(PORT) exec $(SERVE)/bin/python -m app
 
 check: $(DEV)/installed
-	+$(BOTH_CORES) test-in-process types style
+	+$(BOTH_CORES) --jobs=4 $(IN_PROCESS) types style
 
 test: $(DEV)/installed $(CALENDARS)/installed
 	@rm -f $(SKIPPED)
@@ -69,8 +69,14 @@ $(PARTS:%=test-%): TESTS ?= $(@:test-%=tests/%)
 $(PARTS:%=test-%): $(DEV)/installed
 	$(DEV)/bin/python -m coverage run -m pytest --quiet $(TESTS)
 
-test-in-process: $(DEV)/installed
-	$(DEV)/bin/python -m pytest --quiet tests/app -m "not process"
+# in two halves, which wait more than they work
+IN_PROCESS = test-in-process-a-m test-in-process-n-z
+test-in-process-a-m: TESTS = $(wildcard tests/app/test_[a-m]*.py)
+test-in-process-n-z: TESTS = $(wildcard tests/app/test_[n-z]*.py)
+$(IN_PROCESS): $(DEV)/installed
+	$(DEV)/bin/python -m pytest --quiet -m "not process" $(TESTS)
+
+test-in-process: $(IN_PROCESS)
 
 test-calendars: $(CALENDARS)/installed
 	$(CALENDARS)/bin/python -m pytest --quiet --noconftest tests/calendars

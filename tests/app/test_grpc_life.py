@@ -126,11 +126,16 @@ def test_no_more_calls_are_taken_than_may_wait(root: Path) -> None:
 
     async def test(service: Service) -> None:
         hanging: Any = service.channel.stream_unary(f"/{server.SERVICE}/ServerLive")
-        calls = [hanging(nothing(), timeout=PATIENCE_S) for _ in range(5)]
-        # once they have arrived
-        while "RESOURCE_EXHAUSTED" not in await outcomes([service.infer(request(windows()))]):
-            pass
-        assert await outcomes(calls) == ["body_too_slow"] * 5
+        for pause in (0.2, 0.5, 1, 2):
+            calls = [hanging(nothing(), timeout=PATIENCE_S) for _ in range(5)]
+            # by now they have arrived, or the machine is busy and needs longer
+            await asyncio.sleep(pause)
+            one_more = await outcomes([service.infer(request(windows()))])
+            ended = await outcomes(calls)
+            if one_more != ["ok"]:
+                break
+        assert one_more == ["RESOURCE_EXHAUSTED"]
+        assert ended == ["body_too_slow"] * 5
         await service.infer(request(windows()))
 
     run(test, root, max_waiting=3, max_batches=2, receive_seconds=3)
