@@ -1,13 +1,16 @@
 """
-The one network that every server of `benchmarks.serving` serves: LSTM 4 x 50 over 60 prices.
+The networks that the servers of `benchmarks.serving` serve: LSTM 4 x 50, and the shipped model.
 
     python -m benchmarks.network FOLDER [--copies 100]
 
-It is the recipe `goog-lstm50`, fitted for one epoch on prices that are made up: what is measured
-is time. Written are `models/`, as published for the service, under the name `default`; the same
-graph and scaler bare, `model.onnx` and `scaler.json`; the same weights as `model.keras`; and
-`questions.json`, a few windows with the forecasts that each server must give. With `--copies`,
-`many/` holds the published model under so many names.
+The first is the recipe `goog-lstm50`, over 60 prices, fitted for one epoch on prices that are made
+up: what is measured is time. Written are `models/`, as published for the service, under the name
+`default`; the same graph and scaler bare, `model.onnx` and `scaler.json`; the same weights as
+`model.keras`; and `questions-prices.json`, a few bodies with the forecasts that each server must
+give. With `--copies`, `many/` holds the published model under so many names.
+
+The other is the model that this project ships, copied to `shipped/`. Its bodies, of bars and
+their dates, are in `questions-bars.json`.
 """
 
 import argparse
@@ -23,8 +26,11 @@ import pandas as pd
 
 from app.artifact import layout
 from app.artifact.layout import CURRENT
-from app.artifact.manifest import Draft, Scores, TrainingRange
+from app.artifact.manifest import BARS, Draft, Scores, TrainingRange
+from app.forecasting import forecaster
 from app.forecasting.scalers import LevelScaler
+from app.inference import loader
+from benchmarks import servers
 from training import provenance
 from training.datasets import windows
 from training.evaluation import holdout
@@ -51,6 +57,7 @@ def main() -> None:
     parser.add_argument("--copies", type=int, default=0, help="publish so many more in many/")
     options = parser.parse_args()
     write(options.folder)
+    write_shipped(options.folder)
     copy_under_names(options.folder / "models", options.folder / "many", options.copies)
 
 
@@ -89,10 +96,45 @@ def write(folder: Path) -> None:
     network.save(folder / "model.keras")
     shown = np.linspace(0, len(test) - 1, _QUESTIONS).astype(int)
     questions = [
-        {"prices": window[:, 0].tolist(), "prediction": price}
+        {"body": {"prices": window[:, 0].tolist()}, "prediction": price}
         for window, price in zip(test.windows[shown], expected[shown].tolist(), strict=True)
     ]
-    (folder / "questions.json").write_text(json.dumps(questions), encoding="utf-8")
+    (folder / servers.PRICES).write_text(json.dumps(questions), encoding="utf-8")
+
+
+def write_shipped(folder: Path) -> None:
+    """Copy the model of this checkout, and ask it for a few forecasts from bars."""
+    home = folder / "shipped" / NAME
+    shutil.copytree(servers.ROOT / "models" / NAME, home)
+    version = layout.current_version(home)
+    if version is None:
+        raise FileNotFoundError(f"{home / CURRENT} is not there")
+    model = loader.load(home / str(version), NAME, version)
+    bars, questions = made_up_bars(), []
+    for end in np.linspace(model.manifest.window, len(bars), _QUESTIONS).astype(int):
+        rows = bars[end - model.manifest.window : end]
+        columns = rows[list(BARS)]
+        [price] = forecaster.forecast(model, columns.to_numpy()[None]).predictions.tolist()
+        dates = rows["date"].dt.strftime("%Y-%m-%d").tolist()
+        body = {"bars": columns.to_dict("list"), "dates": dates}
+        questions.append({"body": body, "prediction": price})
+    (folder / servers.BARS).write_text(json.dumps(questions), encoding="utf-8")
+
+
+def made_up_bars() -> pd.DataFrame:
+    """Return bars whose closes are the made-up prices, all in cents."""
+    made = made_up()
+    close = made["price"].to_numpy()
+    gaps, above, below = np.random.default_rng(_SEED + 1).normal(0, 0.005, (3, len(close)))
+    opens = np.append(close[0], close[:-1]) * np.exp(gaps)
+    columns = {
+        "open": opens,
+        "high": np.maximum(opens, close) * np.exp(np.abs(above)),
+        "low": np.minimum(opens, close) * np.exp(-np.abs(below)),
+        "close": close,
+    }
+    cents = {field: np.round(column, 2) for field, column in columns.items()}
+    return pd.DataFrame({"date": made["date"], **cents})
 
 
 def made_up() -> pd.DataFrame:

@@ -17,16 +17,22 @@ from benchmarks import processes
 
 ROOT: Final = Path(__file__).parent.parent
 OURS: Final = "nextday"
+OURS_BARS: Final = "nextday-bars"
 DECLARED: Final = "fastapi"
+DECLARED_BARS: Final = "fastapi-bars"
+
+PRICES: Final = "questions-prices.json"
+BARS: Final = "questions-bars.json"
+"""Files of `benchmarks.network`: bodies, and the forecasts that must be given."""
 
 _TOLERANCE: Final = 1e-4
-"""Largest relative difference between a server's forecast and the fitted network's own."""
+"""Largest relative difference between a server's forecast and the network's own."""
 _PATIENCE_S: Final = 120
 _OK: Final = 200
 
 
-def _prices(window: list[float]) -> Any:  # noqa: ANN401 - JSON is Any
-    return {"prices": window}
+def _unchanged(body: Any) -> Any:  # noqa: ANN401 - JSON is Any
+    return body
 
 
 def _prediction(answer: Any) -> float:  # noqa: ANN401 - as above
@@ -38,7 +44,7 @@ class Server:
     """A server: its command line, and how it is asked for a forecast."""
 
     name: str
-    """For the command line; of its environment and requirements too, where `needs` has no other."""
+    """For the command line; of its environment too, where `needs` has no other."""
     title: str
     settings: str
     """For the page: what was chosen."""
@@ -49,14 +55,29 @@ class Server:
     path: str = "/predict"
     variables: dict[str, str] = field(default_factory=dict)
     """Of the environment, on top of our own."""
-    question: Callable[[list[float]], Any] = _prices
+    questions: str = PRICES
+    """What it is asked: `PRICES` or `BARS`."""
+    question: Callable[[Any], Any] = _unchanged
+    """Turns a body of `questions` into its own."""
     price: Callable[[Any], float] = _prediction
     needs: str = ""
-    """The requirements in `benchmarks/peers`, where another server has the same."""
+    """The environment, where another server has the same."""
+    compared_with: str = OURS
+    """Which server of ours: one that serves the same network and is asked the same."""
 
-    def body(self, window: list[float]) -> bytes:
+    @property
+    def environment(self) -> str:
+        """The name of its environment, and of its requirements in `benchmarks/peers`."""
+        return self.needs or self.name
+
+    @property
+    def is_ours(self) -> bool:
+        """Tell whether it is our service."""
+        return self.environment == OURS
+
+    def body(self, question: dict[str, Any]) -> bytes:
         """Return what is posted to ask for a forecast."""
-        return json.dumps(self.question(window)).encode()
+        return json.dumps(self.question(question["body"])).encode()
 
 
 class Failed(Exception):
@@ -88,9 +109,14 @@ _MLSERVER: Final = Server(
         "MLSERVER_MODEL_MAX_BATCH_SIZE": "16",
         "MLSERVER_MODEL_MAX_BATCH_TIME": "0.001",
     },
-    question=lambda window: {
+    question=lambda body: {
         "inputs": [
-            {"name": "prices", "shape": [1, len(window)], "datatype": "FP64", "data": window}
+            {
+                "name": "prices",
+                "shape": [1, len(body["prices"])],
+                "datatype": "FP64",
+                "data": body["prices"],
+            }
         ]
     },
     price=lambda answer: float(answer["outputs"][0]["data"][0]),
@@ -106,30 +132,34 @@ _BENTOML: Final = Server(
     ),
     ready="/readyz",
     variables={"BENTOML_DO_NOT_TRACK": "True"},
-    question=lambda window: {"prices": [window]},
+    question=lambda body: {"prices": [body["prices"]]},
     price=lambda answer: float(answer[0]),
 )
 
+_OURS: Final = Server(
+    OURS,
+    "nextday",
+    "one worker, as it comes, but for the log of requests, which nobody else here keeps",
+    ("python", "-m", "app"),
+    ready="/readyz",
+    variables={
+        "NEXTDAY_MODELS": "models",
+        "NEXTDAY_PORT": "{port}",
+        "NEXTDAY_REQUEST_LOG": "false",
+    },
+)
+
+_DECLARED: Final = Server(
+    DECLARED,
+    "FastAPI, declared route",
+    "pydantic body and answer, `session.run` in an `async def` route; uvloop, httptools",
+    _uvicorn("benchmarks.peers.fastapi_route:app"),
+    ready="/openapi.json",
+)
+
 SERVERS: Final = (
-    Server(
-        OURS,
-        "nextday",
-        "one worker, as it comes, but for the log of requests, which nobody else here keeps",
-        ("python", "-m", "app"),
-        ready="/readyz",
-        variables={
-            "NEXTDAY_MODELS": "models",
-            "NEXTDAY_PORT": "{port}",
-            "NEXTDAY_REQUEST_LOG": "false",
-        },
-    ),
-    Server(
-        DECLARED,
-        "FastAPI, declared route",
-        "pydantic body and answer, `session.run` in an `async def` route; uvloop, httptools",
-        _uvicorn("benchmarks.peers.fastapi_route:app"),
-        ready="/openapi.json",
-    ),
+    _OURS,
+    _DECLARED,
     _MLSERVER,
     dataclasses.replace(
         _MLSERVER,
@@ -178,6 +208,26 @@ SERVERS: Final = (
         "the declared route around `model.predict`, TensorFlow behind it; uvloop, httptools",
         _uvicorn("benchmarks.peers.keras_route:app"),
         ready="/openapi.json",
+    ),
+    dataclasses.replace(
+        _OURS,
+        name=OURS_BARS,
+        title="nextday, bars and dates",
+        settings="as nextday, with the shipped model, asked with 60 bars and their dates",
+        variables=_OURS.variables | {"NEXTDAY_MODELS": "shipped"},
+        questions=BARS,
+        needs=OURS,
+        compared_with=OURS_BARS,
+    ),
+    dataclasses.replace(
+        _DECLARED,
+        name=DECLARED_BARS,
+        title="FastAPI, declared route of bars and dates",
+        settings="the declared route around the shipped model, with our checks of bars and dates",
+        command=_uvicorn("benchmarks.peers.fastapi_bars:app"),
+        questions=BARS,
+        needs=DECLARED,
+        compared_with=OURS_BARS,
     ),
 )
 
@@ -231,12 +281,12 @@ def running(
 
 
 def check(running_server: Running, questions: list[dict[str, Any]]) -> None:
-    """Raise Failed where a server's forecasts are not those of the fitted network."""
+    """Raise Failed where a server's forecasts are not those of its network."""
     server = running_server.server
     for question in questions:
         connection = http.client.HTTPConnection("127.0.0.1", running_server.port, timeout=60)
         with contextlib.closing(connection):
-            body = server.body(question["prices"])
+            body = server.body(question)
             connection.request("POST", server.path, body, {"Content-Type": "application/json"})
             answer = connection.getresponse()
             content = answer.read()

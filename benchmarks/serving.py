@@ -5,9 +5,10 @@ What the service does with one core, beside its peers, in one run.
         [--docs docs]
 
 Each server in turn is started on one core and put under load from another, with the same network
-and the same prices; so are all of them again in the next round. Every figure is the median of
-the rounds. For a ratio our service and the other take turns of a few seconds, so that a machine
-that slows down slows both, and it is the median of the turns. Peers are installed into
+and the same prices; so are all of them again in the next round. The last two serve the shipped
+model instead, and are asked with bars and dates. Every figure is the median of the rounds. For a
+ratio our service and the other take turns of a few seconds, so that a machine that slows down
+slows both, and it is the median of the turns. Peers are installed into
 `.venv-peers` on first use. Prints what the service is held to, and ends with 1 where it misses
 any of it; with `--docs`, writes the serving part of performance.md.
 """
@@ -78,13 +79,15 @@ class Bench:
         )
         if made.returncode:
             sys.exit(made.stderr)
-        self._questions = json.loads((folder / "questions.json").read_text())
+        self._questions = {
+            file: json.loads((folder / file).read_text()) for file in (servers.PRICES, servers.BARS)
+        }
+        length = len(self._questions[servers.PRICES][0]["body"]["prices"])
         prices = random.Random(0)  # noqa: S311 - no secret
         for size in (BATCH, BIG_BATCH):
             # within what the network was fitted on, in cents
             windows = [
-                [round(prices.uniform(900, 1000), 2) for _ in self._questions[0]["prices"]]
-                for _ in range(size)
+                [round(prices.uniform(900, 1000), 2) for _ in range(length)] for _ in range(size)
             ]
             (folder / f"batch-{size}.json").write_text(json.dumps({"windows": windows}))
 
@@ -100,7 +103,7 @@ class Bench:
                     found = self._measure(up)
                     if server.name == OURS:
                         ours = self._measure_ours(up, found)
-                    elif server.name in promises.TIMES_PEERS and OURS in measured:
+                    elif server.name in promises.TIMES_PEERS and server.compared_with in measured:
                         found = replace(found, turns=self._turn_about(up, found.closed[USUAL]))
                     measured[server.name] = found
             except Failed as failed:
@@ -113,7 +116,7 @@ class Bench:
         plan, turns = self._plan, []
         # or a slow one has answered nobody yet
         longer = max(plan.turn, math.ceil(_ANSWERS * USUAL / usual.a_second))
-        [server] = (each for each in SERVERS if each.name == OURS)
+        [server] = (each for each in SERVERS if each.name == up.server.compared_with)
         with self._running(server) as own:
             ours, other = self._post(own), self._post(up)
             self._clients.closed(ours, USUAL, plan.warm_up)
@@ -142,9 +145,10 @@ class Bench:
         _say(f"ready after {self.run.start_s}")
 
     def _running(self, server: Server, poll_s: float = 0.02) -> AbstractContextManager[Running]:
-        ours = server.name == OURS
-        needed = server.needs or server.name
-        programs = self._service.parent if ours else environments.programs(needed)
+        if server.is_ours:
+            programs = self._service.parent
+        else:
+            programs = environments.programs(server.environment)
         return servers.running(server, programs, self._folder, self._core, poll_s=poll_s)
 
     def _limit(self) -> dict[int, Limit]:
@@ -157,9 +161,10 @@ class Bench:
         return found
 
     def _measure(self, up: Running) -> Measured:
-        servers.check(up, self._questions)
+        questions = self._questions[up.server.questions]
+        servers.check(up, questions)
         post = self._post(up)
-        post.body.write_bytes(up.server.body(self._questions[0]["prices"]))
+        post.body.write_bytes(up.server.body(questions[0]))
         self._clients.closed(post, USUAL, self._plan.warm_up)
         processes.require_core(up.process, self._core)
         began, others = time.monotonic(), self._others_s(up)
@@ -251,8 +256,8 @@ def main() -> None:
         )
         for _ in range(bench.run.plan.rounds):
             bench.round([each for each in SERVERS if each.name in names])
-        missing = OURS in bench.run.left_out
-        if OURS in names and not missing:
+        missing = any(each.is_ours and each.name in bench.run.left_out for each in SERVERS)
+        if OURS in names and OURS not in bench.run.left_out:
             bench.start()
     lines = promises.promises(bench.run)
     print(promises.told(bench.run, lines))

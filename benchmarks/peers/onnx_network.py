@@ -8,20 +8,23 @@ import numpy as np
 import onnxruntime
 
 
+def open_session(graph: Path) -> Any:  # noqa: ANN401 - onnxruntime ships no types
+    """Open a graph with the options that our own service gives it."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+
+
 class OnnxNetwork:
     """The bare graph and its scaler, from the folder that `benchmarks.network` writes."""
 
     def __init__(self, folder: Path) -> None:
-        """Open a session, with the options that our own service gives it."""
+        """Open a session."""
         scaler = json.loads((folder / "scaler.json").read_text())
         self._offset, self._scale = scaler["offset"], scaler["scale"]
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1
-        options.inter_op_num_threads = 1
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        self.session = onnxruntime.InferenceSession(
-            folder / "model.onnx", options, providers=["CPUExecutionProvider"]
-        )
+        self.session = open_session(folder / "model.onnx")
 
     def forecast(self, windows: Any) -> Any:  # noqa: ANN401 - arrays, or lists of lists
         """Map windows (n, 60) of prices to the next prices (n,)."""
