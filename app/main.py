@@ -17,7 +17,6 @@ from starlette.types import ASGIApp
 
 from app import __version__
 from app.api import calendars, csv_upload, health, models, predict, predict_batch, web_page
-from app.api import metrics as metrics_api
 from app.fastpath.protocol import ForecastProtocol
 from app.inference.microbatching import MicroBatcher
 from app.inference.model_store import ModelStore
@@ -47,7 +46,6 @@ _ROUTERS: Final = (
     calendars.router,
     models.router,
     health.router,
-    metrics_api.router,
     metadata.router,
     infer.router,
     timeseries.router,

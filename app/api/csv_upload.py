@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from threading import Event
 from typing import Any, Final
 
@@ -23,6 +23,7 @@ from app.artifact.manifest import BARS
 from app.errors import BadInput, BadTable
 from app.market_data import csv_reader
 from app.market_data.csv_reader import Table
+from app.observability.request_record import Headers
 from app.serving.app_state import AppState
 from app.serving.pipeline import ForecastRequest
 from app.transport import headers as http
@@ -107,7 +108,7 @@ def described(predict: dict[str, Any]) -> dict[str, Any]:
     return predict
 
 
-def is_table(headers: Iterable[tuple[bytes, bytes]]) -> bool:
+def is_table(headers: Headers) -> bool:
     """Tell whether a request's body is CSV."""
     return any(
         name == b"content-type" and http.media_type(value) == MEDIA_TYPE for name, value in headers

@@ -3,7 +3,7 @@
 import asyncio
 import re
 from collections.abc import Awaitable, Callable
-from typing import Never, ParamSpec, TypeVar
+from typing import Never, TypeVar
 
 from google.protobuf.json_format import ParseDict
 
@@ -18,7 +18,6 @@ from app.open_inference import infer, metadata
 from app.serving.app_state import AppState
 
 _T = TypeVar("_T")
-_Asked = ParamSpec("_Asked")
 
 _version = re.compile(r"[1-9][0-9]{0,8}")
 
@@ -98,10 +97,10 @@ class Servicer:
         # room for a small one there was before the message was read
         if len(message) > INLINE_BYTES:
             pipeline.admit(len(message))
-        request = await _where_it_fits(len(message), codec.parse_request, message, most)
+        request = await _where_it_fits(len(message), lambda: codec.parse_request(message, most))
         version = _number(request.model_version)
         choice = await pipeline.choose(request.model_name, version, call.headers, message)
-        posted = await _where_it_fits(len(message), codec.read, request, choice.model)
+        posted = await _where_it_fits(len(message), lambda: codec.read(request, choice.model))
         if call.is_one_of_many and len(posted.windows) == 1:
             await self._coalescer.others()
         outputs = await infer.forecast_tensors(pipeline, posted, choice, call.record, _stays)
@@ -129,16 +128,9 @@ def _number(version: str) -> int | None:
     return int(version)
 
 
-async def _where_it_fits(
-    size: int,
-    work: Callable[_Asked, _T],
-    *args: _Asked.args,
-    **kwargs: _Asked.kwargs,
-) -> _T:
+async def _where_it_fits(size: int, work: Callable[[], _T]) -> _T:
     """Do work on a message of so many bytes: at once, or in a thread."""
-    if size <= INLINE_BYTES:
-        return work(*args, **kwargs)
-    return await asyncio.to_thread(work, *args, **kwargs)
+    return work() if size <= INLINE_BYTES else await asyncio.to_thread(work)
 
 
 async def _stays() -> Never:

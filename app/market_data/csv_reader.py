@@ -19,7 +19,7 @@ from app.artifact.manifest import BARS, PriceField
 from app.errors import BadTable
 from app.market_data.anomalies import DataWarning
 from app.market_data.csv_dates import dates_of
-from app.market_data.csv_numbers import Decimals, number
+from app.market_data.csv_numbers import has_decimal_comma, number
 
 MOST_ROWS: Final = 100_000
 """Four hundred years."""
@@ -104,9 +104,9 @@ def read(content: bytes) -> Table:
     ]
     if not traded:
         raise BadTable("no line of the file holds a price")
-    decimals = Decimals.of(_cell(cells, at) for _, cells in traded for at in prices.values())
+    comma = has_decimal_comma(_cell(cells, at) for _, cells in traded for at in prices.values())
     columns = {
-        name: [_price(line, name, _cell(cells, at), decimals) for line, cells in traded]
+        name: [_price(line, name, _cell(cells, at), comma=comma) for line, cells in traded]
         for name, at in prices.items()
     }
     lines = [line for line, _ in traded]
@@ -179,7 +179,6 @@ def _layout(rows: Sequence[tuple[int, list[str]]]) -> _Layout:
         at = next((simple.index(alias) for alias in aliases if alias in simple), None)
         if at is not None:
             places[name] = at
-    begins = 1
     if simple[0] == "price" and [row[1][0].lower() for row in rows[1:2]] == ["ticker"]:
         # what pandas writes of yfinance's columns of two levels
         return _Layout({**{name: at for name, at in places.items() if at}, "date": 0}, 3)
@@ -188,7 +187,7 @@ def _layout(rows: Sequence[tuple[int, list[str]]]) -> _Layout:
             "the first line names no column of prices; wanted are Date, and Close or Open, High,"
             " Low and Close"
         )
-    return _Layout(places, begins)
+    return _Layout(places, 1)
 
 
 def _cell(cells: Sequence[str], at: int) -> str:
@@ -208,8 +207,8 @@ def _one_instrument(rows: Sequence[tuple[int, list[str]]], layout: _Layout) -> N
         raise BadTable(f"the file holds {len(names)} instruments; send one at a time")
 
 
-def _price(line: int, name: str, cell: str, decimals: Decimals) -> float:
-    value = math.nan if cell.lower() in _NO_PRICE else number(cell, decimals)
+def _price(line: int, name: str, cell: str, *, comma: bool) -> float:
+    value = math.nan if cell.lower() in _NO_PRICE else number(cell, comma=comma)
     if value is None:
         raise BadTable(f"line {line}: {name} is no number")
     if not (value > 0 and math.isfinite(value)):

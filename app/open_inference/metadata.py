@@ -158,20 +158,16 @@ async def repository_index(request: Request, store: StoreDependency) -> list[Rep
 
 def repository_entries(store: ModelStore, *, only_ready: bool) -> list[RepositoryEntry]:
     """List the models that are loaded, and those that were refused."""
-    loaded = [
+    entries = [
         RepositoryEntry(name=name, version=str(model.manifest.version), state="READY", reason="")
         for name, model in sorted(store.served.items())
     ]
-    if only_ready:
-        return loaded
-    refused = [
-        RepositoryEntry(name=each.name, state="UNAVAILABLE", reason=each.reason)
-        for each in refused_models(store)
-    ]
-    for entry, each in zip(refused, refused_models(store), strict=True):
+    for each in [] if only_ready else refused_models(store):
+        entry = RepositoryEntry(name=each.name, state="UNAVAILABLE", reason=each.reason)
         if each.version is not None:
             entry["version"] = str(each.version)
-    return [*loaded, *refused]
+        entries.append(entry)
+    return entries
 
 
 @router.post("/repository/models/{name}/load", include_in_schema=False)

@@ -9,6 +9,7 @@ API lacks, so that there Friday's forecast is Saturday's.
 
 import asyncio
 import math
+import sys
 import time
 import uuid
 from datetime import date, datetime, timedelta
@@ -34,7 +35,6 @@ router = APIRouter(prefix="/v1/timeseries", tags=["KServe time series"])
 _DAYS: Final = {"D", "day"}
 _WEEKDAYS: Final = {"B", "business_day"}
 _MEDIAN: Final = 0.5
-_LARGEST: Final = 10**308
 _POSTED: Final = ConfigDict(strict=True, extra="ignore", frozen=True)
 
 _Quantile = Annotated[float, Field(gt=0, lt=1, allow_inf_nan=False)]
@@ -172,15 +172,8 @@ def _numbers(series: list[Any]) -> list[float]:
     for row, value in enumerate(series):
         if type(value) not in {int, float}:
             raise BadInput(f"element {row} is not a number", index=row)
-    try:
-        return [*map(float, series)]
-    except OverflowError:
-        # a whole number beyond the largest: refused as no price, by row
-        return [value if type(value) is float else _float(value) for value in series]
-
-
-def _float(value: int) -> float:
-    return float(value) if abs(value) < _LARGEST else math.inf
+    # a whole number beyond the largest: refused as no price, by row
+    return [math.inf if abs(value) > sys.float_info.max else float(value) for value in series]
 
 
 def _next(series: Series, field: str) -> str | None:

@@ -2,7 +2,7 @@
 
 import contextlib
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from app.artifact.manifest import Manifest
@@ -11,6 +11,7 @@ from app.forecasting.forecaster import Forecast, Model
 from app.inference.microbatching import Run
 from app.inference.model_store import Trial
 from app.observability import metrics
+from app.observability.request_record import Headers
 
 KEY_HEADER: Final = b"nextday-key"
 """Whose request it is, if the caller says so: an account or an instrument stays with a version."""
@@ -28,9 +29,7 @@ class Choice(NamedTuple):
     """There is a candidate, so that versions are counted apart."""
 
 
-def choose(
-    served: Model, trial: Trial, headers: Iterable[tuple[bytes, bytes]], content: bytes
-) -> Choice:
+def choose(served: Model, trial: Trial, headers: Headers, content: bytes) -> Choice:
     """Choose who answers while a candidate is on trial, by the header's key or the whole body."""
     key = next((value for header, value in headers if header == KEY_HEADER), content)
     if not trial.rollout.takes(key):

@@ -11,7 +11,7 @@ counts it and lets a shadow forecast too. Between them the query waits with othe
 import asyncio
 import math
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import lru_cache
 from threading import Event
 from typing import Final, NamedTuple, TypeVar
@@ -32,7 +32,7 @@ from app.inference.worker_threads import INLINE_BYTES, INLINE_WINDOWS, Receive, 
 from app.market_data.date_checks import NO_DATES, DateReport
 from app.market_data.price_validation import select_fields
 from app.observability import metrics
-from app.observability.request_record import RequestRecord
+from app.observability.request_record import Headers, RequestRecord
 from app.serving import canary
 from app.serving.canary import Choice, Shadow
 
@@ -155,11 +155,7 @@ class Pipeline:
             self._batcher.admit()
 
     def choose_loaded(
-        self,
-        name: str,
-        version: int | None,
-        headers: Iterable[tuple[bytes, bytes]],
-        content: bytes,
+        self, name: str, version: int | None, headers: Headers, content: bytes
     ) -> Choice | None:
         """
         Choose who answers, from memory alone; None where a pinned version has to be loaded.
@@ -175,11 +171,7 @@ class Pipeline:
         return canary.choose(served, trial, headers, content)
 
     async def choose(
-        self,
-        name: str,
-        version: int | None,
-        headers: Iterable[tuple[bytes, bytes]],
-        content: bytes,
+        self, name: str, version: int | None, headers: Headers, content: bytes
     ) -> Choice:
         """Choose who answers, as `choose_loaded` does; load a version that is not in memory."""
         choice = self.choose_loaded(name, version, headers, content)
