@@ -128,10 +128,7 @@ async def _life(settings: Settings) -> AsyncIterator[AppState]:
         workers = WorkerThreads(settings.background_threads, settings.max_batches)
         ending.callback(workers.close)
         batcher = MicroBatcher(
-            settings.max_waiting,
-            metrics,
-            deadline_s=settings.deadline_seconds,
-            loader=loader,
+            settings.max_waiting, metrics, deadline_s=settings.deadline_seconds, loader=loader
         )
         shutdown = GracefulShutdown(settings.drain_seconds)
         state = AppState(

@@ -176,15 +176,8 @@ def _history(table: Table, asked: dict[str, object], state: AppState) -> dict[st
 
 def written(answer: PredictResponse) -> bytes:
     """Write an answer as two lines of CSV."""
-    row: dict[str, object] = {
-        "model": answer["model"],
-        "version": answer["version"],
-        "target": answer["target"],
-        "forecast_date": answer["forecast_date"] or "",
-        "last_price": answer["last_price"],
-        "prediction": answer["prediction"],
-        "naive": answer["naive"],
-    }
+    names = {"model", "version", "target", "forecast_date", "last_price", "prediction", "naive"}
+    row = {name: value for name, value in answer.items() if name in names}
     for interval in answer["intervals"]:
         level = f"{interval['level']:g}"
         row[f"low_{level}"], row[f"high_{level}"] = interval["low"], interval["high"]

@@ -51,6 +51,7 @@ _NAMES: Final[_Names] = {
 }  # fmt: skip
 _SIMPLE: Final = str.maketrans("äöüáéíóúèôß", "aouaeioueos")
 _unneeded: Final = re.compile(r"[^a-z0-9]")
+_figure: Final = re.compile(r"\s*[-+]?[0-9][0-9.,' ]*\s*")
 _FEWEST_BYTES: Final = 4
 
 
@@ -170,7 +171,7 @@ def _rows(text: str) -> list[tuple[int, list[str]]]:
 
 def _layout(rows: Sequence[tuple[int, list[str]]]) -> _Layout:
     head = rows[0][1]
-    if len(head) == 1 and _is_number(head[0]):
+    if len(head) == 1 and _figure.fullmatch(head[0]):
         # one column of figures, pasted
         return _Layout({"close": 0}, 0)
     simple = [_unneeded.sub("", cell.lower().translate(_SIMPLE)) for cell in head]
@@ -192,10 +193,6 @@ def _layout(rows: Sequence[tuple[int, list[str]]]) -> _Layout:
 
 def _cell(cells: Sequence[str], at: int) -> str:
     return cells[at].strip() if at < len(cells) else ""
-
-
-def _is_number(cell: str) -> bool:
-    return re.fullmatch(r"\s*[-+]?[0-9][0-9.,' ]*\s*", cell) is not None
 
 
 def _one_instrument(rows: Sequence[tuple[int, list[str]]], layout: _Layout) -> None:

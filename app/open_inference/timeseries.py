@@ -35,15 +35,16 @@ router = APIRouter(prefix="/v1/timeseries", tags=["KServe time series"])
 _DAYS: Final = {"D", "day"}
 _WEEKDAYS: Final = {"B", "business_day"}
 _MEDIAN: Final = 0.5
-_POSTED: Final = ConfigDict(strict=True, extra="ignore", frozen=True)
 
 _Quantile = Annotated[float, Field(gt=0, lt=1, allow_inf_nan=False)]
 
 
-class Series(BaseModel):
-    """The newest prices of one instrument, oldest first."""
+class _Posted(BaseModel):
+    model_config = ConfigDict(strict=True, extra="ignore", frozen=True)
 
-    model_config = _POSTED
+
+class Series(_Posted):
+    """The newest prices of one instrument, oldest first."""
 
     type: Literal["univariate_time_series", "multivariate_time_series"]
     name: Annotated[str, Field(max_length=256)]
@@ -54,20 +55,16 @@ class Series(BaseModel):
     """When the first of the series was, by ISO 8601."""
 
 
-class Options(BaseModel):
+class Options(_Posted):
     """What to forecast of it."""
-
-    model_config = _POSTED
 
     horizon: int
     """1: the next session."""
     quantiles: Annotated[list[_Quantile], Field(max_length=32)] | None = None
 
 
-class TimeseriesRequest(BaseModel):
+class TimeseriesRequest(_Posted):
     """Series to forecast."""
-
-    model_config = _POSTED
 
     model: str
     inputs: Annotated[list[Series], Field(min_length=1, max_length=32)]

@@ -58,13 +58,13 @@ def count(choice: Choice, error: Exception | None = None) -> None:
         metrics.record_trial_answer(manifest.name, manifest.version, "error" if error else "ok")
 
 
-class Shadow:
+class Shadow(NamedTuple):
     """A candidate's forecast of a request that another version has answered, as it waits."""
 
-    def __init__(self, manifest: Manifest, answered: Forecast) -> None:
-        """Wait for the forecast of the candidate, to hold it against the one that was given."""
-        self._manifest = manifest
-        self._answered = answered
+    manifest: Manifest
+    """The candidate's."""
+    answered: Forecast
+    """The forecast that was given, to hold the candidate's against."""
 
     def has_left(self) -> bool:
         """Tell that the forecast is wanted."""
@@ -72,7 +72,7 @@ class Shadow:
 
     def take(self, forecast: Forecast | None, _: Run) -> None:
         """Measure how far the two are from each other, relative to the last price."""
-        manifest, answered = self._manifest, self._answered
+        manifest, answered = self.manifest, self.answered
         metrics.record_trial_answer(manifest.name, manifest.version, "ok" if forecast else "error")
         if forecast is not None:
             difference = abs(forecast.prediction - answered.prediction) / answered.last_price
@@ -84,6 +84,6 @@ class Shadow:
     def fail(self, error: Exception) -> None:
         """Count the failure, unless there was no room to begin."""
         if not isinstance(error, TooBusy):
-            metrics.record_trial_answer(self._manifest.name, self._manifest.version, "error")
+            metrics.record_trial_answer(self.manifest.name, self.manifest.version, "error")
         if not isinstance(error, NextdayError):
             _log.error("the candidate on trial failed", exc_info=error)

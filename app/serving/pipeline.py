@@ -28,7 +28,7 @@ from app.forecasting.forecaster import (
 )
 from app.inference.microbatching import MicroBatcher, Run, Waiter
 from app.inference.model_store import ModelStore
-from app.inference.worker_threads import INLINE_BYTES, INLINE_WINDOWS, Receive, WorkerThreads
+from app.inference.worker_threads import INLINE_BYTES, INLINE_WINDOWS, Receive, Work, WorkerThreads
 from app.market_data.date_checks import NO_DATES, DateReport
 from app.market_data.price_validation import select_fields
 from app.observability import metrics
@@ -232,13 +232,11 @@ class Pipeline:
             raise
         return self.finish(query, forecast, run, record)
 
-    async def run(
-        self, work: Callable[[Event], _T], receive: Receive, *, windows: float = math.inf
-    ) -> _T:
+    async def run(self, work: Work[_T], receive: Receive, *, windows: float = math.inf) -> _T:
         """
         Run the forecasts of many windows: in a thread, or on the event loop where they are few.
 
-        `work` is given an event that is set once the caller has left. Raises TooBusy.
+        Raises TooBusy.
         """
         return await self._workers.run(work, receive, is_short=windows <= INLINE_WINDOWS)
 
