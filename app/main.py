@@ -121,10 +121,8 @@ async def _life(settings: Settings) -> AsyncIterator[AppState]:
     anyio.to_thread.current_default_thread_limiter().total_tokens = _THREADS
     async with contextlib.AsyncExitStack() as ending:
         ending.callback(loader.close)
-        watching = asyncio.create_task(_watch(store, loader, settings.poll_seconds))
-        ending.callback(watching.cancel)
-        counting = asyncio.create_task(_count())
-        ending.callback(counting.cancel)
+        for endless in (_watch(store, loader, settings.poll_seconds), _count()):
+            ending.callback(asyncio.create_task(endless).cancel)
         workers = WorkerThreads(settings.background_threads, settings.max_batches)
         ending.callback(workers.close)
         batcher = MicroBatcher(

@@ -18,13 +18,7 @@ from app.open_inference import codec
 from app.open_inference.codec import PREDICTION, QUANTILES, Outputs, TensorRequest
 from app.open_inference.schemas import ERRORS, InferenceResponse
 from app.serving.canary import Choice
-from app.serving.pipeline import (
-    ForecastRequest,
-    Pipeline,
-    own_levels,
-    record_choice,
-    recorded_run,
-)
+from app.serving.pipeline import ForecastRequest, Pipeline, own_levels, record_choice, recorded_run
 from app.transport import request_body
 from app.transport.dependencies import record_of, state_of
 from app.transport.headers import announced_length

@@ -19,13 +19,7 @@ from typing import Final, NamedTuple, TypeVar
 from app.artifact.manifest import BARS
 from app.errors import NextdayError, Unforecastable, WindowTooShort
 from app.forecasting.arrays import Floats
-from app.forecasting.forecaster import (
-    Forecast,
-    Model,
-    adapts_by,
-    answering_part,
-    forecast_adapted,
-)
+from app.forecasting.forecaster import Forecast, Model, adapts_by, answering_part, forecast_adapted
 from app.inference.microbatching import MicroBatcher, Run, Waiter
 from app.inference.model_store import ModelStore
 from app.inference.worker_threads import INLINE_BYTES, INLINE_WINDOWS, Receive, Work, WorkerThreads
