@@ -17,7 +17,6 @@ from starlette.types import ASGIApp
 
 from app import __version__
 from app.api import calendars, csv_upload, health, models, predict, predict_batch, web_page
-from app.api import metrics as metrics_api
 from app.fastpath.protocol import ForecastProtocol
 from app.inference.microbatching import MicroBatcher
 from app.inference.model_store import ModelStore
@@ -47,7 +46,6 @@ _ROUTERS: Final = (
     calendars.router,
     models.router,
     health.router,
-    metrics_api.router,
     metadata.router,
     infer.router,
     timeseries.router,
@@ -123,17 +121,12 @@ async def _life(settings: Settings) -> AsyncIterator[AppState]:
     anyio.to_thread.current_default_thread_limiter().total_tokens = _THREADS
     async with contextlib.AsyncExitStack() as ending:
         ending.callback(loader.close)
-        watching = asyncio.create_task(_watch(store, loader, settings.poll_seconds))
-        ending.callback(watching.cancel)
-        counting = asyncio.create_task(_count())
-        ending.callback(counting.cancel)
+        for endless in (_watch(store, loader, settings.poll_seconds), _count()):
+            ending.callback(asyncio.create_task(endless).cancel)
         workers = WorkerThreads(settings.background_threads, settings.max_batches)
         ending.callback(workers.close)
         batcher = MicroBatcher(
-            settings.max_waiting,
-            metrics,
-            deadline_s=settings.deadline_seconds,
-            loader=loader,
+            settings.max_waiting, metrics, deadline_s=settings.deadline_seconds, loader=loader
         )
         shutdown = GracefulShutdown(settings.drain_seconds)
         state = AppState(

@@ -49,6 +49,9 @@ def _separated(value: object) -> object:
     return tuple(part.strip() for part in value.split(",") if part.strip())
 
 
+_Separated = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_separated)]
+
+
 def _rate(value: object) -> object:
     return limits.parse(value) if isinstance(value, str) else value
 
@@ -116,9 +119,7 @@ class Settings(BaseSettings):
     keeps it, usually a minute, or it may send on one that we have just closed.
     """
 
-    api_keys: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_separated)] = Field(
-        (), repr=False
-    )
+    api_keys: _Separated = Field((), repr=False)
     """Keys that may ask, separated by commas, each as itself or as `sha256:` and its digest."""
 
     api_keys_file: Path | None = None
@@ -127,10 +128,10 @@ class Settings(BaseSettings):
     rate_limit: Annotated[RateLimitItem, NoDecode, BeforeValidator(_rate)] | None = None
     """How often each key may ask of each worker, as in `100/second`."""
 
-    cors_origins: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_separated)] = ()
+    cors_origins: _Separated = ()
     """Origins whose pages may ask from a browser, separated by commas; `*` is all."""
 
-    trusted_proxies: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_separated)] = ()
+    trusted_proxies: _Separated = ()
     """
     Who may say by X-Forwarded-Proto and X-Forwarded-For how and for whom a request came:
     addresses or networks of proxies, separated by commas; `*` is all.

@@ -19,11 +19,7 @@ async def list_calendars() -> CalendarList:
     return CalendarList(exchanges=index.exchanges, aliases=dict(index.aliases), source=index.source)
 
 
-@router.get(
-    "/{name}",
-    summary="What is known of one exchange",
-    responses=documented(404, 422),
-)
+@router.get("/{name}", summary="What is known of one exchange", responses=documented(404, 422))
 async def show_calendar(name: Annotated[str, Path(max_length=32)]) -> CalendarDetail:
     """Show an exchange, by its MIC or alias: which days are known, and what comes next."""
     found = exchange_calendars.find(name)

@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from threading import Event
 from typing import Any, Final
 
@@ -23,6 +23,7 @@ from app.artifact.manifest import BARS
 from app.errors import BadInput, BadTable
 from app.market_data import csv_reader
 from app.market_data.csv_reader import Table
+from app.observability.request_record import Headers
 from app.serving.app_state import AppState
 from app.serving.pipeline import ForecastRequest
 from app.transport import headers as http
@@ -107,7 +108,7 @@ def described(predict: dict[str, Any]) -> dict[str, Any]:
     return predict
 
 
-def is_table(headers: Iterable[tuple[bytes, bytes]]) -> bool:
+def is_table(headers: Headers) -> bool:
     """Tell whether a request's body is CSV."""
     return any(
         name == b"content-type" and http.media_type(value) == MEDIA_TYPE for name, value in headers
@@ -175,15 +176,8 @@ def _history(table: Table, asked: dict[str, object], state: AppState) -> dict[st
 
 def written(answer: PredictResponse) -> bytes:
     """Write an answer as two lines of CSV."""
-    row: dict[str, object] = {
-        "model": answer["model"],
-        "version": answer["version"],
-        "target": answer["target"],
-        "forecast_date": answer["forecast_date"] or "",
-        "last_price": answer["last_price"],
-        "prediction": answer["prediction"],
-        "naive": answer["naive"],
-    }
+    names = {"model", "version", "target", "forecast_date", "last_price", "prediction", "naive"}
+    row = {name: value for name, value in answer.items() if name in names}
     for interval in answer["intervals"]:
         level = f"{interval['level']:g}"
         row[f"low_{level}"], row[f"high_{level}"] = interval["low"], interval["high"]

@@ -1,7 +1,7 @@
 """The JSON bodies, in and out."""
 
 from datetime import date, datetime
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Any, ClassVar, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, WithJsonSchema, model_validator
 from pydantic_core import PydanticCustomError
@@ -49,6 +49,9 @@ _described_as_bars: Final = WithJsonSchema(Bars.model_json_schema())
 class _Question(BaseModel):
     model_config = _POSTED
 
+    ways: ClassVar[tuple[str, str]]
+    """Two members, of which exactly one is given."""
+
     model: str = DEFAULT_MODEL
     version: Annotated[int, Field(ge=1)] | None = None
     """A version to pin; the one being served where none is given."""
@@ -57,9 +60,13 @@ class _Question(BaseModel):
     strict: bool = False
     """Whether what looks damaged is refused, and not only told of in `warnings`."""
 
-
-def _not_exactly_one(names: str) -> PydanticCustomError:
-    return PydanticCustomError("exactly_one", "give exactly one of {names}", {"names": names})
+    @model_validator(mode="after")
+    def _holds_one(self) -> Self:
+        first, second = self.ways
+        if (getattr(self, first) is None) == (getattr(self, second) is None):
+            names = {"names": f"{first} and {second}"}
+            raise PydanticCustomError("exactly_one", "give exactly one of {names}", names)
+        return self
 
 
 def _one_of(*names: str) -> ConfigDict:
@@ -75,7 +82,8 @@ def _one_of(*names: str) -> ConfigDict:
 class PredictRequest(_Question):
     """The newest prices or bars of one instrument: exactly one of them."""
 
-    model_config = _one_of("prices", "bars")
+    ways = ("prices", "bars")
+    model_config = _one_of(*ways)
 
     prices: _Prices | None = None
     """The model's target column, oldest first."""
@@ -85,12 +93,6 @@ class PredictRequest(_Question):
     """The day of each session, as 2026-08-27."""
     calendar: Annotated[str, Field(max_length=32)] | None = None
     """An exchange by its MIC (ISO 10383) or alias, `24/7` or `weekdays`."""
-
-    @model_validator(mode="after")
-    def _holds_one(self) -> Self:
-        if (self.prices is None) == (self.bars is None):
-            raise _not_exactly_one("prices and bars")
-        return self
 
 
 # Any: each window is judged by itself, so that a bad one is an error of its own
@@ -104,18 +106,13 @@ _WindowsOfBars = Annotated[list[Annotated[Any, _described_as_bars]], Field(max_l
 class BatchRequest(_Question):
     """The newest prices or bars of many instruments: exactly one of them."""
 
-    model_config = _one_of("windows", "bars")
+    ways = ("windows", "bars")
+    model_config = _one_of(*ways)
 
     windows: _Windows | None = None
     """The prices of each, as in `prices` of a single one."""
     bars: _WindowsOfBars | None = None
     """The bars of each."""
-
-    @model_validator(mode="after")
-    def _holds_one(self) -> Self:
-        if (self.windows is None) == (self.bars is None):
-            raise _not_exactly_one("windows and bars")
-        return self
 
 
 class Window(BaseModel):

@@ -46,18 +46,10 @@ _FILES: Final = _read()
 
 
 @router.get("/")
-async def page(request: Request) -> Response:
-    """Show the page."""
-    return _file(request, "index.html")
-
-
 @router.get("/page/{name:path}")
-async def page_file(request: Request, name: str) -> Response:
-    """Send a file of the page."""
-    return _file(request, name)
-
-
-def _file(request: Request, name: str) -> Response:
+async def page(request: Request) -> Response:
+    """Send the page, or a file of it."""
+    name = request.path_params.get("name", "index.html")
     if name not in _FILES:
         raise HTTPException(404)
     content, media_type, tag = _FILES[name]

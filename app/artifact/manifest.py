@@ -18,7 +18,6 @@ MAX_BYTES: Final = 64 * 2**20
 _Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 # one folder deep: a manifest must not be able to name anything outside it
 _FileName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}\.(onnx|json|md|html|png)$")]
-_Frozen = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 PriceField = Literal["open", "high", "low", "close"]
 BARS: Final[tuple[PriceField, ...]] = ("open", "high", "low", "close")
@@ -29,19 +28,19 @@ _FEWEST_QUANTILES: Final = 3
 """A median, and one on either side."""
 
 
-class FileRecord(BaseModel):
-    """What one file of the model must be."""
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    model_config = _Frozen
+
+class FileRecord(_Frozen):
+    """What one file of the model must be."""
 
     sha256: _Digest
     size: Annotated[int, Field(ge=0, le=MAX_BYTES)]
 
 
-class TrainingRange(BaseModel):
+class TrainingRange(_Frozen):
     """The sessions that the model was fitted on."""
-
-    model_config = _Frozen
 
     first: date
     last: date
@@ -52,10 +51,8 @@ class TrainingRange(BaseModel):
     windows: Annotated[int, Field(ge=1)]
 
 
-class Scores(BaseModel):
+class Scores(_Frozen):
     """How the model did on sessions held out from fitting, the naive forecast beside it."""
-
-    model_config = _Frozen
 
     first: date
     last: date
@@ -76,14 +73,12 @@ class Scores(BaseModel):
     coverage_90: float | None = None
 
 
-class Distribution(BaseModel):
+class Distribution(_Frozen):
     """
     What the windows were like that the model was fitted on, by percentiles.
 
     See `novelty.measures` for what of a window is measured.
     """
-
-    model_config = _Frozen
 
     LEVELS: ClassVar[int] = 101
     """From the least to the most."""
@@ -107,15 +102,13 @@ class Distribution(BaseModel):
         return np.array(self.volatility), np.array(self.largest_move)
 
 
-class ModelCalibration(BaseModel):
+class ModelCalibration(_Frozen):
     """
     What makes a network's quantiles hold what they promise.
 
     Offsets are fitted offline on sessions held out from fitting: split-conformal, normalised
     by the forecast's own spread (Romano, Patterson and Candes 2019; see `quantiles.spread`).
     """
-
-    model_config = _Frozen
 
     offsets: tuple[float, ...]
     """Added to the quantiles, in order, in units of the forecast's spread."""
@@ -125,23 +118,19 @@ class ModelCalibration(BaseModel):
     """Forecasts that the offsets rest on."""
 
 
-class CloseOnly(BaseModel):
+class CloseOnly(_Frozen):
     """
     A model of bars that also answers for closes alone, by a network of its own.
 
     That network looks back on as many sessions, and gives the same quantiles.
     """
 
-    model_config = _Frozen
-
     scores: Scores
     calibration: ModelCalibration | None = None
 
 
-class Draft(BaseModel):
+class Draft(_Frozen):
     """All of a manifest that its author decides; publishing adds the rest."""
-
-    model_config = _Frozen
 
     window: Annotated[int, Field(ge=2, le=10_000)]
     """Sessions that the network looks back on."""

@@ -8,13 +8,13 @@ from pydantic_core import to_json
 
 from app.api import predict, predict_codec
 from app.forecasting.forecaster import Forecast
-from app.observability.request_record import RequestRecord
-from app.open_inference import infer
+from app.observability.request_record import Headers, RequestRecord
+from app.open_inference import codec, infer
 from app.open_inference.codec import TensorRequest
 from app.serving.pipeline import ForecastQuery, Pipeline
 from app.transport import request_body
 from app.transport.encoded_answer import EncodedAnswer
-from app.transport.headers import Headers, media_type
+from app.transport.headers import media_type
 
 _INFER: Final = re.compile(
     rb"/v2/models/([a-z0-9][a-z0-9._-]{0,63})(?:/versions/([1-9][0-9]{0,8}))?/infer"
@@ -43,7 +43,8 @@ class InferCall(NamedTuple):
 
     def encode(self, forecast: Forecast) -> EncodedAnswer:
         """Write the answer."""
-        return infer.encode(self.posted, infer.outputs_of(forecast), self.query.choice.model)
+        manifest = self.query.choice.model.manifest
+        return codec.write(self.posted, infer.outputs_of(forecast), manifest)
 
 
 class PredictDoor(NamedTuple):

@@ -13,10 +13,9 @@ from app import errors
 from app.errors import BadInput, BodyTooSlow, NextdayError, TooLate
 from app.grpc.coalescing import CallCoalescer
 from app.observability import request_record
-from app.observability.request_record import UNKNOWN, RequestRecord
+from app.observability.request_record import UNKNOWN, Headers, RequestRecord
 from app.serving.app_state import AppState
 from app.transport import problem_details
-from app.transport.headers import Headers
 
 _log = logging.getLogger(__name__)
 
@@ -137,21 +136,13 @@ class CallInterceptor:
             raise TooLate from None
 
 
-class UnknownMethod:
-    """Refuses calls of methods that are not there, and tells of them."""
-
-    def __init__(self, state: AppState) -> None:
-        """Tell those of `state`."""
-        self._state = state
-
-    async def answer(self, _: AsyncIterator[bytes], context: Context) -> None:
-        """Refuse a call; its message is not read."""
-        call = request_record.begin(UNKNOWN, _headers(context))
-        call.code = "not_found"
-        self._state["recorders"].record(call, _NOT_FOUND)
-        await context.abort(
-            StatusCode.UNIMPLEMENTED, "there is no such method", ((_REQUEST_ID, call.id),)
-        )
+async def refuse_unknown(state: AppState, _: AsyncIterator[bytes], context: Context) -> None:
+    """Refuse a call of a method that is not there, and tell of it; its message is not read."""
+    call = request_record.begin(UNKNOWN, _headers(context))
+    call.code = "not_found"
+    state["recorders"].record(call, _NOT_FOUND)
+    trailing = ((_REQUEST_ID, call.id),)
+    await context.abort(StatusCode.UNIMPLEMENTED, "there is no such method", trailing)
 
 
 async def _read(context: Context, longest_s: float) -> bytes:

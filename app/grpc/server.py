@@ -3,13 +3,14 @@
 import contextlib
 import logging
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Final, TypeAlias
 
 import grpc
 from grpc import aio
 
 from app.grpc.coalescing import CallCoalescer
-from app.grpc.interceptor import READS_S, Answering, CallInterceptor, UnknownMethod
+from app.grpc.interceptor import READS_S, Answering, CallInterceptor, refuse_unknown
 from app.grpc.servicer import Servicer
 from app.serving.app_state import AppState
 from app.settings import Settings
@@ -56,14 +57,11 @@ class _Methods(grpc.GenericRpcHandler):
     """Finds who answers a call."""
 
     def __init__(self, state: AppState, version: str, coalescer: CallCoalescer) -> None:
-        known = {
-            name: CallInterceptor(state, name, method, coalescer)
+        self._known = {
+            f"/{SERVICE}/{name}": _handler(CallInterceptor(state, name, method, coalescer).answer)
             for name, method in Servicer(state, version, coalescer).methods.items()
         }
-        self._known = {
-            f"/{SERVICE}/{name}": _handler(observed.answer) for name, observed in known.items()
-        }
-        self._unknown = _handler(UnknownMethod(state).answer)
+        self._unknown = _handler(partial(refuse_unknown, state))
 
     def service(self, handler_call_details: grpc.HandlerCallDetails) -> _Handler:
         return self._known.get(handler_call_details.method, self._unknown)

@@ -2,23 +2,22 @@
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable
-from typing import Never, ParamSpec, TypeVar
+from collections.abc import Callable
+from typing import Never, TypeVar
 
 from google.protobuf.json_format import ParseDict
 
 from app.errors import BadInput, NotFound, Unavailable
+from app.forecasting.forecaster import Model
 from app.grpc import codec
 from app.grpc import inference_pb2 as pb
 from app.grpc.coalescing import CallCoalescer
 from app.grpc.interceptor import Call, Method
-from app.inference.model_store import ModelStore
 from app.inference.worker_threads import INLINE_BYTES
 from app.open_inference import infer, metadata
 from app.serving.app_state import AppState
 
 _T = TypeVar("_T")
-_Asked = ParamSpec("_Asked")
 
 _version = re.compile(r"[1-9][0-9]{0,8}")
 
@@ -70,22 +69,21 @@ class Servicer:
         )
 
     async def _model_metadata(self, _: Call, message: bytes) -> pb.ModelMetadataResponse:
-        document = await self._described(
-            message, metadata.model_metadata, metadata.version_metadata
-        )
+        model = await self._asked_of(message)
+        document = await asyncio.to_thread(metadata.describe, self._state["store"], model)
         return ParseDict(dict(document), pb.ModelMetadataResponse())
 
     async def _model_config(self, _: Call, message: bytes) -> pb.ModelConfigResponse:
-        document = await self._described(message, metadata.model_config, metadata.version_config)
-        return ParseDict({"config": document}, pb.ModelConfigResponse())
+        model = await self._asked_of(message)
+        return ParseDict({"config": metadata.config_of(model)}, pb.ModelConfigResponse())
 
     async def _model_statistics(self, _: Call, message: bytes) -> pb.ModelStatisticsResponse:
-        if codec.parse(pb.ModelStatisticsRequest, message).name:
-            document = await self._described(
-                message, metadata.model_statistics, metadata.version_statistics
-            )
-        else:
-            document = await metadata.every_statistics(self._state["store"])
+        asked, version = codec.parse(pb.ModelStatisticsRequest, message), None
+        if asked.name:
+            await self._asked_of(message)
+            version = _number(asked.version)
+        store, name = self._state["store"], asked.name or None
+        document = await asyncio.to_thread(metadata.statistics, store, name, version)
         return ParseDict(dict(document), pb.ModelStatisticsResponse())
 
     async def _index(self, _: Call, message: bytes) -> pb.RepositoryIndexResponse:
@@ -98,27 +96,22 @@ class Servicer:
         # room for a small one there was before the message was read
         if len(message) > INLINE_BYTES:
             pipeline.admit(len(message))
-        request = await _where_it_fits(len(message), codec.parse_request, message, most)
+        request = await _where_it_fits(len(message), lambda: codec.parse_request(message, most))
         version = _number(request.model_version)
         choice = await pipeline.choose(request.model_name, version, call.headers, message)
-        posted = await _where_it_fits(len(message), codec.read, request, choice.model)
+        posted = await _where_it_fits(len(message), lambda: codec.read(request, choice.model))
         if call.is_one_of_many and len(posted.windows) == 1:
             await self._coalescer.others()
         outputs = await infer.forecast_tensors(pipeline, posted, choice, call.record, _stays)
         return codec.response(posted, outputs, choice.model.manifest)
 
-    async def _described(
-        self,
-        message: bytes,
-        current: Callable[[str, ModelStore], Awaitable[_T]],
-        pinned: Callable[[str, int, ModelStore], Awaitable[_T]],
-    ) -> _T:
-        """Return what HTTP tells of a model, or of a version of it; all who ask do so alike."""
-        asked = codec.parse(pb.ModelMetadataRequest, message)
-        number = _number(asked.version)
-        if number is None:
-            return await current(asked.name, self._state["store"])
-        return await pinned(asked.name, number, self._state["store"])
+    async def _asked_of(self, message: bytes) -> Model:
+        """Return the model that is asked about, or a version of it; all who ask do so alike."""
+        asked, store = codec.parse(pb.ModelMetadataRequest, message), self._state["store"]
+        version = _number(asked.version)
+        if version is None:
+            return store.current(asked.name)
+        return await asyncio.to_thread(store.pinned, asked.name, version)
 
 
 def _number(version: str) -> int | None:
@@ -129,16 +122,9 @@ def _number(version: str) -> int | None:
     return int(version)
 
 
-async def _where_it_fits(
-    size: int,
-    work: Callable[_Asked, _T],
-    *args: _Asked.args,
-    **kwargs: _Asked.kwargs,
-) -> _T:
+async def _where_it_fits(size: int, work: Callable[[], _T]) -> _T:
     """Do work on a message of so many bytes: at once, or in a thread."""
-    if size <= INLINE_BYTES:
-        return work(*args, **kwargs)
-    return await asyncio.to_thread(work, *args, **kwargs)
+    return work() if size <= INLINE_BYTES else await asyncio.to_thread(work)
 
 
 async def _stays() -> Never:

@@ -24,13 +24,6 @@ from pathlib import Path
 from typing import Final, Literal, NamedTuple, TypeAlias, TypeVar
 
 from app.artifact import layout
-from app.artifact.layout import (
-    HIGHEST_VERSION,
-    current_version,
-    model_folders,
-    rollout_of,
-    versions,
-)
 from app.artifact.rollout import Rollout
 from app.errors import ArtifactRejected, NoSuchModel, NoSuchVersion
 from app.forecasting.forecaster import Model
@@ -95,7 +88,7 @@ class ModelStore:
 
     def versions(self, name: str) -> list[int]:
         """Return the published versions of a served model, oldest first; reads the disk."""
-        return versions(self._root / name)
+        return layout.versions(self._root / name)
 
     def current(self, name: str) -> Model:
         """
@@ -147,7 +140,7 @@ class ModelStore:
         found = self.loaded(name, version)
         if found is not None:
             return found
-        if version > HIGHEST_VERSION:
+        if version > layout.HIGHEST_VERSION:
             # more digits than a file's name may have
             raise NoSuchVersion
         key = (name, version)
@@ -169,14 +162,14 @@ class ModelStore:
         have changed, and once a minute: it may have been a volume that was not there yet. A
         model whose folder went away goes on serving. One thread at a time.
         """
-        for home in model_folders(self._root):
+        for home in layout.model_folders(self._root):
             self._follow(home)
             self._follow_rollout(home)
 
     def _follow(self, home: Path) -> None:
         name, version, served = home.name, None, self.served.get(home.name)
         try:
-            version = current_version(home)
+            version = layout.current_version(home)
             if version is None:
                 return
             if served is None or served.manifest.version != version:
@@ -193,7 +186,7 @@ class ModelStore:
         name, served, trial = home.name, self.served.get(home.name), self.trials.get(home.name)
         version = None
         try:
-            wanted = rollout_of(home)
+            wanted = layout.rollout_of(home)
             version = wanted.candidate if wanted else None
             if wanted is None or served is None or served.manifest.version == version:
                 # none, or it has won

@@ -25,6 +25,9 @@ _T = TypeVar("_T")
 Receive: TypeAlias = Callable[[], Awaitable[Mapping[str, Any]]]
 """ASGI's: tells of a client."""
 
+Work: TypeAlias = Callable[[Event], _T]
+"""Is given an event that is set once the client has left, and looks at it between its slices."""
+
 INLINE_WINDOWS: Final = 16
 """Windows of short work: as many as run together where few wait, see batching.py."""
 
@@ -60,18 +63,12 @@ class WorkerThreads:
         if self._count >= self._most:
             raise TooBusy
 
-    async def run(
-        self,
-        work: Callable[[Event], _T],
-        receive: Receive,
-        *,
-        is_short: bool = False,
-    ) -> _T:
+    async def run(self, work: Work[_T], receive: Receive, *, is_short: bool = False) -> _T:
         """
         Return what `work` makes, in a thread, or on the event loop where it is short.
 
-        It is given an event that is set when the client, of whom `receive` (ASGI) tells, has
-        gone: work looks at it between its slices, and ends in Abandoned. Raises TooBusy.
+        Once the client, of whom `receive` (ASGI) tells, has gone, it ends in Abandoned. Raises
+        TooBusy.
         """
         self.admit()
         self._count += 1
@@ -80,7 +77,7 @@ class WorkerThreads:
         finally:
             self._count -= 1
 
-    async def _in_turn(self, work: Callable[[Event], _T]) -> _T:
+    async def _in_turn(self, work: Work[_T]) -> _T:
         """Work in each turn of the loop once: who waits for one forecast waits no longer."""
         await self._turn.acquire()
         try:
@@ -88,11 +85,7 @@ class WorkerThreads:
         finally:
             asyncio.get_running_loop().call_soon(self._turn.release)
 
-    async def _in_thread(
-        self,
-        work: Callable[[Event], _T],
-        receive: Receive,
-    ) -> _T:
+    async def _in_thread(self, work: Work[_T], receive: Receive) -> _T:
         gone = Event()
         watching = asyncio.create_task(_watch(receive, gone))
         try:

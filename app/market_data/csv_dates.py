@@ -54,7 +54,8 @@ def dates_of(cells: Sequence[tuple[int, str]]) -> list[date]:
     12, or else by which of them lets the dates run on day by day.
     """
     first_line, first = cells[0]
-    forms = [form for form in _FORMS if _read(form, first) or _looks_like(form, first)]
+    # of that form, whether or not there is such a day: the line at fault is told below
+    forms = [form for form in _FORMS if form.pattern.fullmatch(first)]
     if not forms:
         raise BadTable(f"line {first_line}: this date is of no form known here; write 2026-01-31")
     tried = [(form, *_tried(form, cells)) for form in forms]
@@ -100,11 +101,6 @@ def _read(form: _Form, cell: str) -> date | None:
         return date(year, month or 0, int(parts["d"]))
     except ValueError:
         return None
-
-
-def _looks_like(form: _Form, cell: str) -> bool:
-    """Tell whether a cell is of a form, though it names no day there is."""
-    return form.pattern.fullmatch(cell) is not None
 
 
 def _disorder(days: Sequence[date]) -> int:

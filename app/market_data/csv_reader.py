@@ -19,7 +19,7 @@ from app.artifact.manifest import BARS, PriceField
 from app.errors import BadTable
 from app.market_data.anomalies import DataWarning
 from app.market_data.csv_dates import dates_of
-from app.market_data.csv_numbers import Decimals, number
+from app.market_data.csv_numbers import has_decimal_comma, number
 
 MOST_ROWS: Final = 100_000
 """Four hundred years."""
@@ -51,6 +51,7 @@ _NAMES: Final[_Names] = {
 }  # fmt: skip
 _SIMPLE: Final = str.maketrans("äöüáéíóúèôß", "aouaeioueos")
 _unneeded: Final = re.compile(r"[^a-z0-9]")
+_figure: Final = re.compile(r"\s*[-+]?[0-9][0-9.,' ]*\s*")
 _FEWEST_BYTES: Final = 4
 
 
@@ -104,9 +105,9 @@ def read(content: bytes) -> Table:
     ]
     if not traded:
         raise BadTable("no line of the file holds a price")
-    decimals = Decimals.of(_cell(cells, at) for _, cells in traded for at in prices.values())
+    comma = has_decimal_comma(_cell(cells, at) for _, cells in traded for at in prices.values())
     columns = {
-        name: [_price(line, name, _cell(cells, at), decimals) for line, cells in traded]
+        name: [_price(line, name, _cell(cells, at), comma=comma) for line, cells in traded]
         for name, at in prices.items()
     }
     lines = [line for line, _ in traded]
@@ -170,7 +171,7 @@ def _rows(text: str) -> list[tuple[int, list[str]]]:
 
 def _layout(rows: Sequence[tuple[int, list[str]]]) -> _Layout:
     head = rows[0][1]
-    if len(head) == 1 and _is_number(head[0]):
+    if len(head) == 1 and _figure.fullmatch(head[0]):
         # one column of figures, pasted
         return _Layout({"close": 0}, 0)
     simple = [_unneeded.sub("", cell.lower().translate(_SIMPLE)) for cell in head]
@@ -179,7 +180,6 @@ def _layout(rows: Sequence[tuple[int, list[str]]]) -> _Layout:
         at = next((simple.index(alias) for alias in aliases if alias in simple), None)
         if at is not None:
             places[name] = at
-    begins = 1
     if simple[0] == "price" and [row[1][0].lower() for row in rows[1:2]] == ["ticker"]:
         # what pandas writes of yfinance's columns of two levels
         return _Layout({**{name: at for name, at in places.items() if at}, "date": 0}, 3)
@@ -188,15 +188,11 @@ def _layout(rows: Sequence[tuple[int, list[str]]]) -> _Layout:
             "the first line names no column of prices; wanted are Date, and Close or Open, High,"
             " Low and Close"
         )
-    return _Layout(places, begins)
+    return _Layout(places, 1)
 
 
 def _cell(cells: Sequence[str], at: int) -> str:
     return cells[at].strip() if at < len(cells) else ""
-
-
-def _is_number(cell: str) -> bool:
-    return re.fullmatch(r"\s*[-+]?[0-9][0-9.,' ]*\s*", cell) is not None
 
 
 def _one_instrument(rows: Sequence[tuple[int, list[str]]], layout: _Layout) -> None:
@@ -208,8 +204,8 @@ def _one_instrument(rows: Sequence[tuple[int, list[str]]], layout: _Layout) -> N
         raise BadTable(f"the file holds {len(names)} instruments; send one at a time")
 
 
-def _price(line: int, name: str, cell: str, decimals: Decimals) -> float:
-    value = math.nan if cell.lower() in _NO_PRICE else number(cell, decimals)
+def _price(line: int, name: str, cell: str, *, comma: bool) -> float:
+    value = math.nan if cell.lower() in _NO_PRICE else number(cell, comma=comma)
     if value is None:
         raise BadTable(f"line {line}: {name} is no number")
     if not (value > 0 and math.isfinite(value)):

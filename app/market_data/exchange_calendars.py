@@ -95,10 +95,15 @@ def index() -> Index:
 
 def find(name: str) -> Calendar:
     """Return the calendar of an exchange, by MIC or alias; raise NoSuchCalendar."""
-    known = _known(name)
-    if known is None:
+    if name.lower() in _WEEKMASKS:
+        return _without_exchange(name.lower())
+    listed = index()
+    upper = name.upper()
+    mic = listed.aliases.get(upper, upper)
+    # nothing but what is listed is read, or kept
+    if mic not in listed.exchanges:
         raise NoSuchCalendar
-    return known
+    return _read(mic)
 
 
 @cache
@@ -131,16 +136,6 @@ def _days(by_year: Mapping[str, str]) -> Days:
 
 def _range(first: date, last: date) -> Days:
     return np.arange(np.datetime64(first, "D"), np.datetime64(last, "D") + 1)
-
-
-def _known(name: str) -> Calendar | None:
-    if name.lower() in _WEEKMASKS:
-        return _without_exchange(name.lower())
-    listed = index()
-    upper = name.upper()
-    mic = listed.aliases.get(upper, upper)
-    # nothing but what is listed is read, or kept
-    return _read(mic) if mic in listed.exchanges else None
 
 
 @cache

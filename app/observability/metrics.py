@@ -5,7 +5,7 @@ import os
 import sys
 import time
 from collections.abc import Iterable
-from functools import cache, lru_cache
+from functools import cache, lru_cache, partial
 from pathlib import Path
 from typing import Final, Literal, NamedTuple
 
@@ -27,7 +27,8 @@ _SECONDS: Final = (
     *(0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05),
     *(0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0),
 )
-_BY_MODEL: Final = ["route", "model", "version"]
+_BY_VERSION: Final = ["model", "version"]
+_timed: Final = partial(Histogram, labelnames=["route", *_BY_VERSION], buckets=_SECONDS)
 
 _REQUESTS: Final = Counter(
     "nextday_requests", "Requests answered, by route and status.", ["route", "status"]
@@ -35,42 +36,30 @@ _REQUESTS: Final = Counter(
 _REFUSALS: Final = Counter(
     "nextday_refusals", "Requests answered with a problem, by its code.", ["route", "code"]
 )
-_WHOLE: Final = Histogram(
-    "nextday_request_seconds",
-    "From a request's arrival to its answer.",
-    _BY_MODEL,
-    buckets=_SECONDS,
+_WHOLE: Final = _timed("nextday_request_seconds", "From a request's arrival to its answer.")
+_WAITS: Final = _timed(
+    "nextday_wait_seconds", "From a request's arrival to the run that answered it."
 )
-_WAITS: Final = Histogram(
-    "nextday_wait_seconds",
-    "From a request's arrival to the run that answered it.",
-    _BY_MODEL,
-    buckets=_SECONDS,
-)
-_RUNS: Final = Histogram(
+_RUNS: Final = _timed(
     "nextday_run_seconds",
     "The run of the network that answered a request, which may have answered others too.",
-    _BY_MODEL,
-    buckets=_SECONDS,
 )
 _WINDOWS: Final = Histogram(
     "nextday_run_windows",
     "Windows that ran together: of requests that waited together, or of one batch.",
-    ["model", "version"],
+    _BY_VERSION,
     buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256, 1024, 4096),
 )
-_FORECASTS: Final = Counter(
-    "nextday_forecasts", "Windows that were forecast from.", ["model", "version"]
-)
+_FORECASTS: Final = Counter("nextday_forecasts", "Windows that were forecast from.", _BY_VERSION)
 _OUTSIDE: Final = Counter(
     "nextday_outside_training_range",
     "Forecasts from windows beyond the range that the model was fitted on.",
-    ["model", "version"],
+    _BY_VERSION,
 )
 _LAST: Final = Gauge(
     "nextday_last_forecast_timestamp_seconds",
     "When a version last forecast.",
-    ["model", "version"],
+    _BY_VERSION,
     multiprocess_mode="livemax",
 )
 _WAITING: Final = Gauge(
@@ -98,7 +87,7 @@ _TRIED: Final = Counter(
 _DIFFERENCES: Final = Histogram(
     "nextday_shadow_difference_ratio",
     "How far a candidate's forecast was from that which was answered, over the last price.",
-    ["model", "version"],
+    _BY_VERSION,
     buckets=(1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1),
 )
 _RESIDENT: Final = Gauge(

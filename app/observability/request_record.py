@@ -8,13 +8,16 @@ once, when the answer has been written. It holds no price, no key and nothing el
 import re
 import secrets
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Final, TypeAlias
 
 UNKNOWN: Final = "unknown"
 """In place of a model or a route that is not there: strangers make no names of ours."""
+
+Headers: TypeAlias = Sequence[tuple[bytes, bytes]]
+"""Those of a request; names in lower case."""
 
 REQUEST_ID: Final = b"x-request-id"
 TRACEPARENT: Final = b"traceparent"
@@ -70,7 +73,7 @@ class Recorders:
             each(record, status)
 
 
-def begin(route: str, headers: Iterable[tuple[bytes, bytes]]) -> RequestRecord:
+def begin(route: str, headers: Headers) -> RequestRecord:
     """Note the arrival of a request; an id that is no plain word is replaced by one of ours."""
     identity = traceparent = None
     for name, value in headers:

@@ -7,6 +7,7 @@ answered, of what was noted on its way: nothing is done for a trace while anybod
 
 import threading
 import time
+from functools import partial
 from typing import Final
 
 from app.observability.request_record import TRACEPARENT, RequestRecord
@@ -55,7 +56,12 @@ class Traces:
             max_queue_size=_MOST,
             schedule_delay_millis=_EVERY_MS,
         )
-        self._resource = Resource.create({SERVICE_NAME: _SERVICE})
+        # as the SDK's own tracer would have it, at a quarter of the cost
+        self._span = partial(
+            ReadableSpan,
+            resource=Resource.create({SERVICE_NAME: _SERVICE}),
+            instrumentation_scope=_SCOPE,
+        )
         self._ids = RandomIdGenerator()
 
     def record(self, record: RequestRecord, status: int) -> None:
@@ -68,21 +74,25 @@ class Traces:
         start = end - int(_NS * record.whole_s)
         trace = self._ids.generate_trace_id() if parent is None else parent.trace_id
         whole = self._context(trace)
-        self._note(
+        span = self._span(
             record.route,
             whole,
             parent,
-            start,
-            end,
             kind=SpanKind.SERVER,
             attributes=_attributes(record, status),
             status=_ERROR if status >= _FAULT else _UNSET,
+            start_time=start,
+            end_time=end,
         )
+        self._spans.on_end(span)
         if record.wait_s is not None and record.run_s is not None:
             began = start + int(_NS * record.wait_s)
             ended = began + int(_NS * record.run_s)
-            self._note("wait", self._context(trace), whole, start, began)
-            self._note("run", self._context(trace), whole, began, ended)
+            for name, first, last in (("wait", start, began), ("run", began, ended)):
+                part = self._span(
+                    name, self._context(trace), whole, start_time=first, end_time=last
+                )
+                self._spans.on_end(part)
 
     def close(self) -> None:
         """Send what has been noted, for some seconds at most, and end."""
@@ -93,33 +103,6 @@ class Traces:
 
     def _context(self, trace: int) -> SpanContext:
         return SpanContext(trace, self._ids.generate_span_id(), is_remote=False, trace_flags=_KEPT)
-
-    def _note(  # noqa: PLR0913 - what a span is
-        self,
-        name: str,
-        context: SpanContext,
-        parent: SpanContext | None,
-        start: int,
-        end: int,
-        *,
-        kind: SpanKind = SpanKind.INTERNAL,
-        attributes: dict[str, str | int] | None = None,
-        status: Status = _UNSET,
-    ) -> None:
-        # as the SDK's own tracer would have it, at a quarter of the cost
-        span = ReadableSpan(
-            name,
-            context,
-            parent,
-            self._resource,
-            attributes,
-            kind=kind,
-            status=status,
-            start_time=start,
-            end_time=end,
-            instrumentation_scope=_SCOPE,
-        )
-        self._spans.on_end(span)
 
 
 def _parent(traceparent: str | None) -> SpanContext | None:

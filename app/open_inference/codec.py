@@ -8,7 +8,7 @@ the bytes that are there, in whole numbers of any size.
 
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from itertools import chain
 from typing import Annotated, Any, Final, NamedTuple, TypeAlias
 
@@ -21,6 +21,7 @@ from app.artifact.manifest import Manifest
 from app.errors import BadInput, NotJson
 from app.forecasting.arrays import Floats
 from app.forecasting.forecaster import Model
+from app.observability.request_record import Headers
 from app.transport.encoded_answer import EncodedAnswer
 
 INPUT: Final = "window"
@@ -93,7 +94,7 @@ class TensorRequest(NamedTuple):
     """In the order asked for."""
 
 
-def header_length(headers: Iterable[tuple[bytes, bytes]]) -> int | None:
+def header_length(headers: Headers) -> int | None:
     """Return how much of a body is JSON; None where nothing says so. Raises BadInput."""
     for name, value in headers:
         if name == HEADER_LENGTH:
@@ -137,14 +138,7 @@ def parameters_of(manifest: Manifest) -> dict[str, float]:
     return {"mae_skill_vs_naive": skill_of(manifest.scores)["mae_skill_vs_naive"]}
 
 
-def write(
-    posted: TensorRequest,
-    outputs: Outputs,
-    *,
-    name: str,
-    version: int,
-    parameters: dict[str, float],
-) -> EncodedAnswer:
+def write(posted: TensorRequest, outputs: Outputs, manifest: Manifest) -> EncodedAnswer:
     """Write the outputs that were asked for; each is (n, ..)."""
     described: list[dict[str, Any]] = []
     tensors: list[bytes] = []
@@ -157,10 +151,10 @@ def write(
         else:
             output["data"] = values.ravel().tolist()
         described.append(output)
-    response: dict[str, Any] = {"model_name": name, "model_version": str(version)}
-    if posted.id is not None:
-        response["id"] = posted.id
-    head = to_json(response | {"parameters": parameters, "outputs": described})
+    model = {"model_name": manifest.name, "model_version": str(manifest.version)}
+    identity = {} if posted.id is None else {"id": posted.id}
+    given = {"parameters": parameters_of(manifest), "outputs": described}
+    head = to_json(model | identity | given)
     if not tensors:
         return EncodedAnswer(head)
     length = (HEADER_LENGTH, b"%d" % len(head))

@@ -13,22 +13,15 @@ from app.errors import Abandoned, BodyTooLarge, Unforecastable
 from app.forecasting.forecaster import Forecast, Model, answering_part, forecast
 from app.inference.worker_threads import INLINE_BYTES, Receive
 from app.market_data.price_validation import validate_windows
-from app.observability.request_record import RequestRecord
+from app.observability.request_record import Headers, RequestRecord
 from app.open_inference import codec
 from app.open_inference.codec import PREDICTION, QUANTILES, Outputs, TensorRequest
 from app.open_inference.schemas import ERRORS, InferenceResponse
 from app.serving.canary import Choice
-from app.serving.pipeline import (
-    ForecastRequest,
-    Pipeline,
-    own_levels,
-    record_choice,
-    recorded_run,
-)
+from app.serving.pipeline import ForecastRequest, Pipeline, own_levels, record_choice, recorded_run
 from app.transport import request_body
 from app.transport.dependencies import record_of, state_of
-from app.transport.encoded_answer import EncodedAnswer
-from app.transport.headers import Headers, announced_length
+from app.transport.headers import announced_length
 from app.transport.openapi_examples import INFER_EXAMPLES
 
 ROUTE: Final = "/v2/models/{name}/infer"
@@ -85,7 +78,7 @@ async def _infer(request: Request, name: str, version: int | None) -> Response:
     read = partial(parse, headers, content, choice.model)
     posted = read() if len(content) <= INLINE_BYTES else await asyncio.to_thread(read)
     outputs = await forecast_tensors(pipeline, posted, choice, record, request.receive)
-    return encode(posted, outputs, choice.model).response
+    return codec.write(posted, outputs, choice.model.manifest).response
 
 
 def parse(headers: Headers, content: bytes, model: Model) -> TensorRequest:
@@ -137,18 +130,6 @@ def outputs_of(made: Forecast) -> Outputs:
         *(high for _, high in reversed(made.intervals)),
     ]
     return {PREDICTION: np.array([made.prediction]), QUANTILES: np.array([quantiles])}
-
-
-def encode(posted: TensorRequest, outputs: Outputs, model: Model) -> EncodedAnswer:
-    """Write the outputs that were asked for."""
-    manifest = model.manifest
-    return codec.write(
-        posted,
-        outputs,
-        name=manifest.name,
-        version=manifest.version,
-        parameters=codec.parameters_of(manifest),
-    )
 
 
 def _forecast_many(

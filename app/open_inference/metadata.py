@@ -70,7 +70,7 @@ async def server_metadata(request: Request) -> ServerMetadata:
 @router.get("/models/stats", summary="What every model has answered so far")
 async def every_statistics(store: StoreDependency) -> Statistics:
     """Count over all workers, and all protocols."""
-    return await run_in_threadpool(_statistics, store, None, None)
+    return await run_in_threadpool(statistics, store, None, None)
 
 
 @router.get("/models/{name}/ready", summary="A model answers")
@@ -89,39 +89,39 @@ async def version_ready(name: str, version: Version, store: StoreDependency) -> 
 @router.get("/models/{name}", summary="What a model takes and gives")
 async def model_metadata(name: str, store: StoreDependency) -> ModelMetadata:
     """Describe the version that answers."""
-    return await run_in_threadpool(_metadata, store, store.current(name))
+    return await run_in_threadpool(describe, store, store.current(name))
 
 
 @router.get("/models/{name}/versions/{version}", summary="What a version takes and gives")
 async def version_metadata(name: str, version: Version, store: StoreDependency) -> ModelMetadata:
     """Describe a version."""
-    return await run_in_threadpool(lambda: _metadata(store, store.pinned(name, version)))
+    return await run_in_threadpool(lambda: describe(store, store.pinned(name, version)))
 
 
 @router.get("/models/{name}/config", summary="A model's configuration, as Triton has it")
 async def model_config(name: str, store: StoreDependency) -> _Document:
     """Describe the version that answers."""
-    return _config(store.current(name))
+    return config_of(store.current(name))
 
 
 @router.get("/models/{name}/versions/{version}/config", summary="That of a version")
 async def version_config(name: str, version: Version, store: StoreDependency) -> _Document:
     """Describe a version."""
-    return _config(await run_in_threadpool(store.pinned, name, version))
+    return config_of(await run_in_threadpool(store.pinned, name, version))
 
 
 @router.get("/models/{name}/stats", summary="What a model has answered so far")
 async def model_statistics(name: str, store: StoreDependency) -> Statistics:
     """Count over all workers, and all protocols."""
     store.current(name)
-    return await run_in_threadpool(_statistics, store, name, None)
+    return await run_in_threadpool(statistics, store, name, None)
 
 
 @router.get("/models/{name}/versions/{version}/stats", summary="What a version has answered")
 async def version_statistics(name: str, version: Version, store: StoreDependency) -> Statistics:
     """Count over all workers, and all protocols."""
     await run_in_threadpool(store.pinned, name, version)
-    return await run_in_threadpool(_statistics, store, name, version)
+    return await run_in_threadpool(statistics, store, name, version)
 
 
 _INDEX_BODY: Final = {
@@ -158,20 +158,16 @@ async def repository_index(request: Request, store: StoreDependency) -> list[Rep
 
 def repository_entries(store: ModelStore, *, only_ready: bool) -> list[RepositoryEntry]:
     """List the models that are loaded, and those that were refused."""
-    loaded = [
+    entries = [
         RepositoryEntry(name=name, version=str(model.manifest.version), state="READY", reason="")
         for name, model in sorted(store.served.items())
     ]
-    if only_ready:
-        return loaded
-    refused = [
-        RepositoryEntry(name=each.name, state="UNAVAILABLE", reason=each.reason)
-        for each in refused_models(store)
-    ]
-    for entry, each in zip(refused, refused_models(store), strict=True):
+    for each in [] if only_ready else refused_models(store):
+        entry = RepositoryEntry(name=each.name, state="UNAVAILABLE", reason=each.reason)
         if each.version is not None:
             entry["version"] = str(each.version)
-    return [*loaded, *refused]
+        entries.append(entry)
+    return entries
 
 
 @router.post("/repository/models/{name}/load", include_in_schema=False)
@@ -181,7 +177,8 @@ async def read_only(name: str) -> Response:  # noqa: ARG001 - as its path has it
     raise NotSupported("models are published by python -m training, not by this protocol")
 
 
-def _metadata(store: ModelStore, model: Model) -> ModelMetadata:
+def describe(store: ModelStore, model: Model) -> ModelMetadata:
+    """Say what a version takes and gives; reads the disk."""
     manifest = model.manifest
     return {
         "name": manifest.name,
@@ -195,7 +192,8 @@ def _metadata(store: ModelStore, model: Model) -> ModelMetadata:
     }
 
 
-def _config(model: Model) -> _Document:
+def config_of(model: Model) -> _Document:
+    """Return the configuration of a version, as Triton has it."""
     manifest, kind = model.manifest, f"TYPE_{DATATYPE}"
     return {
         "name": manifest.name,
@@ -223,7 +221,8 @@ def _given(model: Model) -> dict[str, list[int]]:
     return {PREDICTION: [], QUANTILES: [len(model.manifest.quantiles)]}
 
 
-def _statistics(store: ModelStore, name: str | None, version: int | None) -> Statistics:
+def statistics(store: ModelStore, name: str | None, version: int | None) -> Statistics:
+    """Count what was answered; by all versions of all models where none is named."""
     counted = metrics.totals_by_version()
     known = {(each, model.manifest.version) for each, model in store.served.items()}
     return {

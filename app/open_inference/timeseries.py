@@ -9,6 +9,7 @@ API lacks, so that there Friday's forecast is Saturday's.
 
 import asyncio
 import math
+import sys
 import time
 import uuid
 from datetime import date, datetime, timedelta
@@ -34,16 +35,16 @@ router = APIRouter(prefix="/v1/timeseries", tags=["KServe time series"])
 _DAYS: Final = {"D", "day"}
 _WEEKDAYS: Final = {"B", "business_day"}
 _MEDIAN: Final = 0.5
-_LARGEST: Final = 10**308
-_POSTED: Final = ConfigDict(strict=True, extra="ignore", frozen=True)
 
 _Quantile = Annotated[float, Field(gt=0, lt=1, allow_inf_nan=False)]
 
 
-class Series(BaseModel):
-    """The newest prices of one instrument, oldest first."""
+class _Posted(BaseModel):
+    model_config = ConfigDict(strict=True, extra="ignore", frozen=True)
 
-    model_config = _POSTED
+
+class Series(_Posted):
+    """The newest prices of one instrument, oldest first."""
 
     type: Literal["univariate_time_series", "multivariate_time_series"]
     name: Annotated[str, Field(max_length=256)]
@@ -54,20 +55,16 @@ class Series(BaseModel):
     """When the first of the series was, by ISO 8601."""
 
 
-class Options(BaseModel):
+class Options(_Posted):
     """What to forecast of it."""
-
-    model_config = _POSTED
 
     horizon: int
     """1: the next session."""
     quantiles: Annotated[list[_Quantile], Field(max_length=32)] | None = None
 
 
-class TimeseriesRequest(BaseModel):
+class TimeseriesRequest(_Posted):
     """Series to forecast."""
-
-    model_config = _POSTED
 
     model: str
     inputs: Annotated[list[Series], Field(min_length=1, max_length=32)]
@@ -172,15 +169,8 @@ def _numbers(series: list[Any]) -> list[float]:
     for row, value in enumerate(series):
         if type(value) not in {int, float}:
             raise BadInput(f"element {row} is not a number", index=row)
-    try:
-        return [*map(float, series)]
-    except OverflowError:
-        # a whole number beyond the largest: refused as no price, by row
-        return [value if type(value) is float else _float(value) for value in series]
-
-
-def _float(value: int) -> float:
-    return float(value) if abs(value) < _LARGEST else math.inf
+    # a whole number beyond the largest: refused as no price, by row
+    return [math.inf if abs(value) > sys.float_info.max else float(value) for value in series]
 
 
 def _next(series: Series, field: str) -> str | None:

@@ -4,7 +4,6 @@ import hashlib
 import hmac
 import math
 import time
-from collections.abc import Iterable
 from typing import Final
 
 from limits import RateLimitItem
@@ -12,6 +11,7 @@ from limits.storage import MemoryStorage
 from limits.strategies import SlidingWindowCounterRateLimiter
 
 from app.errors import RateLimited, Unauthorized
+from app.observability.request_record import Headers
 
 _BEARER: Final = b"bearer "
 _SHOWN: Final = 8
@@ -37,7 +37,7 @@ class AccessControl:
         self._rate = rate
         self._limiter = SlidingWindowCounterRateLimiter(MemoryStorage()) if rate else None
 
-    def admit(self, headers: Iterable[tuple[bytes, bytes]]) -> str | None:
+    def admit(self, headers: Headers) -> str | None:
         """
         Let a request in, and return which key it came with, by the beginning of its digest.
 
@@ -52,7 +52,7 @@ class AccessControl:
                 raise RateLimited(max(1, math.ceil(reset - time.time())))
         return caller
 
-    def _caller(self, headers: Iterable[tuple[bytes, bytes]]) -> str:
+    def _caller(self, headers: Headers) -> str:
         given = hashlib.sha256(_key_in(headers)).digest()
         # each of them, to the end: how long it takes tells nothing
         known = [key for key in self._keys if hmac.compare_digest(key, given)]
@@ -61,7 +61,7 @@ class AccessControl:
         return given.hex()[:_SHOWN]
 
 
-def _key_in(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
+def _key_in(headers: Headers) -> bytes:
     for name, value in headers:
         if name == b"authorization" and value[: len(_BEARER)].lower() == _BEARER:
             return value[len(_BEARER) :].strip()

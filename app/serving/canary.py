@@ -2,7 +2,7 @@
 
 import contextlib
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from app.artifact.manifest import Manifest
@@ -11,6 +11,7 @@ from app.forecasting.forecaster import Forecast, Model
 from app.inference.microbatching import Run
 from app.inference.model_store import Trial
 from app.observability import metrics
+from app.observability.request_record import Headers
 
 KEY_HEADER: Final = b"nextday-key"
 """Whose request it is, if the caller says so: an account or an instrument stays with a version."""
@@ -28,9 +29,7 @@ class Choice(NamedTuple):
     """There is a candidate, so that versions are counted apart."""
 
 
-def choose(
-    served: Model, trial: Trial, headers: Iterable[tuple[bytes, bytes]], content: bytes
-) -> Choice:
+def choose(served: Model, trial: Trial, headers: Headers, content: bytes) -> Choice:
     """Choose who answers while a candidate is on trial, by the header's key or the whole body."""
     key = next((value for header, value in headers if header == KEY_HEADER), content)
     if not trial.rollout.takes(key):
@@ -59,13 +58,13 @@ def count(choice: Choice, error: Exception | None = None) -> None:
         metrics.record_trial_answer(manifest.name, manifest.version, "error" if error else "ok")
 
 
-class Shadow:
+class Shadow(NamedTuple):
     """A candidate's forecast of a request that another version has answered, as it waits."""
 
-    def __init__(self, manifest: Manifest, answered: Forecast) -> None:
-        """Wait for the forecast of the candidate, to hold it against the one that was given."""
-        self._manifest = manifest
-        self._answered = answered
+    manifest: Manifest
+    """The candidate's."""
+    answered: Forecast
+    """The forecast that was given, to hold the candidate's against."""
 
     def has_left(self) -> bool:
         """Tell that the forecast is wanted."""
@@ -73,7 +72,7 @@ class Shadow:
 
     def take(self, forecast: Forecast | None, _: Run) -> None:
         """Measure how far the two are from each other, relative to the last price."""
-        manifest, answered = self._manifest, self._answered
+        manifest, answered = self.manifest, self.answered
         metrics.record_trial_answer(manifest.name, manifest.version, "ok" if forecast else "error")
         if forecast is not None:
             difference = abs(forecast.prediction - answered.prediction) / answered.last_price
@@ -85,6 +84,6 @@ class Shadow:
     def fail(self, error: Exception) -> None:
         """Count the failure, unless there was no room to begin."""
         if not isinstance(error, TooBusy):
-            metrics.record_trial_answer(self._manifest.name, self._manifest.version, "error")
+            metrics.record_trial_answer(self.manifest.name, self.manifest.version, "error")
         if not isinstance(error, NextdayError):
             _log.error("the candidate on trial failed", exc_info=error)

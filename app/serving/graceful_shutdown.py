@@ -29,13 +29,10 @@ class GracefulShutdown:
     @contextlib.contextmanager
     def on_sigterm(self) -> Iterator[None]:
         """Stand before the handler of SIGTERM that there is, within a running event loop."""
-        if threading.current_thread() is not threading.main_thread():
-            # signals are for the main thread alone; who runs an app elsewhere stops it his own way
-            yield
-            return
         stop = signal.getsignal(signal.SIGTERM)
-        if not callable(stop):
-            # no server handles it: then the process ends at once, as it did
+        if threading.current_thread() is not threading.main_thread() or not callable(stop):
+            # signals are for the main thread alone; who runs an app elsewhere stops it his own way.
+            # Where no server handles them, the process ends at once, as it did
             yield
             return
         loop = asyncio.get_running_loop()

@@ -11,7 +11,7 @@ counts it and lets a shadow forecast too. Between them the query waits with othe
 import asyncio
 import math
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import lru_cache
 from threading import Event
 from typing import Final, NamedTuple, TypeVar
@@ -19,20 +19,14 @@ from typing import Final, NamedTuple, TypeVar
 from app.artifact.manifest import BARS
 from app.errors import NextdayError, Unforecastable, WindowTooShort
 from app.forecasting.arrays import Floats
-from app.forecasting.forecaster import (
-    Forecast,
-    Model,
-    adapts_by,
-    answering_part,
-    forecast_adapted,
-)
+from app.forecasting.forecaster import Forecast, Model, adapts_by, answering_part, forecast_adapted
 from app.inference.microbatching import MicroBatcher, Run, Waiter
 from app.inference.model_store import ModelStore
-from app.inference.worker_threads import INLINE_BYTES, INLINE_WINDOWS, Receive, WorkerThreads
+from app.inference.worker_threads import INLINE_BYTES, INLINE_WINDOWS, Receive, Work, WorkerThreads
 from app.market_data.date_checks import NO_DATES, DateReport
 from app.market_data.price_validation import select_fields
 from app.observability import metrics
-from app.observability.request_record import RequestRecord
+from app.observability.request_record import Headers, RequestRecord
 from app.serving import canary
 from app.serving.canary import Choice, Shadow
 
@@ -155,11 +149,7 @@ class Pipeline:
             self._batcher.admit()
 
     def choose_loaded(
-        self,
-        name: str,
-        version: int | None,
-        headers: Iterable[tuple[bytes, bytes]],
-        content: bytes,
+        self, name: str, version: int | None, headers: Headers, content: bytes
     ) -> Choice | None:
         """
         Choose who answers, from memory alone; None where a pinned version has to be loaded.
@@ -175,11 +165,7 @@ class Pipeline:
         return canary.choose(served, trial, headers, content)
 
     async def choose(
-        self,
-        name: str,
-        version: int | None,
-        headers: Iterable[tuple[bytes, bytes]],
-        content: bytes,
+        self, name: str, version: int | None, headers: Headers, content: bytes
     ) -> Choice:
         """Choose who answers, as `choose_loaded` does; load a version that is not in memory."""
         choice = self.choose_loaded(name, version, headers, content)
@@ -240,13 +226,11 @@ class Pipeline:
             raise
         return self.finish(query, forecast, run, record)
 
-    async def run(
-        self, work: Callable[[Event], _T], receive: Receive, *, windows: float = math.inf
-    ) -> _T:
+    async def run(self, work: Work[_T], receive: Receive, *, windows: float = math.inf) -> _T:
         """
         Run the forecasts of many windows: in a thread, or on the event loop where they are few.
 
-        `work` is given an event that is set once the caller has left. Raises TooBusy.
+        Raises TooBusy.
         """
         return await self._workers.run(work, receive, is_short=windows <= INLINE_WINDOWS)
 

@@ -1,10 +1,8 @@
 """The headers of requests, and what they ask for."""
 
-from collections.abc import Iterable
-from typing import Final, TypeAlias
+from typing import Final
 
-Headers: TypeAlias = list[tuple[bytes, bytes]]
-"""Names in lower case."""
+from app.observability.request_record import Headers
 
 _MAX_ACCEPTED: Final = 32
 """Media ranges of an Accept header that are looked at: browsers send eight."""
@@ -16,7 +14,7 @@ def media_type(value: bytes) -> bytes:
     return value.partition(b";")[0].strip().lower()
 
 
-def announced_length(headers: Iterable[tuple[bytes, bytes]]) -> int | None:
+def announced_length(headers: Headers) -> int | None:
     """Return how long a body is said to be; None where nothing says so, or no sane number."""
     for name, value in headers:
         if name == b"content-length" and value.isdigit() and len(value) <= _MAX_DIGITS:
@@ -24,7 +22,7 @@ def announced_length(headers: Iterable[tuple[bytes, bytes]]) -> int | None:
     return None
 
 
-def prefers(headers: Iterable[tuple[bytes, bytes]], wanted: bytes, default: bytes) -> bool:
+def prefers(headers: Headers, wanted: bytes, default: bytes) -> bool:
     """
     Tell whether the Accept header prefers one media type to the default.
 

@@ -19,7 +19,6 @@ from app.observability import request_record
 from app.observability.request_record import RequestRecord
 from app.serving.app_state import AppState
 from app.transport import problem_details
-from app.transport.headers import Headers
 
 _MAX_HEAD: Final = 64 * 1024
 """Bytes of a request before its body: the parser itself has no bound."""
@@ -50,7 +49,7 @@ class HttpConnection(HttpToolsProtocol):
     __slots__ = ("_failure", "_head_left", "_is_last", "_phase", "_state", "_timer", "_waits_since")
 
     _state: AppState
-    _last_headers: ClassVar[tuple[Headers, bytes, bool]] = ([], b"", False)
+    _last_headers: ClassVar[tuple[list[tuple[bytes, bytes]], bytes, bool]] = ([], b"", False)
     """The headers of the last answer that all have, the same written, and whether it closes."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - as they are handed on
@@ -194,7 +193,7 @@ class HttpConnection(HttpToolsProtocol):
         self.transport.write(self.encode(record, head_of(response), bytes(response.body)))
         self._state["recorders"].record(record, response.status_code)
 
-    def _headers_of_all(self) -> Headers:
+    def _headers_of_all(self) -> list[tuple[bytes, bytes]]:
         """Return the headers that every answer has, with a goodbye where we are about to stop."""
         headers = self.server_state.default_headers
         if (self._is_last or self._state["shutdown"].begun) and _CLOSE not in headers:

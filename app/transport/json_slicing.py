@@ -24,17 +24,8 @@ _WHITE = rb"[ \t\n\r]*+"
 _ARRAY = rb"\[[^][{}\"]*+\]"
 _OBJECT = rb"\{(?:[^][{}]*+" + _ARRAY + rb")*+[^][{}]*+\}"
 _STRING = rb'"(?:[^"\\]|\\.)*+"'
-_ITEM = (
-    _WHITE
-    + rb"(?:"
-    + _ARRAY
-    + rb"|"
-    + _OBJECT
-    + rb"|"
-    + _STRING
-    + rb'|[^][{}", \t\n\r]++)'
-    + _WHITE
-)
+_PLAIN = rb'[^][{}", \t\n\r]++'
+_ITEM = _WHITE + rb"(?:%b)" % b"|".join((_ARRAY, _OBJECT, _STRING, _PLAIN)) + _WHITE
 # possessive throughout: what does not match is found out at once
 _slice = re.compile(_ITEM + rb"(?:," + _ITEM + rb"){0,%d}+" % (ITEMS - 1), re.DOTALL)
 

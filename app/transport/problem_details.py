@@ -132,10 +132,8 @@ def _parameters(request: Request, error: Exception) -> Response:
     """Answer for what the framework checks itself: the parts of a path."""
     assert isinstance(error, RequestValidationError)  # noqa: S101 - what it is installed for
     first = error.errors()[0]
-    return _ours(
-        request,
-        errors.BadInput(f"{first['loc'][-1]}: {first['msg']}", field=str(first["loc"][-1])),
-    )
+    field = str(first["loc"][-1])
+    return _ours(request, errors.BadInput(f"{field}: {first['msg']}", field=field))
 
 
 def _answer(

@@ -3,13 +3,13 @@
 import asyncio
 import itertools
 import zlib
-from collections.abc import Iterable
 from typing import Any, Final, TypeVar
 
 from fastapi import Request
 from pydantic import BaseModel, ValidationError
 
 from app.errors import Abandoned, BadInput, BodyTooLarge, NotCompressed, NotJson, WrongMediaType
+from app.observability.request_record import Headers
 from app.transport import headers as http
 
 _Body = TypeVar("_Body", bound=BaseModel)
@@ -49,9 +49,7 @@ def _inlined(part: Any, definitions: dict[str, Any]) -> Any:  # noqa: ANN401 - J
     return {name: _inlined(each, definitions) for name, each in part.items()}
 
 
-def check(
-    headers: Iterable[tuple[bytes, bytes]], limit: int, *, media_type: bytes | None = JSON
-) -> None:
+def check(headers: Headers, limit: int, *, media_type: bytes | None = JSON) -> None:
     """
     Raise WrongMediaType, or BodyTooLarge where that is announced.
 

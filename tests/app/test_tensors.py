@@ -2,6 +2,7 @@
 
 import json
 import struct
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 
 from app.errors import BadInput, NotJson
 from app.open_inference import codec
+from tests.builders import manifest_of, publish
 
 ROWS = [(3, 4), (3, 1)]
 GIVES = ["prediction", "quantiles"]
@@ -170,7 +172,7 @@ def test_the_length_is_found_among_the_headers() -> None:
     assert codec.header_length(headers[:1]) is None
 
 
-def test_outputs_come_as_they_were_asked_for() -> None:
+def test_outputs_come_as_they_were_asked_for(tmp_path: Path) -> None:
     outputs = {"prediction": np.array([1.5]), "quantiles": np.array([[1.0, 2.0]])}
     asked = parse(
         body(
@@ -182,9 +184,7 @@ def test_outputs_come_as_they_were_asked_for() -> None:
         )
     )
 
-    answer = codec.write(
-        asked, outputs, name="m", version=3, parameters={"mae_skill_vs_naive": 0.5}
-    )
+    answer = codec.write(asked, outputs, manifest_of(publish(tmp_path, "m", 3)))
 
     [json_length] = [int(value) for name, value in answer.headers if name == codec.HEADER_LENGTH]
     head = json.loads(answer.content[:json_length])
