@@ -144,13 +144,17 @@ async def _life(settings: Settings) -> AsyncIterator[AppState]:
             from app.grpc import server  # noqa: PLC0415 - an extra, which may not be installed
 
             await ending.enter_async_context(server.serving(state, settings, version=__version__))
-        # what is here by now stays, and need not be looked through again; the empty collection
-        # tells Python so, which else waits for a quarter of what it found at its last
-        gc.freeze()
-        gc.collect()
-        gc.set_threshold(*_COLLECT_AFTER)
+        _keep_what_is_here()
         with shutdown.on_sigterm():
             yield state
+
+
+def _keep_what_is_here() -> None:
+    """Let what was made by now not be looked through for garbage again."""
+    gc.freeze()
+    # an empty collection tells Python so, which else waits for a quarter of what its last found
+    gc.collect()
+    gc.set_threshold(*_COLLECT_AFTER)
 
 
 def _recorders(settings: Settings, ending: contextlib.AsyncExitStack) -> Iterator[Recorder]:
