@@ -96,14 +96,16 @@ async def predict_batch(request: Request) -> Response:
     choice = await pipeline.choose(question.model, question.version, headers, content)
     record_choice(choice.model, record)
 
-    def work(gone: Event) -> bytes:
-        forecast_all = partial(_written, posted, choice.model, record, gone)
+    def answer(gone: Event) -> bytes:
         try:
-            return recorded_run(forecast_all, posted.windows, choice, record)
+            return _written(posted, choice.model, record, gone)
         except ValueError:
-            # said of the body as it was posted, which is none either
+            # said of the body as it was posted, which is no JSON either
             request_body.parse(BatchRequest, content)
             raise
+
+    def work(gone: Event) -> bytes:
+        return recorded_run(partial(answer, gone), posted.windows, choice, record)
 
     parts = (choice.model, choice.model.close_only)
     is_open = all(part.network.ready for part in parts if part is not None)

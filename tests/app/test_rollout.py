@@ -237,6 +237,26 @@ def test_errors_of_a_canary_are_counted_by_version(tmp_path: Path) -> None:
     assert [later - sooner for sooner, later in zip(before, after, strict=True)] == [1, 2]
 
 
+def test_what_a_caller_gets_wrong_is_no_error_of_the_canary(tmp_path: Path) -> None:
+    two_versions(tmp_path)
+    write(tmp_path, share=1)
+    # as JSON it is cut up along its windows, and the fault is in none of the last
+    windows = ", ".join(["[1, 2, 01]", *[str(PRICES)] * 100])
+    bodies = {
+        "/predict": (b'{"prices": [1, 2, -3]}', 422),
+        "/predict/batch": (f'{{"windows": [{windows}]}}'.encode(), 400),
+        "/v2/models/default/infer": (b'{"inputs": []}', 400),
+    }
+
+    with serving(tmp_path) as client:
+        labels = {"version": "2", "outcome": "error"}
+        before = metric(client, "nextday_trial_answers_total", **labels)
+        for path, (body, status) in bodies.items():
+            headers = {"Content-Type": "application/json"}
+            assert client.post(path, content=body, headers=headers).status_code == status
+        assert metric(client, "nextday_trial_answers_total", **labels) == before
+
+
 def test_a_candidate_that_cannot_be_loaded_is_told_and_takes_nothing(tmp_path: Path) -> None:
     two_versions(tmp_path, graph=b"no graph")
     write(tmp_path, share=1)
