@@ -15,35 +15,15 @@ from app.artifact.rollout import Rollout
 from app.errors import ArtifactRejected
 
 MANIFEST: Final = "manifest.json"
-
-
 SEAL: Final = "manifest.sha256"
-
-
 GRAPH: Final = "model.onnx"
-
-
 CLOSE_GRAPH: Final = "close.onnx"
-
-
 SCALER: Final = "scaler.json"
-
-
 CARD: Final = "card.md"
-
-
 NAME_PATTERN: Final = r"^[a-z0-9][a-z0-9._-]{0,63}$"
-
-
 CURRENT: Final = "current"
-
-
 _name = re.compile(NAME_PATTERN)
-
-
 _version = re.compile(r"[1-9][0-9]{0,8}")
-
-
 HIGHEST_VERSION: Final = 999_999_999
 
 

@@ -135,10 +135,10 @@ class ForecastProtocol(HttpConnection):
     def _hand_on(self) -> None:
         """Make an ASGI request of what has come so far, which has passed the key and its rate."""
         self._way = Way.FRAMEWORK
-        # middleware.py takes it from there
-        self.scope["record"] = self._record  # type: ignore[typeddict-unknown-key]
         self.headers = self._headers
         super().begin_request()
+        # middleware.py takes it from there, in a later turn of the loop
+        self.scope["record"] = self._record  # type: ignore[typeddict-unknown-key]
         if self._body:
             super().on_body(bytes(self._body))
 

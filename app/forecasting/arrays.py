@@ -9,6 +9,4 @@ Floats: TypeAlias = NDArray[np.float64]
 
 
 Float32s: TypeAlias = NDArray[np.float32]
-
-
 Bools: TypeAlias = NDArray[np.bool_]

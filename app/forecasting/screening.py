@@ -13,16 +13,10 @@ from app.forecasting.arrays import Bools, Floats
 SPLITS: Final = (2, 3, 4, 5, 10, 20)
 """And their inverses. Not 3 for 2: bad news takes a third off a price often enough."""
 STALE_SESSIONS: Final = 5
-
-
 WIDEST_TOLERANCE: Final = 0.14
 """Half of what lies between 3 and 4, so that a move is near to one factor alone."""
-
-
 UNCHANGED_WITHIN: Final = 1e-6
 """Relative: closes that vendors computed in single precision differ by a tenth of this."""
-
-
 _SMALLEST_SPLIT: Final = float(np.log(SPLITS[0])) - WIDEST_TOLERANCE
 """The smallest move that may be a split."""
 

@@ -30,8 +30,8 @@ Windows in one run: a quarter of those that wait, within these bounds.
 More at once are hardly faster each, and whoever comes meanwhile waits for all of them.
 """
 
-OVERLOAD_QUEUE_DIVISOR: Final = 16
-"""By how much shorter the queue is once it has been full, ..."""
+OVERLOAD_QUEUE_DIVISOR: Final = 24
+"""By how much shorter the queue is once it has been full: of 384, as many as run at once, ..."""
 
 OVERLOAD_SECONDS: Final = 30.0
 """... and for how many seconds. Both are a choice: see `Batches`."""

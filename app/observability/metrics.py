@@ -111,7 +111,7 @@ def record_request(record: RequestRecord, status: int) -> None:
         waits.observe(record.wait_s)
         runs.observe(record.run_s)
     if record.code is not None:
-        _REFUSALS.labels(record.route, record.code).inc()
+        _refusals(record.route, record.code).inc()
     if record.outside:
         _OUTSIDE.labels(record.model, record.version).inc(record.outside)
 
@@ -254,36 +254,35 @@ def totals_by_version() -> dict[tuple[str, int], VersionTotals]:
 
 
 # a few of each for every route, and none for what strangers make up
-@lru_cache(1024)
-def _answers(route: str, status: int) -> Counter:
-    return _REQUESTS.labels(route, status)
+_answers: Final = lru_cache(1024)(_REQUESTS.labels)
+_refusals: Final = lru_cache(1024)(_REFUSALS.labels)
 
 
 # not one of these is forgotten: it may hold what has not been added
 @cache
 def _whole(route: str, model: str, version: int) -> HistogramBuffer:
-    return _tally(_WHOLE, route, model, version)
+    return _buffer(_WHOLE, route, model, version)
 
 
 @cache
 def _parts(route: str, model: str, version: int) -> tuple[HistogramBuffer, HistogramBuffer]:
     labels = (route, model, version)
-    return _tally(_WAITS, *labels), _tally(_RUNS, *labels)
+    return _buffer(_WAITS, *labels), _buffer(_RUNS, *labels)
 
 
-def _tally(histogram: Histogram, route: str, model: str, version: int) -> HistogramBuffer:
-    tally = HistogramBuffer(histogram.labels(route, model, version), _SECONDS)
-    _tallies.append(tally)
-    return tally
+def _buffer(histogram: Histogram, route: str, model: str, version: int) -> HistogramBuffer:
+    buffer = HistogramBuffer(histogram.labels(route, model, version), _SECONDS)
+    _buffers.append(buffer)
+    return buffer
 
 
-_tallies: Final[list[HistogramBuffer]] = []
+_buffers: Final[list[HistogramBuffer]] = []
 
 
 def flush() -> None:
-    """Add what has been told since the last time to what Prometheus reads."""
-    for tally in [*_tallies]:
-        tally.add()
+    """Add what was recorded since the last time to what Prometheus reads."""
+    for buffer in [*_buffers]:
+        buffer.add()
 
 
 @lru_cache(1024)

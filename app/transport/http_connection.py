@@ -133,7 +133,9 @@ class HttpConnection(HttpToolsProtocol):
         self._phase = Phase.HEAD
         self._waits_since = self.loop.time()
         self._head_left = _MAX_HEAD
-        super().on_message_begin()
+        self.url, self.headers, self.expect_100_continue = b"", [], False
+        # made where ASGI needs one
+        self.scope = None  # type: ignore[assignment]
 
     def on_headers_complete(self) -> None:
         """Begin with a request, unless its head is to be parsed again."""
@@ -153,6 +155,10 @@ class HttpConnection(HttpToolsProtocol):
 
     def begin_request(self) -> None:
         """Make an ASGI request of a head."""
+        url, headers, is_expected = self.url, self.headers, self.expect_100_continue
+        super().on_message_begin()
+        self.url, self.expect_100_continue = url, is_expected
+        self.headers += headers
         super().on_headers_complete()
 
     def end_request(self) -> None:
@@ -248,7 +254,7 @@ class HttpConnection(HttpToolsProtocol):
         cycle = self.cycle
         if cycle is None or cycle.response_complete:
             return False
-        if self._phase is not Phase.BODY or getattr(cycle, "scope", None) is not self.scope:
+        if self._phase is not Phase.BODY or not self._is_of_newest():
             return True
         if self.pipeline:
             self.pipeline.popleft()
@@ -257,11 +263,14 @@ class HttpConnection(HttpToolsProtocol):
 
     def may_answer(self) -> bool:
         """Tell whether the newest request has no answer yet, and those before it have theirs."""
-        cycle = self.cycle
         # an endpoint that waits for its body has begun with this request
-        if cycle is not None and getattr(cycle, "scope", None) is self.scope:
-            return not (cycle.response_started or self.pipeline)
+        if self._is_of_newest():
+            return not (self.cycle.response_started or self.pipeline)
         return self.is_free()
+
+    def _is_of_newest(self) -> bool:
+        """Tell whether what answers, or will, is ASGI's of the newest request."""
+        return self.scope is not None and getattr(self.cycle, "scope", None) is self.scope
 
     def is_free(self) -> bool:
         """Tell whether the request before this one has been answered, and somebody reads."""
