@@ -135,7 +135,8 @@ def _days(by_year: Mapping[str, str]) -> Days:
 
 
 def _range(first: date, last: date) -> Days:
-    return np.arange(np.datetime64(first, "D"), np.datetime64(last, "D") + 1)
+    day = np.timedelta64(1, "D")
+    return np.arange(np.datetime64(first, "D"), np.datetime64(last, "D") + day, day)
 
 
 @cache
