@@ -102,7 +102,7 @@ class ForecastProtocol(HttpConnection):
                     self.cycle = self._pending  # type: ignore[assignment]  # a cycle to uvicorn
                     return
                 self._hand_on()
-            except Exception as error:  # noqa: BLE001 - the caller gets an answer
+            except Exception as error:  # noqa: BLE001 - answered, and logged there
                 self._refuse(error)
         if self._way is Way.FRAMEWORK:
             super().end_request()
@@ -138,7 +138,7 @@ class ForecastProtocol(HttpConnection):
         self.headers = self._headers
         super().begin_request()
         # middleware.py takes it from there, in a later turn of the loop
-        self.scope["record"] = self._record  # type: ignore[typeddict-unknown-key]
+        self.scope["record"] = self._record  # type: ignore[typeddict-unknown-key]  # ours, not ASGI's
         if self._body:
             super().on_body(bytes(self._body))
 
