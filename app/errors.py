@@ -77,6 +77,15 @@ class BodyTooLarge(BadRequest):
         super().__init__(f"the body may hold at most {limit} bytes{of and f' of {of}'}")
 
 
+class TooCompressed(BodyTooLarge):
+    """The body becomes many times larger than any of prices, once it is decompressed."""
+
+    def __init__(self, ratio: int) -> None:
+        NextdayError.__init__(
+            self, f"the body may become at most {ratio} times larger once it is decompressed"
+        )
+
+
 class BodyTooSlow(BadRequest):
     """The body takes longer to arrive than it may."""
 

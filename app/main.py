@@ -28,6 +28,7 @@ from app.observability.request_record import Recorder, Recorders
 from app.open_inference import infer, metadata, timeseries
 from app.serving.app_state import AppState
 from app.serving.auth import AccessControl
+from app.serving.body_budget import BodyBudget
 from app.serving.graceful_shutdown import GracefulShutdown
 from app.serving.pipeline import Pipeline
 from app.settings import Settings, from_environment
@@ -137,6 +138,7 @@ async def _life(settings: Settings) -> AsyncIterator[AppState]:
             pipeline=Pipeline(store, batcher, workers),
             shutdown=shutdown,
             access=AccessControl(settings.key_digests, settings.rate_limit),
+            bodies=BodyBudget(settings.max_held_bytes),
             recorders=Recorders(_recorders(settings, ending)),
         )
         ending.callback(metrics.flush)

@@ -98,6 +98,9 @@ class Settings(BaseSettings):
     max_batch_body_bytes: Annotated[int, Field(ge=1)] = 32 * 2**20
     """The largest body of `/predict/batch`."""
 
+    max_held_bytes: Annotated[int, Field(ge=1)] = 256 * 2**20
+    """The bodies that a worker holds at once, while they are read and until they are answered."""
+
     max_waiting: Annotated[int, Field(ge=1)] = 384
     """How many requests of `/predict` may wait at once; those beyond are told to come back."""
 
@@ -169,6 +172,10 @@ class Settings(BaseSettings):
     def _is_whole(self) -> Self:
         if (self.tls_certificate is None) != (self.tls_key is None):
             raise ValueError("NEXTDAY_TLS_CERTIFICATE and NEXTDAY_TLS_KEY are given together")
+        if self.max_held_bytes < 2 * self.max_batch_body_bytes:
+            raise ValueError(
+                "NEXTDAY_MAX_HELD_BYTES is at least twice NEXTDAY_MAX_BATCH_BODY_BYTES"
+            )
         keys = self.key_digests
         if self.api_keys_file is not None and not keys:
             raise ValueError("NEXTDAY_API_KEYS_FILE holds no key")

@@ -26,10 +26,10 @@ from typing import Final
 from uvicorn import Config, Server
 
 from app.__main__ import server_options
+from app.connection.http_connection import HttpConnection
 from app.fastpath.protocol import ForecastProtocol
 from app.main import create_app
 from app.settings import Settings
-from app.transport.http_connection import HttpConnection
 from tools.fuzz.mutations import Mutator
 from tools.fuzz.seeds import publish_models, seeds
 from tools.testbed.client import Shot

@@ -1,5 +1,6 @@
 """POST /predict: the forecast of one instrument."""
 
+from functools import partial
 from typing import Final
 
 from fastapi import APIRouter, Request, Response
@@ -54,7 +55,8 @@ async def predict(request: Request) -> Response:
         posted, table = await csv_upload.request_of(request, content)
     else:
         content = await request_body.read(request, settings.max_body_bytes)
-        posted = predict_codec.parse(content)
+        read = partial(predict_codec.parse, content)
+        posted = await pipeline.parse(read, request.receive, len(content))
     choice = await pipeline.choose(posted.model, posted.version, headers, content)
     query = pipeline.begin(posted, choice, record)
     forecast = await pipeline.forecast(query, record, request.receive)

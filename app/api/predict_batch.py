@@ -26,10 +26,16 @@ from app.api.schemas import (
     warning_of,
 )
 from app.artifact.manifest import PriceField
-from app.errors import Abandoned, BadInput, NotJson, Suspicious, Unforecastable
+from app.errors import (
+    Abandoned,
+    BadInput,
+    BodyTooLarge,
+    NotJson,
+    Suspicious,
+    Unforecastable,
+)
 from app.forecasting.arrays import Bools, Floats
 from app.forecasting.forecaster import Forecasts, Model, answering_part, forecast
-from app.inference.worker_threads import INLINE_BYTES
 from app.market_data import anomalies
 from app.market_data.anomalies import DataWarning
 from app.market_data.price_validation import (
@@ -46,6 +52,7 @@ from app.serving.pipeline import levels_of, record_choice, recorded_run
 from app.transport import json_slicing, request_body
 from app.transport.dependencies import record_of, state_of
 from app.transport.encoded_answer import EncodedAnswer
+from app.transport.json_slicing import Slice
 from app.transport.openapi_examples import BATCH_EXAMPLES
 from app.transport.problem_details import documented, kind_of
 
@@ -54,6 +61,8 @@ PATH: Final = "/predict/batch"
 router = APIRouter(tags=["forecasts"])
 
 _Indices: TypeAlias = NDArray[np.intp]
+
+_WHITE: Final = b" \t\n\r"
 
 _MOST_TOLD: Final = 1_000
 """Windows that look odd and are told of one by one: of more there is a word."""
@@ -85,27 +94,18 @@ async def predict_batch(request: Request) -> Response:
     it does not adapt the intervals, which `/predict` does for a single instrument.
     """
     state, record = state_of(request), record_of(request)
-    pipeline, headers = state["pipeline"], request.scope["headers"]
+    pipeline, headers, settings = state["pipeline"], request.scope["headers"], state["settings"]
     pipeline.admit(None)
-    content = await request_body.read(request, state["settings"].max_batch_body_bytes)
-    if len(content) > INLINE_BYTES:
-        posted = await pipeline.run(lambda _: _parse(content), request.receive)
-    else:
-        posted = _parse(content)
+    content = await request_body.read(request, settings.max_batch_body_bytes)
+    read = partial(_parse, content, settings.max_body_bytes)
+    posted = await pipeline.parse(read, request.receive, len(content))
     question = posted.question
     choice = await pipeline.choose(question.model, question.version, headers, content)
     record_choice(choice.model, record)
 
-    def answer(gone: Event) -> bytes:
-        try:
-            return _written(posted, choice.model, record, gone)
-        except ValueError:
-            # said of the body as it was posted, which is no JSON either
-            request_body.parse(BatchRequest, content)
-            raise
-
     def work(gone: Event) -> bytes:
-        return recorded_run(partial(answer, gone), posted.windows, choice, record)
+        answer = partial(_written, posted, choice.model, record, gone)
+        return recorded_run(answer, posted.windows, choice, record)
 
     parts = (choice.model, choice.model.close_only)
     is_open = all(part.network.ready for part in parts if part is not None)
@@ -116,8 +116,7 @@ async def predict_batch(request: Request) -> Response:
 class _Posted(NamedTuple):
     question: BatchRequest
     """With a stand-in for its items."""
-    parts: list[bytes]
-    """The items, in slices."""
+    slices: list[Slice]
     windows: int
     """How many items there are."""
 
@@ -130,10 +129,16 @@ def _written(posted: _Posted, model: Model, seen: RequestRecord, gone: Event) ->
     levels = levels_of(part, levels_asked)
     target = part.manifest.target
     answered = _Answered(posted.windows, levels, target, is_strict=question.strict)
-    for number, text in enumerate(posted.parts):
+    start = 0
+    for each in posted.slices:
         if gone.is_set():
             raise Abandoned
-        answered.add(part, text, number * json_slicing.ITEMS, bars=bars)
+        try:
+            answered.add(part, each.text, start, bars=bars)
+        except ValueError:
+            member = "bars" if bars else "windows"
+            raise NotJson(f"the body is not JSON: at {member}[{start}], or soon after") from None
+        start += each.items
     seen.outside = answered.outside
     description = predict_codec.describe(model, part)
     answer = BatchResponse(
@@ -171,24 +176,25 @@ def _written(posted: _Posted, model: Model, seen: RequestRecord, gone: Event) ->
     return to_json(answer, inf_nan_mode="null")
 
 
-def _parse(content: bytes) -> _Posted:
+def _parse(content: bytes, most_whole: int) -> _Posted:
+    """Read a body, cut along its windows; what cannot be cut may hold `most_whole` bytes."""
+    content = content.strip(_WHITE)
     for member in ("windows", "bars"):
-        cut = json_slicing.cut(content, member)
+        cut = json_slicing.cut(content, member, most_items=MAX_WINDOWS, most_bytes=most_whole)
         if cut is None:
             continue
+        if cut.items > MAX_WINDOWS:
+            raise BadInput(f"{member}: there may be at most {MAX_WINDOWS} of them", field=member)
         try:
             question = request_body.parse(BatchRequest, cut.rest)
-            count = json_slicing.ITEMS * (len(cut.slices) - 1) + len(from_json(cut.slices[-1]))
-        except (NotJson, ValueError):
+        except NotJson:
             # said of the body as it was posted, below
             break
         if getattr(question, member) == [cut.mark]:
-            if count > MAX_WINDOWS:
-                raise BadInput(
-                    f"{member}: there may be at most {MAX_WINDOWS} of them", field=member
-                )
-            return _Posted(question, cut.slices, count)
+            return _Posted(question, cut.slices, cut.items)
     # of a shape that we cannot cut: parsed whole, and cut then
+    if len(content) > most_whole:
+        raise BodyTooLarge(most_whole, "one window, of what is beside them, or of windows in lists")
     question = request_body.parse(BatchRequest, content)
     items = (question.windows if question.bars is None else question.bars) or []
     return _Posted(question, json_slicing.of_items(items), len(items))

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from app.connection.http_connection import HttpConnection
 from app.fastpath.doors import Call
 from app.forecasting.forecaster import Forecast
 from app.inference.microbatching import Run
@@ -9,7 +10,6 @@ from app.observability.request_record import Recorders, RequestRecord
 from app.serving import canary
 from app.serving.pipeline import Pipeline
 from app.transport.encoded_answer import JSON
-from app.transport.http_connection import HttpConnection
 
 _OK: Final = 200
 _OK_LINE: Final = b"HTTP/1.1 200 OK\r\n"

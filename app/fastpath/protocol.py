@@ -11,6 +11,8 @@ is handed on as if it had just arrived.
 from enum import Enum, auto
 from typing import Any, Final
 
+from app.connection.http_connection import HttpConnection, head_of
+from app.connection.request_parsing import Phase
 from app.errors import TooBusy
 from app.fastpath import doors
 from app.fastpath.pending_response import PendingResponse
@@ -18,7 +20,6 @@ from app.inference.worker_threads import INLINE_BYTES
 from app.observability import request_record
 from app.observability.request_record import RequestRecord
 from app.transport import problem_details
-from app.transport.http_connection import HttpConnection, Phase, head_of
 
 
 class Way(Enum):
@@ -35,7 +36,15 @@ class Way(Enum):
 class ForecastProtocol(HttpConnection):
     """A connection of HTTP, with a shorter way for forecasts."""
 
-    __slots__ = ("_body", "_door", "_headers", "_most_bytes", "_pending", "_record", "_way")
+    __slots__ = (
+        "_body",
+        "_door",
+        "_headers",
+        "_most_bytes",
+        "_pending",
+        "_record",
+        "_way",
+    )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - as they are handed on
         super().__init__(*args, **kwargs)
@@ -81,14 +90,19 @@ class ForecastProtocol(HttpConnection):
         else:
             self._way = Way.HERE
 
-    def on_body(self, body: bytes) -> None:
+    def take_body(self, body: bytes) -> None:
         """Collect the body of a plain request; what turns out to be large is none."""
         if self._way is Way.FRAMEWORK:
-            super().on_body(body)
+            super().take_body(body)
         elif self._way is Way.HERE:
             self._body += body
             if len(self._body) > self._most_bytes:
                 self._hand_on()
+
+    def unread_bytes(self) -> int:
+        """Count the body of a plain request, too, until that is whole."""
+        is_ours = self._way is Way.HERE and self._phase is Phase.BODY
+        return super().unread_bytes() + (len(self._body) if is_ours else 0)
 
     def end_request(self) -> None:
         """Let a plain request wait for its forecast, or refuse it, or hand it on."""
@@ -129,6 +143,7 @@ class ForecastProtocol(HttpConnection):
 
     def _refuse(self, error: Exception) -> None:
         self._way = Way.REFUSED
+        self._body = bytearray()
         self.refuse(self._record, error)
         self.on_response_complete()
 
@@ -140,7 +155,7 @@ class ForecastProtocol(HttpConnection):
         # middleware.py takes it from there, in a later turn of the loop
         self.scope["record"] = self._record  # type: ignore[typeddict-unknown-key]  # ours, not ASGI's
         if self._body:
-            super().on_body(bytes(self._body))
+            super().take_body(bytes(self._body))
 
 
 # written once: under overload it is most of the answers

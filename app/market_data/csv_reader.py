@@ -6,13 +6,14 @@ newest or oldest first, with commas, semicolons or tabs, with decimal points or 
 cannot be read without guessing is refused, by line.
 """
 
+import codecs
 import csv
 import io
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date
-from itertools import dropwhile, pairwise
+from itertools import chain, islice, pairwise
 from typing import Final, NamedTuple
 
 from app.artifact.manifest import BARS, PriceField
@@ -52,7 +53,14 @@ _NAMES: Final[_Names] = {
 _SIMPLE: Final = str.maketrans("äöüáéíóúèôß", "aouaeioueos")
 _unneeded: Final = re.compile(r"[^a-z0-9]")
 _figure: Final = re.compile(r"\s*[-+]?[0-9][0-9.,' ]*\s*")
-_FEWEST_BYTES: Final = 4
+_MOST_LINES: Final = 4 * MOST_ROWS
+"""Blank ones, and those of footers and headers, included."""
+_FIRST_ROWS: Final = 3
+"""That tell the layout."""
+_LONGEST_ROW: Final = 2**20
+"""Characters: ten thousand columns, and a header that is taken apart in some milliseconds."""
+_PART: Final = 2**16
+"""Bytes that are looked at together."""
 
 
 class Table(NamedTuple):
@@ -81,16 +89,23 @@ class _Layout(NamedTuple):
 
 
 def read(content: bytes) -> Table:
-    """Read a file; raise BadTable, by line, where it is none of daily prices."""
-    rows = _rows(_text(content))
-    if not rows:
+    """
+    Read a file; raise BadTable, by line, where it is none of daily prices.
+
+    Of each line only the columns that are of use are kept: a file may hold thousands of others.
+    """
+    rows = _rows(content)
+    first = list(islice(rows, _FIRST_ROWS))
+    if not first:
         raise BadTable("the file is empty")
-    layout = _layout(rows)
-    head = rows[0][1] if layout.begins else None
+    found = _layout(first)
+    head = first[0][1] if found.begins else None
+    places = list(found.places.values())
+    layout = _Layout({name: at for at, name in enumerate(found.places)}, found.begins)
     warnings: list[DataWarning] = []
     kept = [
-        (line, cells)
-        for line, cells in rows[layout.begins :]
+        (line, [_cell(cells, at) for at in places])
+        for line, cells in chain(first[found.begins :], rows)
         # a header may come again where files were put together
         if any(cell.strip() for cell in cells) and cells != head
     ]
@@ -127,46 +142,82 @@ def read(content: bytes) -> Table:
     return Table(_adjusted(columns), dates, lines, warnings)
 
 
-def _text(content: bytes) -> str:
-    for magic, reason in _NOT_TEXT.items():
-        if content.startswith(magic):
-            raise BadTable(reason)
-    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
-        encoding = "utf-16"
-    elif b"\0" in content:
-        raise BadTable("this is no text; send the prices as CSV")
-    else:
-        encoding = "utf-8-sig"
+def _rows(content: bytes) -> Iterator[tuple[int, list[str]]]:
+    """Cut a file into its cells, with the line that each row ends in, without the blank first."""
+    lines = _Lines(content)
+    head = next((line for line in lines if line.strip()), "")
+    _check_text(head)
+    delimiter = max(_DELIMITERS, key=head.count)
+    reader = csv.reader(chain([head], lines), delimiter=delimiter, strict=True)
+    blank = lines.number - 1
+    count = 0
     try:
-        text = content.decode(encoding)
+        for cells in reader:
+            lines.of_row = 0
+            count += bool(cells)
+            if count > MOST_ROWS:
+                raise BadTable(f"the file has more than {MOST_ROWS} rows")
+            if cells:
+                yield blank + reader.line_num, cells
+    except csv.Error:
+        raise BadTable(f"line {blank + reader.line_num} is not CSV") from None
+
+
+class _Lines:
+    """
+    The lines of a file, decoded one by one.
+
+    Raises BadTable where a row is so long that to take it apart would keep everybody waiting.
+    """
+
+    def __init__(self, content: bytes) -> None:
+        for magic, reason in _NOT_TEXT.items():
+            if content.startswith(magic):
+                raise BadTable(reason)
+        self._file = io.TextIOWrapper(
+            io.BytesIO(content), _encoding(content), errors="replace", newline=""
+        )
+        self.number = 0
+        self.of_row = 0
+        """Characters of the row that is being read."""
+
+    def __iter__(self) -> Iterator[str]:
+        while line := self._file.readline(_LONGEST_ROW):
+            self.number += 1
+            if self.number > _MOST_LINES:
+                raise BadTable(f"the file has more than {_MOST_LINES} lines")
+            self.of_row += len(line)
+            if self.of_row >= _LONGEST_ROW:
+                raise BadTable(f"line {self.number} is of more than {_LONGEST_ROW} characters")
+            yield line
+
+
+def _encoding(content: bytes) -> str:
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return "utf-16"
+    if b"\0" in content:
+        raise BadTable("this is no text; send the prices as CSV")
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    view = memoryview(content)
+    try:
+        for start in range(0, len(view), _PART):
+            decoder.decode(view[start : start + _PART])
+        decoder.decode(b"", final=True)
     except UnicodeDecodeError:
         # whatever the letters are: the figures are the same
-        text = content.decode("latin-1")
-    start = text.lstrip()[:_FEWEST_BYTES]
+        return "latin-1"
+    return "utf-8-sig"
+
+
+def _check_text(head: str) -> None:
+    """Raise BadTable where the first line is that of something else than a table."""
+    start = head.lstrip()
     if not start:
         raise BadTable("the file is empty")
-    if start[0] == "<" and not re.match(r"<[A-Z]+>[,;\t]", text.lstrip()[:32]):
+    if start[0] == "<" and not re.match(r"<[A-Z]+>[,;\t]", start):
         raise BadTable("this is a web page or XML, perhaps an error of the site; send CSV")
     if start[0] in "{[":
         raise BadTable("this is JSON; send it with Content-Type: application/json")
-    return text
-
-
-def _rows(text: str) -> list[tuple[int, list[str]]]:
-    """Cut a text into its cells, with the line that each row ends in."""
-    head = text.lstrip().partition("\n")[0]
-    delimiter = max(_DELIMITERS, key=head.count)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    rows = []
-    try:
-        for cells in reader:
-            if cells:
-                rows.append((reader.line_num, cells))
-            if len(rows) > MOST_ROWS:
-                raise BadTable(f"the file has more than {MOST_ROWS} rows")
-    except csv.Error:
-        raise BadTable(f"line {reader.line_num} is not CSV") from None
-    return list(dropwhile(lambda row: not any(cell.strip() for cell in row[1]), rows))
 
 
 def _layout(rows: Sequence[tuple[int, list[str]]]) -> _Layout:

@@ -113,12 +113,12 @@ def parse(
     Raises NotJson and BadInput. That prices are prices is not looked at here.
     """
     if json_length is None:
-        return _request(content, b"", rows, gives)
+        return _request(content, memoryview(b""), rows, gives)
     if json_length > len(content):
         raise BadInput("Inference-Header-Content-Length is larger than the body")
     if json_length == 0:
         return _raw(content, rows[0], gives)
-    return _request(content[:json_length], content[json_length:], rows, gives)
+    return _request(content[:json_length], memoryview(content)[json_length:], rows, gives)
 
 
 def window_shapes(model: Model) -> list[WindowShape]:
@@ -173,11 +173,11 @@ def _raw(content: bytes, row: WindowShape, gives: Sequence[str]) -> TensorReques
         raise BadInput(f"a body of nothing but {INPUT} must hold {size} bytes for each")
     windows = np.frombuffer(content, _DTYPES[DATATYPE]).reshape(-1, *row)
     wanted = tuple(RequestedOutput(name, binary=True) for name in gives)
-    return TensorRequest(None, windows.astype(np.float64), wanted)
+    return TensorRequest(None, windows.astype(np.float64, copy=False), wanted)
 
 
 def _request(
-    document: bytes, tensors: bytes, rows: Sequence[WindowShape], gives: Sequence[str]
+    document: bytes, tensors: memoryview, rows: Sequence[WindowShape], gives: Sequence[str]
 ) -> TensorRequest:
     try:
         request = InferenceRequest.__pydantic_validator__.validate_json(document)
@@ -189,9 +189,8 @@ def _request(
     check_shape(posted.shape, rows)
     dtype = dtype_of(posted.datatype)
     flat = _values(posted, tensors, dtype)
-    return TensorRequest(
-        request.id, flat.astype(np.float64).reshape(posted.shape), _wanted(request, gives)
-    )
+    windows = flat.astype(np.float64, copy=False).reshape(posted.shape)
+    return TensorRequest(request.id, windows, _wanted(request, gives))
 
 
 def check_shape(shape: list[int], rows: Sequence[WindowShape]) -> None:
@@ -219,7 +218,7 @@ def check_outputs(names: Sequence[str], gives: Sequence[str]) -> None:
         raise BadInput("an output was asked for twice", field="outputs")
 
 
-def _values(posted: _Input, tensors: bytes, dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:
+def _values(posted: _Input, tensors: memoryview, dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:
     """Return the numbers of the input, in order: those of its bytes, or of its JSON."""
     count = math.prod(posted.shape)
     size = posted.parameters.get("binary_data_size")

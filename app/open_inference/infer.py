@@ -1,6 +1,5 @@
 """POST /v2/models/{name}/infer: forecasts by the Open Inference Protocol."""
 
-import asyncio
 from functools import partial
 from threading import Event
 from typing import Annotated, Final
@@ -8,10 +7,11 @@ from typing import Annotated, Final
 import numpy as np
 from fastapi import APIRouter, Path, Request, Response
 
+from app.api.schemas import MAX_WINDOWS
 from app.artifact.manifest import BARS
-from app.errors import Abandoned, BodyTooLarge, Unforecastable
+from app.errors import Abandoned, BadInput, BodyTooLarge, Unforecastable
 from app.forecasting.forecaster import Forecast, Model, answering_part, forecast
-from app.inference.worker_threads import INLINE_BYTES, Receive
+from app.inference.worker_threads import Receive
 from app.market_data.price_validation import validate_windows
 from app.observability.request_record import Headers, RequestRecord
 from app.open_inference import codec
@@ -76,7 +76,7 @@ async def _infer(request: Request, name: str, version: int | None) -> Response:
         # a parser of JSON keeps everybody waiting, bytes do not
         raise BodyTooLarge(most, "JSON; send more as binary tensors")
     read = partial(parse, headers, content, choice.model)
-    posted = read() if len(content) <= INLINE_BYTES else await asyncio.to_thread(read)
+    posted = await pipeline.parse(read, request.receive, len(content))
     outputs = await forecast_tensors(pipeline, posted, choice, record, request.receive)
     return codec.write(posted, outputs, choice.model.manifest).response
 
@@ -85,7 +85,14 @@ def parse(headers: Headers, content: bytes, model: Model) -> TensorRequest:
     """Read a body; raise NotJson or BadInput."""
     json_length = codec.header_length(headers)
     rows, gives = codec.window_shapes(model), codec.output_names(model)
-    return check(codec.parse(content, json_length, rows=rows, gives=gives), model)
+    posted = codec.parse(content, json_length, rows=rows, gives=gives)
+    if len(posted.windows) > MAX_WINDOWS and not all(wanted.binary for wanted in posted.wanted):
+        # a writer of JSON keeps everybody waiting, bytes do not
+        raise BadInput(
+            f"outputs of more than {MAX_WINDOWS} windows are given as binary tensors alone",
+            field="outputs",
+        )
+    return check(posted, model)
 
 
 def check(posted: TensorRequest, model: Model) -> TensorRequest:

@@ -13,6 +13,7 @@ import sys
 import time
 import uuid
 from datetime import date, datetime, timedelta
+from functools import partial
 from typing import Annotated, Any, Final, Literal
 
 import numpy as np
@@ -98,7 +99,8 @@ async def forecast_series(request: Request) -> Response:
     pipeline = state["pipeline"]
     pipeline.admit(announced_length(headers) or 0)
     content = await request_body.read(request, state["settings"].max_body_bytes)
-    posted = request_body.parse(TimeseriesRequest, content)
+    read = partial(request_body.parse, TimeseriesRequest, content)
+    posted = await pipeline.parse(read, request.receive, len(content))
     if posted.options.horizon != 1:
         raise NotSupported("the models forecast the next session: horizon 1", field="horizon")
     choice = await pipeline.choose(posted.model, None, headers, content)

@@ -7,6 +7,7 @@ from app.inference.model_store import ModelStore
 from app.inference.worker_threads import WorkerThreads
 from app.observability.request_record import Recorders
 from app.serving.auth import AccessControl
+from app.serving.body_budget import BodyBudget
 from app.serving.graceful_shutdown import GracefulShutdown
 from app.serving.pipeline import Pipeline
 from app.settings import Settings
@@ -22,4 +23,5 @@ class AppState(TypedDict):
     pipeline: Pipeline
     shutdown: GracefulShutdown
     access: AccessControl
+    bodies: BodyBudget
     recorders: Recorders

@@ -234,6 +234,16 @@ class Pipeline:
         """
         return await self._workers.run(work, receive, is_short=windows <= INLINE_WINDOWS)
 
+    async def parse(self, work: Callable[[], _T], receive: Receive, body_bytes: int) -> _T:
+        """
+        Parse a body of so many bytes: at once, or in a thread where that takes longer.
+
+        Raises TooBusy.
+        """
+        if body_bytes <= INLINE_BYTES:
+            return work()
+        return await self._workers.run(lambda _: work(), receive)
+
     def _shadow(self, query: ForecastQuery, answered: Forecast) -> None:
         """Let the candidate that is run unseen forecast too, where there is one and room."""
         candidate = query.choice.shadow

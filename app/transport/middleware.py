@@ -44,9 +44,10 @@ class RequestMiddleware:
             # wherever GET answers, HEAD does; a copy, since the server looks at its own
             scope = {**scope, "method": "GET"}
         try:
-            await self._answer(
-                scope, receive, sending, is_admitted=is_admitted or needs_no_key(path)
-            )
+            with scope["state"]["bodies"].reserve() as scope["room"]:
+                await self._answer(
+                    scope, receive, sending, is_admitted=is_admitted or needs_no_key(path)
+                )
         finally:
             found = scope.get("route")
             if record.route == UNKNOWN and found is not None:

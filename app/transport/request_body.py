@@ -8,8 +8,17 @@ from typing import Any, Final, TypeVar
 from fastapi import Request
 from pydantic import BaseModel, ValidationError
 
-from app.errors import Abandoned, BadInput, BodyTooLarge, NotCompressed, NotJson, WrongMediaType
+from app.errors import (
+    Abandoned,
+    BadInput,
+    BodyTooLarge,
+    NotCompressed,
+    NotJson,
+    TooCompressed,
+    WrongMediaType,
+)
 from app.observability.request_record import Headers
+from app.serving.body_budget import Reservation
 from app.transport import headers as http
 
 _Body = TypeVar("_Body", bound=BaseModel)
@@ -27,6 +36,11 @@ _GZIP_OR_ZLIB: Final = zlib.MAX_WBITS + 32
 """As zlib has it: the header of either is recognised."""
 _PART: Final = 256 * 1024
 """Bytes that are decompressed at once: a tenth of a millisecond or two."""
+_MOST_RATIO: Final = 100
+"""
+Of a body to what it was before it was decompressed: prices become a third or a tenth of their
+size. Below `_PART` it may be any, since a model is asked with a flat series now and then.
+"""
 
 
 def described(kind: type[BaseModel], examples: dict[str, Any]) -> dict[str, Any]:
@@ -76,29 +90,34 @@ async def read(request: Request, limit: int, *, media_type: bytes | None = JSON)
     Return the body of a request, decompressed where it was compressed.
 
     Raises WrongMediaType, BodyTooLarge as soon as it is known to be, read, announced or
-    decompressed, NotCompressed where what is said to be compressed is not, and Abandoned where the
-    client left in the middle of it.
+    decompressed, NotCompressed where what is said to be compressed is not, TooBusy where the bodies
+    of others leave no room, and Abandoned where the client left in the middle of it.
     """
     headers = request.scope["headers"]
     check(headers, limit, media_type=media_type)
+    room: Reservation = request.scope["room"]
+    # what is announced before any of it is read, and of all else each part
+    room.grow_to(http.announced_length(headers) or 0)
     message = await request.receive()
     body: bytes = message.get("body", b"")
     if message.get("more_body"):
-        body = await _rest(request, bytearray(body), limit)
+        body = await _rest(request, bytearray(body), limit, room)
     elif message["type"] == "http.disconnect":
         raise Abandoned
     if len(body) > limit:
         raise BodyTooLarge(limit)
+    room.grow_to(len(body))
     encodings = (value.strip().lower() for name, value in headers if name == b"content-encoding")
     if any(encoding != _IDENTITY for encoding in encodings):
-        body = await _decompressed(body, limit)
+        body = await _decompressed(body, limit, room)
     return body
 
 
-async def _rest(request: Request, body: bytearray, limit: int) -> bytes:
+async def _rest(request: Request, body: bytearray, limit: int, room: Reservation) -> bytes:
     """Read on after the first part of a body."""
     more = True
     while more and len(body) <= limit:
+        room.grow_to(len(body))
         message = await request.receive()
         if message["type"] == "http.disconnect":
             raise Abandoned
@@ -107,16 +126,19 @@ async def _rest(request: Request, body: bytearray, limit: int) -> bytes:
     return bytes(body)
 
 
-async def _decompressed(body: bytes, limit: int) -> bytes:
+async def _decompressed(body: bytes, limit: int, room: Reservation) -> bytes:
     """Return what was compressed, a part at a time, and no more than a body may hold."""
     whole, left = bytearray(), body
     reader = zlib.decompressobj(_GZIP_OR_ZLIB)
     try:
         while left and not reader.eof:
+            room.grow_to(len(body) + len(whole) + _PART)
             whole += reader.decompress(left, _PART)
             left = reader.unconsumed_tail
             if len(whole) > limit:
                 raise BodyTooLarge(limit)
+            if len(whole) > max(_PART, _MOST_RATIO * len(body)):
+                raise TooCompressed(_MOST_RATIO)
             # others have their turn
             await asyncio.sleep(0)
     except zlib.error:

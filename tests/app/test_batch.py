@@ -164,12 +164,15 @@ def test_a_batch_whose_client_leaves_ends(tmp_path: Path) -> None:
 def test_the_cap_is_its_own(tmp_path: Path) -> None:
     publish(tmp_path)
 
-    with serving(tmp_path, max_body_bytes=10, max_batch_body_bytes=60) as client:
+    # of one window as that of a single forecast
+    with serving(tmp_path, max_body_bytes=40, max_batch_body_bytes=60) as client:
         fits = client.post("/predict/batch", json={"windows": [PRICES]})
         over = client.post("/predict/batch", json={"windows": [PRICES] * 3})
+        long = client.post("/predict/batch", json={"windows": [[1.5] * 11]})
 
     assert fits.status_code == 200
     assert_problem(over, 413, "body_too_large")
+    assert_problem(long, 413, "body_too_large")
 
 
 def test_a_version_may_be_pinned_and_warnings_count_windows(tmp_path: Path) -> None:

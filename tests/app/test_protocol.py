@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from app.transport.http_connection import HttpConnection
+from app.connection.http_connection import HttpConnection
 from tests.builders import PRICES, fails_above_graph, levels, publish
 from tests.wire import BODY, Service, request, run
 

@@ -23,10 +23,17 @@ bodies = st.dictionaries(
 spaces = st.sampled_from([(", ", ": "), (",", ":"), (" ,\n", "\t: ")])
 
 
+MOST_BYTES = 2**20
+
+
+def cut_along(text: bytes, member: str, most_bytes: int = MOST_BYTES) -> json_slicing.Cut | None:
+    return json_slicing.cut(text, member, most_items=10_000, most_bytes=most_bytes)
+
+
 def put_together(cut: json_slicing.Cut, member: str) -> Any:
     body = json.loads(cut.rest)
     if body.get(member) == [cut.mark]:
-        body[member] = [item for part in cut.slices for item in json.loads(part)]
+        body[member] = [item for part in cut.slices for item in json.loads(part.text)]
     return body
 
 
@@ -39,7 +46,7 @@ def test_what_is_cut_is_the_same_when_put_together(
 ) -> None:
     text = json.dumps(body, separators=separators).encode()
 
-    cut = json_slicing.cut(text, member)
+    cut = cut_along(text, member)
 
     if cut is None:
         return
@@ -57,13 +64,55 @@ def test_what_is_cut_is_the_same_when_put_together(
 def test_windows_are_always_cut(windows: list[list[float]], separators: tuple[str, str]) -> None:
     text = json.dumps({"model": "x", "windows": windows}, separators=separators).encode()
 
-    cut = json_slicing.cut(text, "windows")
+    cut = cut_along(text, "windows")
 
     assert cut is not None
     assert put_together(cut, "windows") == {"model": "x", "windows": windows}
-    assert [len(json.loads(part)) for part in cut.slices[:-1]] == [json_slicing.ITEMS] * (
-        len(cut.slices) - 1
-    )
+    assert [len(json.loads(part.text)) for part in cut.slices] == [
+        part.items for part in cut.slices
+    ]
+    assert {part.items for part in cut.slices[:-1]} <= {json_slicing.ITEMS}
+    assert cut.items == len(windows)
+
+
+@given(st.lists(st.integers(1, 3_000), min_size=1, max_size=150), spaces)
+def test_long_windows_are_cut_into_more_slices(
+    lengths: list[int], separators: tuple[str, str]
+) -> None:
+    windows = [[100.25] * length for length in lengths]
+    text = json.dumps({"windows": windows, "model": "x"}, separators=separators).encode()
+
+    cut = cut_along(text, "windows")
+
+    assert cut is not None
+    assert put_together(cut, "windows") == {"model": "x", "windows": windows}
+    assert all(part.items == 1 or len(part.text) <= 2**18 + 2 for part in cut.slices)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"windows": [[1], [1.5] * 1000, [2]]},
+        {"windows": [[1]], "model": "x" * 1000},
+        {"model": "x" * 1000, "windows": [[1]]},
+        {"windows": [{"open": [1] * 1000}]},
+        {"windows": ["x" * 1000]},
+    ],
+)
+def test_what_one_parser_would_be_given_is_bounded(body: dict[str, Any]) -> None:
+    text = json.dumps(body).encode()
+
+    assert cut_along(text, "windows", 900) is None
+    assert cut_along(text, "windows", 10_000) is not None
+
+
+def test_items_beyond_those_that_may_be_are_not_looked_at() -> None:
+    text = b'{"windows":[' + b"[]," * 100_000 + b"this is not looked at"
+
+    cut = json_slicing.cut(text, "windows", most_items=1_000, most_bytes=MOST_BYTES)
+
+    assert cut is not None
+    assert 1_000 < cut.items <= 1_000 + json_slicing.ITEMS
 
 
 @pytest.mark.parametrize(
@@ -81,13 +130,13 @@ def test_windows_are_always_cut(windows: list[list[float]], separators: tuple[st
     ],
 )
 def test_what_cannot_be_cut_is_left(body: bytes) -> None:
-    assert json_slicing.cut(body, "windows") is None
+    assert cut_along(body, "windows") is None
 
 
 def test_a_mark_that_is_posted_is_not_ours() -> None:
     text = b'{"windows": [["a"]], "windows": [["mark"]]}'
 
-    cut = json_slicing.cut(text, "windows")
+    cut = cut_along(text, "windows")
 
     assert cut is None or json.loads(cut.rest)["windows"] != [cut.mark]
 
@@ -95,6 +144,6 @@ def test_a_mark_that_is_posted_is_not_ours() -> None:
 def test_items_that_were_parsed_are_written_as_they_were() -> None:
     values = [float("nan"), float("inf"), 1, "x", None, [1.5]]
 
-    [text] = json_slicing.of_items(values)
+    [part] = json_slicing.of_items(values)
 
-    assert repr(from_json(text)) == repr(values)
+    assert repr(from_json(part.text)) == repr(values)

@@ -1,27 +1,38 @@
 """
 One connection of HTTP: uvicorn's own protocol, with bounds on what a client may do to it.
 
-A head has a largest size and a request a longest time to arrive; a client that has been answered
-and stays away is let go. An offer to upgrade is not taken: the request is served as if it had not
-been made. What is wrong with a request as HTTP is answered as a problem, like anything else.
+A request has a longest time to arrive; a client that has been answered and stays away is let go,
+and so is one that does not read its answers. What is wrong with a request as HTTP is answered as a
+problem, like anything else, and who is still sending then is listened to for a moment, or the
+answer would be lost.
 """
 
 import asyncio
-from enum import Enum, auto
 from typing import Any, ClassVar, Final
 
-import httptools
 from fastapi import Response
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
-from app.errors import BodyTooSlow, HeadersTooLarge, NotHttp
+from app.connection.flow_control import BoundedFlow
+from app.connection.request_parsing import Phase, RequestParsing
+from app.errors import BodyTooSlow
 from app.observability import request_record
 from app.observability.request_record import RequestRecord
 from app.serving.app_state import AppState
 from app.transport import problem_details
 
-_MAX_HEAD: Final = 64 * 1024
-"""Bytes of a request before its body: the parser itself has no bound."""
+_LINGER_S: Final = 2.0
+"""
+That a connection is read on after its last answer, since its client has last sent something, and
+as long in all as a request may take to arrive.
+"""
+_LINGER_BYTES: Final = 2**20
+"""That are read then at most, and after the refusal of a body twice as much as one may hold."""
+_HALF_CLOSED_S: Final = 1.0
+"""
+That a client who says no more may wait for its answers: whoever has gone looks the same, and work
+for nobody should end soon.
+"""
 _SELDOM_S: Final = 5.0
 """Between two looks at a connection at most: a request may begin, or end, right after one."""
 _AGAIN_S: Final = 1.0
@@ -29,24 +40,10 @@ _AGAIN_S: Final = 1.0
 _CLOSE: Final = (b"connection", b"close")
 
 
-class Phase(Enum):
-    """What has come of the newest request of a connection."""
-
-    BETWEEN = auto()
-    """Whole requests so far, and nothing of another one."""
-    HEAD = auto()
-    """A part of its head."""
-    BODY = auto()
-    """Its head, and perhaps a part of its body."""
-    OFFER = auto()
-    """A head that offers an upgrade: the parser takes what follows for another protocol."""
-
-
-class HttpConnection(HttpToolsProtocol):
+class HttpConnection(RequestParsing):
     """uvicorn's HTTP protocol, of one connection, with bounds."""
 
-    # uvicorn's own attributes are few enough for Python to keep them together, ours are not
-    __slots__ = ("_failure", "_head_left", "_is_last", "_phase", "_state", "_timer", "_waits_since")
+    __slots__ = ("_failure", "_is_last", "_state", "_timer")
 
     _state: AppState
     _last_headers: ClassVar[tuple[list[tuple[bytes, bytes]], bytes, bool]] = ([], b"", False)
@@ -56,21 +53,18 @@ class HttpConnection(HttpToolsProtocol):
         super().__init__(*args, **kwargs)
         # what the app's lifespan gave
         self._state = self.app_state  # type: ignore[assignment]  # any dictionary, to uvicorn
-        self._phase = Phase.BETWEEN
-        self._head_left = 0
-        """Bytes that the head that is being parsed may still take."""
         self._failure: Exception | None = None
         """What ends the connection, once what was asked before it has its answers."""
         self._is_last = False
         """Our answer has told the client to connect anew."""
-        self._waits_since = 0.0
-        """When we began to wait for a request, or for the rest of one."""
         self._timer: asyncio.TimerHandle | None = None
 
     # narrower than asyncio's, as uvicorn has it
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Wait for the first request, but not forever."""
         super().connection_made(transport)
+        state = self._state
+        self.flow = BoundedFlow(transport, state["bodies"], state["settings"].receive_seconds)
         self._waits_since = self.loop.time()
         self._look_again(self.timeout_keep_alive)
 
@@ -79,6 +73,7 @@ class HttpConnection(HttpToolsProtocol):
         super().connection_lost(exc)
         if self._timer is not None:
             self._timer.cancel()
+        self.flow.release()
         # whoever still works on an answer has these without us
         del self._timer
         self.pipeline.clear()
@@ -86,99 +81,97 @@ class HttpConnection(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Parse what has come."""
-        if self._failure is not None:
+        if self._phase is Phase.CLOSING:
+            self._waits_since = self.loop.time()
+            self._framing_left -= len(data)
+            if self._framing_left <= 0:
+                self.transport.close()
             return
         if self._state["shutdown"].begun:
             # uvicorn makes these anew every second, and closes where they say so
             self.server_state.default_headers = self._headers_of_all()
-        try:
-            self.parser.feed_data(data)
-        except httptools.HttpParserUpgrade as offer:
-            self._decline(data, offer.args[0])
-        except httptools.HttpParserError:
-            self._end(NotHttp())
-        if self._phase is Phase.HEAD:
-            self._head_left -= len(data)
-            if self._head_left <= 0:
-                self._end(HeadersTooLarge())
+        super().data_received(data)
 
-    def _decline(self, data: bytes, at: int) -> None:
-        """Parse the rest of `data`: behind the head that ended at `at` comes its body."""
-        rest = memoryview(data)[at:]
-        while True:
-            head = self._without_offer()
-            try:
-                self.parser.feed_data(head)
-                self.parser.feed_data(rest)
-            except httptools.HttpParserUpgrade as offer:
-                # the next request offers one, too
-                rest = rest[offer.args[0] :]
-            except httptools.HttpParserError:
-                self._end(NotHttp())
-                return
-            else:
-                return
-
-    def _without_offer(self) -> bytes:
-        """Return the head that has just been parsed, for a new parser, without its upgrade."""
-        version = self.parser.get_http_version().encode()
-        lines = [b"%b %b HTTP/%b\r\n" % (self.parser.get_method(), self.url, version)]
-        lines += (b"%b: %b\r\n" % header for header in self.headers if header[0] != b"upgrade")
-        self.parser = httptools.HttpRequestParser(self)
-        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
-        return b"".join([*lines, b"\r\n"])
-
-    def on_message_begin(self) -> None:
-        """Note that a request has begun."""
-        self._phase = Phase.HEAD
-        self._waits_since = self.loop.time()
-        self._head_left = _MAX_HEAD
-        self.url, self.headers, self.expect_100_continue = b"", [], False
-        # made where ASGI needs one
-        self.scope = None  # type: ignore[assignment]
-
-    def on_headers_complete(self) -> None:
-        """Begin with a request, unless its head is to be parsed again."""
-        if self.parser.should_upgrade() and self.parser.get_method() != b"CONNECT":
-            self._phase = Phase.OFFER
-            return
-        self._phase = Phase.BODY
-        self.begin_request()
-        # what follows a chunked body is no header: it goes where nobody reads it
-        self.headers = []
-
-    def on_message_complete(self) -> None:
-        """Go on with a request that has come whole."""
-        if self._phase is Phase.BODY:
-            self._phase = Phase.BETWEEN
-            self.end_request()
+    def eof_received(self) -> bool:  # type: ignore[override]  # wider than uvicorn's, as asyncio has it
+        """Answer a client who says no more, and may still read, what it has asked by then."""
+        if self.scheme == "https" or self._phase is not Phase.BETWEEN or self._is_idle():
+            # nothing was asked, or but half of it; and TLS knows no connection that is half closed
+            return False
+        self._is_last = True
+        self.loop.call_later(_HALF_CLOSED_S, self.transport.close)
+        return True
 
     def begin_request(self) -> None:
         """Make an ASGI request of a head."""
-        url, headers, is_expected = self.url, self.headers, self.expect_100_continue
-        super().on_message_begin()
-        self.url, self.expect_100_continue = url, is_expected
-        self.headers += headers
-        super().on_headers_complete()
+        super().begin_request()
+        # which closes as we do
+        self.cycle.transport = self  # type: ignore[assignment]  # as much of one as it uses
 
-    def end_request(self) -> None:
-        """Tell the ASGI request that it is whole."""
-        super().on_message_complete()
+    def is_over(self) -> bool:
+        """Tell whether nothing that still comes is of use."""
+        return self._failure is not None or self.is_closing()
 
     def on_response_complete(self) -> None:
         """Be ready for the next request."""
         self._waits_since = self.loop.time()
+        if self._phase is Phase.CLOSING:
+            return
+        self.parse_more()
         if self.pipeline:
             super().on_response_complete()
             return
         self.server_state.total_requests += 1
         failure, self._failure = self._failure, None
         if failure is not None:
-            self._end(failure)
-        if self._is_last:
-            self.transport.close()
+            self.end(failure)
+        if self._is_last and not self._held:
+            self.close()
         if not self.transport.is_closing():
             self.flow.resume_reading()
+
+    def write(self, data: bytes) -> None:
+        """Write a part of an answer."""
+        if not self.is_closing():
+            self.transport.write(data)
+
+    def is_closing(self) -> bool:
+        """Tell whether nothing more is to be written."""
+        return self._phase is Phase.CLOSING or self.transport.is_closing()
+
+    def close(self) -> None:
+        """
+        Close once all is written; where the client is in the middle of a request, a little later.
+
+        What is sent to a closed connection is met with a reset, at which the client may throw our
+        answer away (RFC 9112, section 9.6).
+        """
+        if self._phase is Phase.BETWEEN:
+            self.transport.close()
+        elif not self.is_closing():
+            self._linger(2 * self._state["settings"].max_batch_body_bytes)
+
+    def _linger(self, most_bytes: int) -> None:
+        """Say that there will be no more answers, and throw away for a while what still comes."""
+        self._phase, self._held = Phase.CLOSING, b""
+        self._framing_left = most_bytes
+        self.pipeline.clear()
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        self.flow.let_go(read_on=True)
+        self.flow.resume_reading()
+        if self._timer is not None:
+            self._timer.cancel()
+        self._waits_since = self.loop.time()
+        self._leave_later(self._waits_since + self._state["settings"].receive_seconds)
+
+    def _leave_later(self, latest: float) -> None:
+        now = self.loop.time()
+        if now < min(self._waits_since + _LINGER_S, latest):
+            self._timer = self.loop.call_later(_AGAIN_S, self._leave_later, latest)
+            return
+        self.transport.close()
+        # whoever has not read our last answer has had time enough
+        self._timer = self.loop.call_later(_AGAIN_S, self.transport.abort)
 
     def encode(self, record: RequestRecord, head: bytes, content: bytes) -> bytes:
         """Return an answer as it is sent; `head` has the status line and some headers."""
@@ -218,11 +211,14 @@ class HttpConnection(HttpToolsProtocol):
             # told to close, and still there: nobody reads what we have written
             self.transport.abort()
             return
+        if self.flow.is_stuck():
+            self.transport.abort()
+            return
         is_partial = self._phase is not Phase.BETWEEN and not self.flow.read_paused
         longest = self._state["settings"].receive_seconds if is_partial else self.timeout_keep_alive
         left = longest - (self.loop.time() - self._waits_since)
         if is_partial and left <= 0:
-            self._end(BodyTooSlow())
+            self.end(BodyTooSlow())
         elif self._is_idle() and left <= 0:
             # a loop that was busy looks at its timers before its sockets: what has come by now
             # is read before the second of these calls
@@ -233,21 +229,23 @@ class HttpConnection(HttpToolsProtocol):
         if self._is_idle() and self.loop.time() - self._waits_since >= self.timeout_keep_alive:
             self.transport.close()
 
-    def _end(self, error: Exception) -> None:
+    def end(self, error: Exception) -> None:
         """Refuse what has come of a request, unless it has an answer, and end the connection."""
+        if self.is_closing():
+            return
         if self._is_behind():
             self._failure = error
             self.flow.pause_reading()
             return
         self._is_last = True
-        if self.may_answer() and not self.flow.write_paused and not self.transport.is_closing():
+        if self.may_answer() and not self.flow.write_paused:
             self.refuse(request_record.begin(request_record.UNKNOWN, ()), error)
         cycle = self.cycle
         if cycle is not None and not cycle.response_complete:
             # what it would write now, nobody is to read
             cycle.disconnected = True
             cycle.message_event.set()
-        self.transport.close()
+        self._linger(_LINGER_BYTES)
 
     def _is_behind(self) -> bool:
         """Tell whether requests before the newest have no answer yet; it is out of the queue."""

@@ -1,0 +1,1 @@
+"""One connection of HTTP: how it is parsed, bounded and ended."""
