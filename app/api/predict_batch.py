@@ -50,7 +50,7 @@ from app.observability.request_record import RequestRecord
 from app.serving import answer_warnings
 from app.serving.pipeline import levels_of, record_choice, recorded_run
 from app.transport import json_slicing, request_body
-from app.transport.dependencies import record_of, state_of
+from app.transport.dependencies import record_of, room_of, state_of
 from app.transport.encoded_answer import EncodedAnswer
 from app.transport.json_slicing import Slice
 from app.transport.openapi_examples import BATCH_EXAMPLES
@@ -62,6 +62,8 @@ router = APIRouter(tags=["forecasts"])
 
 _Indices: TypeAlias = NDArray[np.intp]
 
+_NUMBER_BYTES: Final = 64
+"""That a number of an answer takes while it is written: in an array, a list and as text."""
 _WHITE: Final = b" \t\n\r"
 
 _MOST_TOLD: Final = 1_000
@@ -102,6 +104,9 @@ async def predict_batch(request: Request) -> Response:
     question = posted.question
     choice = await pipeline.choose(question.model, question.version, headers, content)
     record_choice(choice.model, record)
+    wanted = None if question.levels is None else tuple(question.levels)
+    intervals = levels_of(choice.model, wanted)
+    room_of(request).grow_by(posted.windows * (2 + 2 * len(intervals)) * _NUMBER_BYTES)
 
     def work(gone: Event) -> bytes:
         answer = partial(_written, posted, choice.model, record, gone)

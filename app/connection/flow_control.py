@@ -1,11 +1,14 @@
 """What one connection may keep in memory that nobody works on: bytes unread, and answers unsent."""
 
 import asyncio
+from typing import Final
 
 from uvicorn.protocols.http.flow_control import FlowControl
 
-from app.errors import TooBusy
 from app.serving.body_budget import BodyBudget
+
+_LOOK_S: Final = 1.0
+"""Between two looks at a client who does not read."""
 
 
 class BoundedFlow(FlowControl):
@@ -25,6 +28,8 @@ class BoundedFlow(FlowControl):
         self._longest_s = longest_s
         self._loop = asyncio.get_running_loop()
         self._unsent_since = 0.0
+        self._bodies = bodies
+        self._timer: asyncio.TimerHandle | None = None
 
     @property
     def keeps_unread(self) -> bool:
@@ -55,28 +60,35 @@ class BoundedFlow(FlowControl):
     def pause_writing(self) -> None:
         """Take note that the client does not read its answers as fast as they are written."""
         super().pause_writing()
+        self._unsent.count(self._transport.get_write_buffer_size())
         self._unsent_since = self._loop.time()
-        try:
-            self._unsent.resize(self._transport.get_write_buffer_size())
-        except TooBusy:
-            self._transport.abort()
+        if self._timer is None:
+            self._timer = self._loop.call_later(_LOOK_S, self._look)
 
     def resume_writing(self) -> None:
         """Take note that the client has read."""
         super().resume_writing()
         self._unsent.release()
 
-    def is_stuck(self) -> bool:
-        """Tell whether the client has read none of its answers for as long as it may take."""
+    def _look(self) -> None:
+        """Give up a client who reads nothing, at once where others need the memory."""
+        self._timer = None
         if not self.write_paused:
-            return False
+            return
         size, now = self._transport.get_write_buffer_size(), self._loop.time()
         if size < self._unsent.size:
-            self._unsent.resize(size)
             self._unsent_since = now
-        return now - self._unsent_since > self._longest_s
+        self._unsent.count(size)
+        longest = _LOOK_S if self._bodies.is_over else self._longest_s
+        if now - self._unsent_since >= longest:
+            self._transport.abort()
+        else:
+            self._timer = self._loop.call_later(_LOOK_S, self._look)
 
     def release(self) -> None:
         """Give back what is reserved."""
         self._unread.release()
         self._unsent.release()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None

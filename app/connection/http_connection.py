@@ -211,9 +211,6 @@ class HttpConnection(RequestParsing):
             # told to close, and still there: nobody reads what we have written
             self.transport.abort()
             return
-        if self.flow.is_stuck():
-            self.transport.abort()
-            return
         is_partial = self._phase is not Phase.BETWEEN and not self.flow.read_paused
         longest = self._state["settings"].receive_seconds if is_partial else self.timeout_keep_alive
         left = longest - (self.loop.time() - self._waits_since)

@@ -20,7 +20,7 @@ from app.open_inference.schemas import ERRORS, InferenceResponse
 from app.serving.canary import Choice
 from app.serving.pipeline import ForecastRequest, Pipeline, own_levels, record_choice, recorded_run
 from app.transport import request_body
-from app.transport.dependencies import record_of, state_of
+from app.transport.dependencies import record_of, room_of, state_of
 from app.transport.headers import announced_length
 from app.transport.openapi_examples import INFER_EXAMPLES
 
@@ -31,6 +31,13 @@ router = APIRouter(tags=["Open Inference Protocol"], responses=ERRORS)
 
 _SLICE: Final = 256
 """Windows between two looks at whether the client is still there."""
+
+_MOST_NUMBERS: Final = 4_000_000
+"""In the outputs of a request: as many as the largest body holds."""
+_BINARY_BYTES: Final = 32
+"""That one of them takes while it is made: in slices, put together, in order, and as bytes."""
+_JSON_BYTES: Final = 96
+"""The same as a list and as text."""
 
 Version = Annotated[int, Path(ge=1, le=999_999_999)]
 
@@ -77,6 +84,7 @@ async def _infer(request: Request, name: str, version: int | None) -> Response:
         raise BodyTooLarge(most, "JSON; send more as binary tensors")
     read = partial(parse, headers, content, choice.model)
     posted = await pipeline.parse(read, request.receive, len(content))
+    room_of(request).grow_by(answer_bytes(posted, choice.model))
     outputs = await forecast_tensors(pipeline, posted, choice, record, request.receive)
     return codec.write(posted, outputs, choice.model.manifest).response
 
@@ -99,7 +107,22 @@ def check(posted: TensorRequest, model: Model) -> TensorRequest:
     """Check the prices of a request; raise BadInput where a model cannot forecast from them."""
     part = answering_part(model, bars=posted.windows.shape[2] == len(BARS))
     validate_windows(posted.windows, part.manifest.fields, field=codec.INPUT)
+    if _numbers_of(posted, model) > _MOST_NUMBERS:
+        raise BadInput(
+            f"the outputs of so many windows would hold more than {_MOST_NUMBERS} numbers",
+            field="inputs",
+        )
     return posted
+
+
+def answer_bytes(posted: TensorRequest, model: Model) -> int:
+    """Return how much memory the answer takes while it is made."""
+    is_binary = all(wanted.binary for wanted in posted.wanted)
+    return _numbers_of(posted, model) * (_BINARY_BYTES if is_binary else _JSON_BYTES)
+
+
+def _numbers_of(posted: TensorRequest, model: Model) -> int:
+    return len(posted.windows) * (1 + len(model.manifest.quantiles))
 
 
 async def forecast_tensors(

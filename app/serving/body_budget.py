@@ -1,9 +1,10 @@
 """
-How many bytes of bodies one worker holds at once, whoever sends them.
+How many bytes of bodies and answers one worker holds at once, whoever sends them.
 
 A body is bounded by its route, and so is what may wait; a thousand connections with a part of a
 body each are bounded by neither. So a body is given room before it is read, and keeps it until its
-request is answered. Where there is no room, the request is told to come back.
+request is answered; so is a large answer before it is made. Where there is no room, the request is
+told to come back. What a client does not read of its answer is counted, too.
 
 Large bodies may not take the last quarter: whoever fills the budget with them does not keep out
 the plain forecasts of others.
@@ -20,7 +21,7 @@ _FOR_SMALL: Final = 4
 
 
 class BodyBudget:
-    """The bytes that the bodies of one worker may hold."""
+    """The bytes that the bodies and answers of one worker may hold."""
 
     def __init__(self, most: int) -> None:
         """Give out at most so many bytes."""
@@ -32,6 +33,16 @@ class BodyBudget:
     def reserve(self) -> "Reservation":
         """Return the room of one request, which is none yet."""
         return Reservation(self)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether more is held than should be: clients do not read their answers."""
+        return self.held > self._most
+
+    def admit(self) -> None:
+        """Raise TooBusy where nothing more should be answered until others have read."""
+        if self.is_over:
+            raise TooBusy
 
     def change(self, before: int, after: int) -> None:
         """Give a request other room than it had; raise TooBusy where there is none."""
@@ -67,6 +78,15 @@ class Reservation:
         """Reserve so many bytes in all, if fewer are; raise TooBusy where there is no room."""
         if size > self.size:
             self.resize(size)
+
+    def grow_by(self, size: int) -> None:
+        """Reserve so many bytes more; raise TooBusy where there is no room."""
+        self.resize(self.size + size)
+
+    def count(self, size: int) -> None:
+        """Take note of so many bytes in all, which are there already."""
+        self._budget.held += size - self.size
+        self.size = size
 
     def resize(self, size: int) -> None:
         """Reserve so many bytes in all, more or fewer; raise TooBusy where there is no room."""

@@ -8,6 +8,7 @@ from starlette.types import Scope
 from app.inference.model_store import ModelStore
 from app.observability.request_record import RequestRecord
 from app.serving.app_state import AppState
+from app.serving.body_budget import Reservation
 
 
 def state_of(request: Request) -> AppState:
@@ -20,6 +21,12 @@ def record_of(request: Request) -> RequestRecord:
     """Return what is recorded of this request; see middleware.py."""
     record: RequestRecord = request.scope["record"]
     return record
+
+
+def room_of(request: Request) -> Reservation:
+    """Return the memory that is reserved for this request; see middleware.py."""
+    room: Reservation = request.scope["room"]
+    return room
 
 
 def route_path(scope: Scope) -> str:

@@ -63,6 +63,7 @@ class RequestMiddleware:
         try:
             if not is_admitted:
                 record.caller = access.admit(scope["headers"])
+                scope["state"]["bodies"].admit()
             async with asyncio.timeout(self._deadline_s):
                 await self._app(scope, receive, sending)
         except (NextdayError, TimeoutError) as error:

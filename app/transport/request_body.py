@@ -20,6 +20,7 @@ from app.errors import (
 from app.observability.request_record import Headers
 from app.serving.body_budget import Reservation
 from app.transport import headers as http
+from app.transport.dependencies import room_of
 
 _Body = TypeVar("_Body", bound=BaseModel)
 
@@ -95,7 +96,7 @@ async def read(request: Request, limit: int, *, media_type: bytes | None = JSON)
     """
     headers = request.scope["headers"]
     check(headers, limit, media_type=media_type)
-    room: Reservation = request.scope["room"]
+    room = room_of(request)
     # what is announced before any of it is read, and of all else each part
     room.grow_to(http.announced_length(headers) or 0)
     message = await request.receive()
