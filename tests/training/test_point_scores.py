@@ -223,7 +223,7 @@ def test_the_sessions_needed_are_those_that_find_the_share_with_80_percent_power
     found = 0
     for _ in range(1000):
         differences = generator.normal(share, 0.3, needed)
-        found += abs(differences.mean()) / (differences.std() / math.sqrt(needed)) > 1.96
+        found += int(abs(differences.mean()) / (differences.std() / math.sqrt(needed)) > 1.96)
 
     assert 0.72 < found / 1000 < 0.88
 
