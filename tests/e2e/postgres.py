@@ -66,7 +66,7 @@ class Database:
 
     def fill(self, instruments: int, sessions: int) -> None:
         """Write bars of the weekdays up to yesterday."""
-        last = np.datetime64(datetime.now(UTC).date()) - 1
+        last = np.datetime64(datetime.now(UTC).date()) - np.timedelta64(1, "D")
         days = np.busday_offset(last, np.arange(1 - sessions, 1), roll="backward")
         with self.connect() as connection:
             connection.execute(

@@ -16,10 +16,12 @@ def panel_of(*instruments: Floats) -> Panel:
     counts = [len(each) + 1 for each in instruments]
     usable = np.ones(sum(counts), dtype=np.bool_)
     usable[np.cumsum([0, *counts[:-1]])] = False
-    last = np.datetime64("2010-01-01") + max(counts)
+    last = np.datetime64("2010-01-01") + np.timedelta64(max(counts), "D")
     return Panel(
         moves=np.concatenate([np.r_[np.zeros((1, 4)), each] for each in instruments]),
-        dates=np.concatenate([last - np.arange(each, 0, -1) for each in counts]),
+        dates=np.concatenate(
+            [last - np.arange(each, 0, -1, dtype="timedelta64[D]") for each in counts]
+        ),
         instruments=np.repeat(np.arange(len(counts)), counts),
         names=tuple(f"I{number}" for number in range(len(counts))),
         usable=usable,

@@ -22,7 +22,7 @@ def fan(sessions: int, *, newest: int | None = None, title: str = "made up") -> 
     """Draw the newest of a walk of 1 %, forecast by the distributions that it is drawn from."""
     prices = random_walk(sessions + 1)
     quantiles = prices[:-1, None] * np.exp(0.01 * stats.norm.ppf(LEVELS))
-    dates = np.datetime64("2020-01-01") + np.arange(sessions)
+    dates = np.datetime64("2020-01-01") + np.arange(sessions, dtype="timedelta64[D]")
     chosen = slice(-(newest or sessions), None)
     return accuracy_plots.fan(dates[chosen], prices[1:][chosen], quantiles[chosen], LEVELS, title)
 
@@ -81,7 +81,10 @@ def test_a_fan_shows_the_newest_120_sessions() -> None:
 
 
 def test_a_fan_shows_bands_of_which_the_levels_have_no_quantiles() -> None:
-    prices, dates = random_walk(30), np.datetime64("2020-01-01") + np.arange(30)
+    prices, dates = (
+        random_walk(30),
+        np.datetime64("2020-01-01") + np.arange(30, dtype="timedelta64[D]"),
+    )
     coarse, fine = np.array([0.1, 0.5, 0.9]), np.array([0.025, 0.1, 0.25, 0.5, 0.75, 0.9, 0.975])
     # Student's t with 4 degrees of freedom is what the service interpolates in
     drawn = [

@@ -226,7 +226,10 @@ CHANGES: dict[str, Callable[[Panel], dict[str, Any]]] = {
     "folds": lambda panel: {"made": cut(panel)[1:]},
     "where they are cut": lambda panel: {"made": cut_elsewhere(cut(panel))},
     "moves": lambda panel: {"panel": replace(panel, moves=panel.moves * 1.001)},
-    "dates": lambda panel: {"panel": replace(panel, dates=panel.dates + 1), "made": cut(panel)},
+    "dates": lambda panel: {
+        "panel": replace(panel, dates=panel.dates + np.timedelta64(1, "D")),
+        "made": cut(panel),
+    },
     "usable": lambda panel: {
         "panel": replace(panel, usable=panel.usable ^ (np.arange(len(panel.usable)) == 2)),
         "made": cut(panel),

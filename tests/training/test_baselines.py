@@ -31,7 +31,12 @@ def panel_of(*instruments: Sequence[float] | Floats, unusable: Sequence[int] = (
     usable[list(unusable)] = False
     return Panel(
         moves=moves,
-        dates=np.concatenate([np.datetime64("2010-01-01") + np.arange(each) for each in counts]),
+        dates=np.concatenate(
+            [
+                np.datetime64("2010-01-01") + np.arange(each, dtype="timedelta64[D]")
+                for each in counts
+            ]
+        ),
         instruments=np.repeat(np.arange(len(counts)), counts),
         names=tuple(f"I{number}" for number in range(len(counts))),
         usable=usable,

@@ -36,7 +36,7 @@ def small_recipe(tmp_path: Path, *changes: tuple[str, str]) -> Path:
 def split_csv(tmp_path: Path, *, training: int, test: int) -> tuple[Path, Path]:
     """Write one walk as a training file and a test file that follows it."""
     prices = random_walk(training + test)
-    days = np.datetime64("2015-01-02") + np.arange(len(prices))
+    days = np.datetime64("2015-01-02") + np.arange(len(prices), dtype="timedelta64[D]")
     return (
         write_csv(tmp_path / "TRAIN.csv", prices[:training], first=str(days[0])),
         write_csv(tmp_path / "TEST.csv", prices[training:], first=str(days[training]), form="us"),

@@ -49,7 +49,7 @@ def judged(
 ) -> HeldOutForecasts:
     """Return forecasts of all of `prices` but the first, whose `expected` is left out too."""
     each = len(prices) - 1
-    days = np.datetime64("2020-01-01") + np.arange(each)
+    days = np.datetime64("2020-01-01") + np.arange(each, dtype="timedelta64[D]")
     return HeldOutForecasts(
         dates=np.tile(days, instruments),
         actual=np.tile(prices[1:], instruments),

@@ -13,7 +13,7 @@ from training.reports import plots
 def judged(sessions: int, *, instruments: int = 1) -> HeldOutForecasts:
     walks = [random_walk(sessions + 1, seed=seed) for seed in range(instruments)]
     last = np.concatenate([walk[:-1] for walk in walks])
-    days = np.datetime64("2020-01-01") + np.arange(sessions)
+    days = np.datetime64("2020-01-01") + np.arange(sessions, dtype="timedelta64[D]")
     return HeldOutForecasts(
         dates=np.tile(days, instruments),
         actual=np.concatenate([walk[1:] for walk in walks]),

@@ -352,7 +352,9 @@ def losses(
     generator = np.random.default_rng(seed)
     count = sessions * len(factors)
     instruments = np.repeat(np.arange(len(factors)) * 3, sessions)
-    dates = np.tile(np.datetime64("2020-01-01") + np.arange(sessions), len(factors))
+    dates = np.tile(
+        np.datetime64("2020-01-01") + np.arange(sessions, dtype="timedelta64[D]"), len(factors)
+    )
     reference = generator.gamma(2, size=count) * (1 + instruments)
     ours = reference * np.repeat(factors, sessions) * generator.uniform(0.9, 1.1, count)
     # instruments come and go: not every date has them all

@@ -46,7 +46,7 @@ def write_csv(
     form: Literal["iso", "us", "name"] = "iso",
 ) -> Path:
     """Write prices of successive days as Yahoo does, with a column that nobody asked for."""
-    days = np.datetime64(first) + np.arange(len(prices))
+    days = np.datetime64(first) + np.arange(len(prices), dtype="timedelta64[D]")
     written = {"iso": "%Y-%m-%d", "us": "%-m/%-d/%y", "name": "%-d-%b-%y"}[form]
     rows = [
         f"{day.astype(object).strftime(written)},{price!r},12345"
