@@ -21,6 +21,7 @@ from app.fastpath.protocol import ForecastProtocol
 from app.inference.microbatching import MicroBatcher
 from app.inference.model_store import ModelStore
 from app.inference.onnx_session import SessionCache
+from app.inference.proving import GraphProver
 from app.inference.worker_threads import SWITCH_S, LowPriorityThread, WorkerThreads
 from app.observability import log_config, metrics
 from app.observability.access_log import RequestLog
@@ -55,6 +56,9 @@ _ROUTERS: Final = (
 
 _THREADS: Final = 4
 """For what reads the disk: of the framework, and of the event loop."""
+
+_MOST_PINNED: Final = 32
+"""Requests that wait for a version that is not in memory."""
 
 _ADD_UP_S: Final = 1.0
 """Between two sums of what requests tell: it is kept until then, some 50 bytes a request."""
@@ -106,12 +110,14 @@ def create_app(settings: Settings) -> ASGIApp:
 @contextlib.asynccontextmanager
 async def _life(settings: Settings) -> AsyncIterator[AppState]:
     """Make all that lives as long as the app does, and end it."""
+    prover = GraphProver()
     store = ModelStore(
         settings.models,
         SessionCache(settings.open_models, threads=settings.threads),
         noticed=metrics.record_load,
+        prover=prover,
     )
-    loader = LowPriorityThread("loader")
+    loader, pinned = LowPriorityThread("loader"), LowPriorityThread("pinned", _MOST_PINNED)
     # before the first request is taken: whoever can connect gets an answer
     await loader.run(store.refresh)
     metrics.record_process(len(store.served))
@@ -121,8 +127,9 @@ async def _life(settings: Settings) -> AsyncIterator[AppState]:
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(_THREADS, "disk"))
     anyio.to_thread.current_default_thread_limiter().total_tokens = _THREADS
     async with contextlib.AsyncExitStack() as ending:
-        ending.callback(loader.close)
-        for endless in (_watch(store, loader, settings.poll_seconds), _count()):
+        for each in (loader, pinned, prover):
+            ending.callback(each.close)
+        for endless in (_watch(store, loader, prover, settings.poll_seconds), _count()):
             ending.callback(asyncio.create_task(endless).cancel)
         workers = WorkerThreads(settings.background_threads, settings.max_batches)
         ending.callback(workers.close)
@@ -135,7 +142,7 @@ async def _life(settings: Settings) -> AsyncIterator[AppState]:
             store=store,
             batcher=batcher,
             workers=workers,
-            pipeline=Pipeline(store, batcher, workers),
+            pipeline=Pipeline(store, batcher, workers, pinned),
             shutdown=shutdown,
             access=AccessControl(settings.key_digests, settings.rate_limit),
             bodies=BodyBudget(settings.max_held_bytes),
@@ -181,12 +188,15 @@ async def _count() -> None:
         metrics.flush()
 
 
-async def _watch(store: ModelStore, loader: LowPriorityThread, every_s: float) -> None:
+async def _watch(
+    store: ModelStore, loader: LowPriorityThread, prover: GraphProver, every_s: float
+) -> None:
     """Follow the published versions for as long as the app lives."""
     while True:
         await asyncio.sleep(every_s)
         try:
             await loader.run(store.refresh)
+            await loader.run(prover.rest)
             metrics.record_process(len(store.served))
         except Exception:  # noqa: BLE001 - a watch that ended would go unnoticed
             # the models that are loaded go on serving; the next round tries again

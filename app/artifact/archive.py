@@ -3,13 +3,12 @@ A published model on the disk: a folder of files, and a manifest that is written
 
 A folder without a manifest is no model. Every other file is listed in it with its SHA-256
 and size, and its own SHA-256 is in manifest.sha256, as sha256sum writes it. What is verified is
-the bytes that are used: each file is read once.
+the bytes that are used: each file is read once, and none before its size was found to be right.
 """
 
 import hashlib
 import json
 import os
-import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,12 +16,17 @@ from typing import Final
 
 from pydantic import ValidationError
 
+from app.artifact import regular_files
 from app.artifact.layout import CARD, CLOSE_GRAPH, GRAPH, MANIFEST, SCALER, SEAL
-from app.artifact.manifest import MAX_BYTES, Draft, FileRecord, Manifest
+from app.artifact.manifest import Draft, FileRecord, Manifest
 from app.errors import ArtifactRejected
 
-_NO_LINKS: Final = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+_USED: Final = {GRAPH, CLOSE_GRAPH, SCALER, CARD}
+"""What the service needs of a version; all else is for people, and only verified."""
 
+MOST_OF_MANIFEST: Final = 4 * 2**20
+"""Bytes: the names of a hundred thousand instruments."""
+MOST_OF_SEAL: Final = 256
 
 _PREFIX: Final = "Value error, "
 """What pydantic puts before a reason of ours."""
@@ -48,7 +52,7 @@ def read(folder: Path) -> Artifact:
     """
     if folder.is_symlink():
         raise ArtifactRejected("the folder of the version is a link")
-    document = _read(folder, MANIFEST)
+    document = regular_files.read(folder / MANIFEST, MOST_OF_MANIFEST)
     try:
         manifest = Manifest.model_validate_json(document)
     except ValidationError as error:
@@ -62,10 +66,11 @@ def read(folder: Path) -> Artifact:
     missing = needed - contents.keys()
     if missing:
         raise ArtifactRejected(f"{MANIFEST} does not list {min(missing)}")
-    if any(file.name not in {MANIFEST, SEAL, *contents} for file in folder.iterdir()):
+    if _unlisted(folder, {MANIFEST, SEAL, *contents}):
         raise ArtifactRejected(f"a file is there that {MANIFEST} does not list")
+    seal = regular_files.read_optional(folder / SEAL, MOST_OF_SEAL)
     # models that were published before there were seals have none
-    if (folder / SEAL).exists() and _read(folder, SEAL) != _sealed(document):
+    if seal is not None and seal != _sealed(document):
         raise ArtifactRejected(f"{MANIFEST} was changed: its SHA-256 is not that of {SEAL}")
     return Artifact(
         manifest=manifest,
@@ -122,35 +127,35 @@ def _sealed(manifest: bytes) -> bytes:
 
 
 def _verified(folder: Path, name: str, record: FileRecord) -> bytes:
-    content = _read(folder, name)
-    if len(content) != record.size:
-        raise ArtifactRejected(
-            f"{name} holds {len(content)} bytes, its manifest says {record.size}"
-        )
-    if hashlib.sha256(content).hexdigest() != record.sha256:
+    """Return a file that is used, and nothing of one that is for people."""
+    path = folder / name
+    size = _size(path)
+    if size != record.size:
+        raise ArtifactRejected(f"{name} holds {size} bytes, its manifest says {record.size}")
+    content = b"".join(regular_files.parts(path, record.size)) if name in _USED else b""
+    digest = (
+        hashlib.sha256(content).hexdigest()
+        if name in _USED
+        else regular_files.sha256(path, record.size)
+    )
+    if digest != record.sha256:
         raise ArtifactRejected(f"{name} was changed: its SHA-256 is not the manifest's")
     return content
 
 
-def _read(folder: Path, name: str) -> bytes:
+def _size(path: Path) -> int:
     try:
-        # a link could lead anywhere, and a pipe would be waited for
-        descriptor = os.open(folder / name, os.O_RDONLY | _NO_LINKS)
+        return path.lstat().st_size
     except FileNotFoundError:
-        raise ArtifactRejected(f"{name} is missing") from None
+        raise ArtifactRejected(f"{path.name} is missing") from None
     except OSError as error:
-        # strerror, not the error: that one names the path
-        raise ArtifactRejected(f"{name} cannot be read: {error.strerror}") from None
+        raise ArtifactRejected(f"{path.name} cannot be read: {error.strerror}") from None
+
+
+def _unlisted(folder: Path, known: set[str]) -> bool:
+    """Tell whether a file is there that is not known."""
     try:
-        found = os.fstat(descriptor)
-        if not stat.S_ISREG(found.st_mode) or found.st_nlink > 1:
-            raise ArtifactRejected(f"{name} is not a file of its own")
-        with open(descriptor, "rb", closefd=False) as file:
-            content = file.read(MAX_BYTES + 1)
+        with os.scandir(folder) as entries:
+            return any(entry.name not in known for entry in entries)
     except OSError as error:
-        raise ArtifactRejected(f"{name} cannot be read: {error.strerror}") from None
-    finally:
-        os.close(descriptor)
-    if len(content) > MAX_BYTES:
-        raise ArtifactRejected(f"{name} is larger than {MAX_BYTES} bytes")
-    return content
+        raise ArtifactRejected(f"the folder cannot be listed: {error.strerror}") from None

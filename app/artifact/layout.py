@@ -6,12 +6,14 @@ Where a published model lies, and what its files are called.
     <root>/<name>/<version>/     one published model, see archive.py
 """
 
+import contextlib
+import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from app.artifact import rollout
-from app.artifact.rollout import Rollout
+from app.artifact import regular_files
 from app.errors import ArtifactRejected
 
 MANIFEST: Final = "manifest.json"
@@ -25,6 +27,8 @@ CURRENT: Final = "current"
 _name = re.compile(NAME_PATTERN)
 _version = re.compile(r"[1-9][0-9]{0,8}")
 HIGHEST_VERSION: Final = 999_999_999
+_MOST_OF_CURRENT: Final = 64
+"""Bytes: a number, and a line's end."""
 
 
 def is_name(name: str) -> bool:
@@ -34,47 +38,45 @@ def is_name(name: str) -> bool:
 
 def model_folders(root: Path) -> list[Path]:
     """Return the folders of the published models, by name; those of no valid name are ignored."""
-    try:
-        return sorted(
-            folder
-            for folder in root.iterdir()
-            # a link could lead out of the models
-            if is_name(folder.name) and folder.is_dir() and not folder.is_symlink()
-        )
-    except OSError:
-        return []
+    # a link could lead out of the models
+    return sorted(root / entry.name for entry in _folders(root) if is_name(entry.name))
 
 
 def versions(home: Path) -> list[int]:
     """Return the published versions of the model in `home`, oldest first."""
-    try:
-        return sorted(
-            int(folder.name)
-            for folder in home.iterdir()
-            if _version.fullmatch(folder.name) and (folder / MANIFEST).is_file()
-        )
-    except OSError:
-        return []
+    return sorted(
+        int(entry.name)
+        for entry in _folders(home)
+        if _version.fullmatch(entry.name) and is_published(home / entry.name)
+    )
 
 
 def current_version(home: Path) -> int | None:
     """Return the version that `current` names; None where there is no such file."""
-    try:
-        line = (home / CURRENT).read_text(encoding="ascii", errors="replace").strip()
-    except FileNotFoundError:
+    content = regular_files.read_optional(home / CURRENT, _MOST_OF_CURRENT)
+    if content is None:
         return None
-    except OSError as error:
-        raise ArtifactRejected(f"{CURRENT} cannot be read: {error.strerror}") from None
+    line = content.decode("ascii", "replace").strip()
     if not _version.fullmatch(line):
         raise ArtifactRejected(f"{CURRENT} does not hold a version number")
     return int(line)
 
 
-def rollout_of(home: Path) -> Rollout | None:
-    """Return the rollout of the model in `home`; raise ArtifactRejected where it is none."""
+def _folders(parent: Path) -> Iterator[os.DirEntry[str]]:
+    """Yield the folders in a folder, without links; one that cannot be looked at hides no other."""
     try:
-        return rollout.parse((home / rollout.ROLLOUT).read_bytes())
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise ArtifactRejected(f"{rollout.ROLLOUT} cannot be read: {error.strerror}") from None
+        with os.scandir(parent) as entries:
+            for entry in entries:
+                with contextlib.suppress(OSError):
+                    if entry.is_dir(follow_symlinks=False):
+                        yield entry
+    except OSError:
+        return
+
+
+def is_published(folder: Path) -> bool:
+    """Tell whether a version is there; one that cannot be looked at is not."""
+    try:
+        return (folder / MANIFEST).is_file()
+    except OSError:
+        return False

@@ -10,10 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from app.artifact.layout import NAME_PATTERN
+from app.artifact.layout import HIGHEST_VERSION, NAME_PATTERN
 
 MAX_BYTES: Final = 64 * 2**20
 """No file of a model may be larger: a service must not be filled up by a wrong mount."""
+MOST_BYTES: Final = 2 * MAX_BYTES
+"""All of them together."""
+MOST_FILES: Final = 64
 
 _Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 # one folder deep: a manifest must not be able to name anything outside it
@@ -178,8 +181,14 @@ class Manifest(Draft):
 
     format: Literal[1] = 1
     name: Annotated[str, Field(pattern=NAME_PATTERN)]
-    version: Annotated[int, Field(ge=1)]
-    files: dict[_FileName, FileRecord]
+    version: Annotated[int, Field(ge=1, le=HIGHEST_VERSION)]
+    files: Annotated[dict[_FileName, FileRecord], Field(max_length=MOST_FILES)]
+
+    @model_validator(mode="after")
+    def _is_small(self) -> Self:
+        if sum(record.size for record in self.files.values()) > MOST_BYTES:
+            raise ValueError(f"the files may hold at most {MOST_BYTES} bytes together")
+        return self
 
     def of_closes(self, close_only: CloseOnly) -> Self:
         """Return what holds of the network for closes alone: its own field, skill, calibration."""

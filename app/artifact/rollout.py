@@ -8,14 +8,18 @@ as well, nobody sees it, and how far it is from what was answered is measured.
 """
 
 from hashlib import blake2b
+from pathlib import Path
 from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from app.artifact import regular_files
+from app.artifact.layout import HIGHEST_VERSION
 from app.errors import ArtifactRejected
 
 ROLLOUT: Final = "rollout.json"
 
+_MOST_BYTES: Final = 4096
 _POINTS: Final = 2**64
 
 
@@ -24,7 +28,7 @@ class Rollout(BaseModel):
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
 
-    candidate: Annotated[int, Field(ge=1)]
+    candidate: Annotated[int, Field(ge=1, le=HIGHEST_VERSION)]
     """A published version."""
     mode: Literal["canary", "shadow"]
     share: Annotated[float, Field(gt=0, le=1)]
@@ -38,6 +42,16 @@ class Rollout(BaseModel):
         """
         place = int.from_bytes(blake2b(key, digest_size=8).digest(), "big")
         return place < self.share * _POINTS
+
+
+def read_rollout(home: Path) -> Rollout | None:
+    """
+    Return the rollout of the model in `home`; None where there is none.
+
+    Raises ArtifactRejected where rollout.json is not of this format.
+    """
+    content = regular_files.read_optional(home / ROLLOUT, _MOST_BYTES)
+    return None if content is None else parse(content)
 
 
 def parse(content: bytes) -> Rollout:

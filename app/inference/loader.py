@@ -8,18 +8,29 @@ from pydantic import ValidationError
 
 from app.artifact import archive, graph_policy
 from app.artifact.layout import CLOSE_GRAPH, GRAPH
+from app.artifact.manifest import Manifest
 from app.errors import ArtifactRejected
 from app.forecasting import scalers
+from app.forecasting.arrays import Floats
 from app.forecasting.forecaster import Model, forecast
 from app.inference.onnx_session import OnnxNetwork, SessionCache
+from app.inference.proving import GraphProver
 
 
-def load(folder: Path, name: str, version: int, *, sessions: SessionCache | None = None) -> Model:
+def load(
+    folder: Path,
+    name: str,
+    version: int,
+    *,
+    sessions: SessionCache | None = None,
+    prover: GraphProver | None = None,
+) -> Model:
     """
     Verify and open the model in `folder`, and let it make one forecast.
 
-    `sessions` bounds how many networks of those who share it stay open. Raises ArtifactRejected
-    where it is not, whole and unchanged, that version of that model.
+    `sessions` bounds how many networks of those who share it stay open. With a `prover` each graph
+    is tried in a process of its own before; who publishes a graph that it has just made needs
+    none. Raises ArtifactRejected where it is not, whole and unchanged, that version of that model.
     """
     files = archive.read(folder)
     manifest = files.manifest
@@ -34,6 +45,9 @@ def load(folder: Path, name: str, version: int, *, sessions: SessionCache | None
     for file, graph in ((GRAPH, files.graph), (CLOSE_GRAPH, files.close_graph)):
         if graph is not None:
             graph_policy.check(graph, file)
+            if prover is not None:
+                features = 1 if file == CLOSE_GRAPH else len(manifest.fields)
+                prover.prove(graph, scaler.inputs(_flat(manifest, 1, features)), file)
     opened = partial(OnnxNetwork, steps=scaler.steps(manifest.window), sessions=sessions)
     close_only = None
     if manifest.close_only and files.close_graph is not None:
@@ -47,11 +61,16 @@ def load(folder: Path, name: str, version: int, *, sessions: SessionCache | None
     return model
 
 
+def _flat(manifest: Manifest, count: int, features: int) -> Floats:
+    """Return windows of ordinary prices that stand still."""
+    return np.full((count, manifest.window, features), 100.0)
+
+
 def _prove(model: Model, file: str) -> None:
     """Refuse a network that cannot forecast ordinary prices that stand still; warm it up."""
     manifest = model.manifest
     # two: a graph that was written for a batch of one would fail at the first batch
-    windows = np.full((2, manifest.window, len(manifest.fields)), 100.0)
+    windows = _flat(manifest, 2, len(manifest.fields))
     try:
         outputs = model.network.run(model.scaler.inputs(windows))
     except Exception as error:

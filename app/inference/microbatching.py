@@ -91,8 +91,10 @@ class RunRecorder(Protocol):
 class Loader(Protocol):
     """Work of low priority that has to end soon."""
 
-    is_busy: bool
-    """Whether there is any."""
+    @property
+    def is_busy(self) -> bool:
+        """Whether there is any."""
+        ...
 
 
 class MicroBatcher:

@@ -12,6 +12,7 @@ of an answer; and what is loaded lives in memory, so a damaged folder does not d
 """
 
 import contextlib
+import itertools
 import logging
 import os
 import threading
@@ -24,19 +25,25 @@ from pathlib import Path
 from typing import Final, Literal, NamedTuple, TypeAlias, TypeVar
 
 from app.artifact import layout
-from app.artifact.rollout import Rollout
+from app.artifact.rollout import Rollout, read_rollout
 from app.errors import ArtifactRejected, NoSuchModel, NoSuchVersion
 from app.forecasting.forecaster import Model
 from app.inference.loader import load
 from app.inference.onnx_session import SessionCache
+from app.inference.proving import GraphProver
 
 _T = TypeVar("_T")
 
 _log = logging.getLogger(__name__)
 
-_PINNED_KEPT: Final = 8
-"""Versions that are not current and stay loaded, those asked for last."""
-
+_PINNED_KEPT: Final = 64
+_PINNED_BYTES: Final = 64 * 2**20
+"""
+Versions that are not current and stay loaded, those asked for last, and the bytes of their files:
+each takes about as much memory again, and its session where it is open.
+"""
+_LOOKED_AT: Final = 256
+"""Files of a refused version by which a change of it is noticed: one of ours has ten."""
 
 _RETRY_S: Final = 60.0
 """After so long a version that was refused is read again, though its files are as they were."""
@@ -68,10 +75,15 @@ class ModelStore:
         root: Path,
         sessions: SessionCache | None = None,
         noticed: LoadListener = lambda *_: None,
+        prover: GraphProver | None = None,
     ) -> None:
-        """Follow the models in `root`, whose networks run in `sessions`, and tell `noticed`."""
+        """
+        Follow the models in `root`, whose networks run in `sessions`, and tell `noticed`.
+
+        With a `prover` each new graph is tried in a process of its own first.
+        """
         self._root = root
-        self._load = partial(load, sessions=sessions)
+        self._load = partial(load, sessions=sessions, prover=prover)
         self._noticed = noticed
         # swapped whole, never changed: requests in other threads read them meanwhile
         self.served: dict[str, Model] = {}
@@ -135,7 +147,7 @@ class ModelStore:
         """
         Return one version of a model, loaded on first use; may read the disk.
 
-        Raises NoSuchModel, NoSuchVersion or ArtifactRejected.
+        Raises NoSuchModel, NoSuchVersion or ArtifactRejected, whatever lies there.
         """
         found = self.loaded(name, version)
         if found is not None:
@@ -147,12 +159,26 @@ class ModelStore:
         with self._loading:
             if key not in self._pinned:
                 folder = self._root / name / str(version)
-                if not (folder / layout.MANIFEST).is_file():
+                if not layout.is_published(folder):
                     raise NoSuchVersion
-                self._pinned[key] = self._load(folder, name, version)
-                while len(self._pinned) > _PINNED_KEPT:
-                    self._pinned.popitem(last=False)
+                try:
+                    model = self._load(folder, name, version)
+                except Exception as error:
+                    raise _rejection(error, name) from error
+                self._pinned[key] = model
+                self._make_room()
+                return model
             return self._pinned[key]
+
+    def _make_room(self) -> None:
+        """Let go of the pinned versions that were asked for longest ago, but the last."""
+        sizes = [
+            sum(record.size for record in model.manifest.files.values())
+            for model in self._pinned.values()
+        ]
+        while len(sizes) > 1 and (len(sizes) > _PINNED_KEPT or sum(sizes) > _PINNED_BYTES):
+            self._pinned.popitem(last=False)
+            del sizes[0]
 
     def refresh(self) -> None:
         """
@@ -177,8 +203,9 @@ class ModelStore:
                 self.served = self.served | {name: model}
                 self._noticed(name, version, "served")
                 _log.info("serving %s version %d", name, version)
-        except ArtifactRejected as rejection:
-            self.refused = self._refuse(self.refused, name, Refusal(version, str(rejection)))
+        except Exception as error:  # noqa: BLE001 - one model is not to stop the others
+            reason = str(_rejection(error, name))
+            self.refused = self._refuse(self.refused, name, Refusal(version, reason))
         else:
             self.refused = _without(self.refused, name)
 
@@ -186,7 +213,7 @@ class ModelStore:
         name, served, trial = home.name, self.served.get(home.name), self.trials.get(home.name)
         version = None
         try:
-            wanted = layout.rollout_of(home)
+            wanted = read_rollout(home)
             version = wanted.candidate if wanted else None
             if wanted is None or served is None or served.manifest.version == version:
                 # none, or it has won
@@ -199,11 +226,10 @@ class ModelStore:
                 self.trials = self.trials | {name: Trial(wanted, candidate)}
                 self._noticed(name, version, "trial")
                 _log.info("trying %s version %d: %s", name, version, wanted)
-        except ArtifactRejected as rejection:
+        except Exception as error:  # noqa: BLE001 - one model is not to stop the others
+            reason = str(_rejection(error, name))
             self.trials = _without(self.trials, name)
-            self.trials_refused = self._refuse(
-                self.trials_refused, name, Refusal(version, str(rejection))
-            )
+            self.trials_refused = self._refuse(self.trials_refused, name, Refusal(version, reason))
         else:
             self.trials_refused = _without(self.trials_refused, name)
 
@@ -215,9 +241,10 @@ class ModelStore:
             raise ArtifactRejected(before.reason)
         try:
             model = self._load(folder, home.name, version)
-        except ArtifactRejected as rejection:
+        except Exception as error:
+            rejection = _rejection(error, home.name)
             self._failed[folder] = _Failed(seen, str(rejection), time.monotonic() + _RETRY_S)
-            raise
+            raise rejection from error
         self._failed.pop(folder, None)
         return model
 
@@ -230,6 +257,14 @@ class ModelStore:
         self._noticed(name, refusal.version, "refused")
         _log.error("refused %s version %s: %s", name, refusal.version, refusal.reason)
         return refused | {name: refusal}
+
+
+def _rejection(error: Exception, name: str) -> ArtifactRejected:
+    """Return why a model is refused; what we did not think of is told to the log alone."""
+    if isinstance(error, ArtifactRejected):
+        return error
+    _log.error("cannot load %s", name, exc_info=error)
+    return ArtifactRejected(f"it cannot be loaded: {type(error).__name__}")
 
 
 class _Failed(NamedTuple):
@@ -245,7 +280,8 @@ def _fingerprint(folder: Path) -> _Fingerprint:
     """Return what changes when a file of the folder does: names, times, sizes and inodes."""
     try:
         with os.scandir(folder) as entries:
-            stats = [(entry.name, entry.stat()) for entry in entries]
+            some = itertools.islice(entries, _LOOKED_AT)
+            stats = [(entry.name, entry.stat(follow_symlinks=False)) for entry in some]
     except OSError:
         return ()
     return tuple(sorted((name, s.st_mtime_ns, s.st_size, s.st_ino) for name, s in stats))

@@ -20,7 +20,7 @@ from app.forecasting.arrays import Float32s
 
 onnxruntime.disable_telemetry_events()
 
-_SLICE: Final = 32
+MOST_AT_ONCE: Final = 32
 """
 Windows in one call: the layers' outputs of more no longer fit into a core's own cache, which
 makes each a fifth slower, and onnxruntime keeps the memory of the largest.
@@ -123,7 +123,7 @@ class OnnxNetwork:
         session = self._session or self.open()
         self._sessions.used(self)
         outputs: list[Float32s] = [
-            session.run(self._names, {self._input: inputs[start : start + _SLICE]})[0]
-            for start in range(0, len(inputs), _SLICE)
+            session.run(self._names, {self._input: inputs[start : start + MOST_AT_ONCE]})[0]
+            for start in range(0, len(inputs), MOST_AT_ONCE)
         ]
         return outputs[0] if len(outputs) == 1 else np.concatenate(outputs)

@@ -97,21 +97,28 @@ class WorkerThreads:
 
 
 class LowPriorityThread:
-    """One thread for work that nobody waits for, and that ought to end soon all the same."""
+    """One thread for work that ought to end soon, and may not disturb anybody."""
 
-    def __init__(self, name: str) -> None:
-        """Begin with nothing to do."""
+    def __init__(self, name: str, most: int = 1) -> None:
+        """Begin with nothing to do; let at most so many pieces of work be under way or wait."""
         self._thread = _threads(1, name, _NICEST)
-        self.is_busy = False
-        """Whether there is such work; from before it begins, so that it has the core then."""
+        self._most = most
+        self._count = 0
 
-    async def run(self, work: Callable[[], None]) -> None:
-        """Do a piece of work, one at a time."""
-        self.is_busy = True
+    @property
+    def is_busy(self) -> bool:
+        """Whether there is such work; from before it begins, so that it has the core then."""
+        return self._count > 0
+
+    async def run(self, work: Callable[[], _T]) -> _T:
+        """Do a piece of work, one at a time; raise TooBusy where as many wait as may."""
+        if self._count >= self._most:
+            raise TooBusy
+        self._count += 1
         try:
-            await asyncio.get_running_loop().run_in_executor(self._thread, work)
+            return await asyncio.get_running_loop().run_in_executor(self._thread, work)
         finally:
-            self.is_busy = False
+            self._count -= 1
 
     def close(self) -> None:
         """Begin nothing more."""

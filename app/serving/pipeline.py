@@ -12,7 +12,7 @@ import asyncio
 import math
 import time
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 from threading import Event
 from typing import Final, NamedTuple, TypeVar
 
@@ -22,7 +22,14 @@ from app.forecasting.arrays import Floats
 from app.forecasting.forecaster import Forecast, Model, adapts_by, answering_part, forecast_adapted
 from app.inference.microbatching import MicroBatcher, Run, Waiter
 from app.inference.model_store import ModelStore
-from app.inference.worker_threads import INLINE_BYTES, INLINE_WINDOWS, Receive, Work, WorkerThreads
+from app.inference.worker_threads import (
+    INLINE_BYTES,
+    INLINE_WINDOWS,
+    LowPriorityThread,
+    Receive,
+    Work,
+    WorkerThreads,
+)
 from app.market_data.date_checks import NO_DATES, DateReport
 from app.market_data.price_validation import select_fields
 from app.observability import metrics
@@ -131,9 +138,16 @@ def own_levels(quantiles: tuple[float, ...]) -> tuple[float, ...]:
 class Pipeline:
     """What every door calls between a parsed body and its answer."""
 
-    def __init__(self, store: ModelStore, batcher: MicroBatcher, workers: WorkerThreads) -> None:
-        """Answer by the versions of a store."""
+    def __init__(
+        self,
+        store: ModelStore,
+        batcher: MicroBatcher,
+        workers: WorkerThreads,
+        pinned: LowPriorityThread,
+    ) -> None:
+        """Answer by the versions of a store; `pinned` loads those that are not in memory."""
         self._store = store
+        self._pinned = pinned
         self._batcher = batcher
         self._workers = workers
 
@@ -167,10 +181,15 @@ class Pipeline:
     async def choose(
         self, name: str, version: int | None, headers: Headers, content: bytes
     ) -> Choice:
-        """Choose who answers, as `choose_loaded` does; load a version that is not in memory."""
+        """
+        Choose who answers, as `choose_loaded` does; load a version that is not in memory.
+
+        Raises TooBusy where many others wait for theirs.
+        """
         choice = self.choose_loaded(name, version, headers, content)
         if choice is None and version is not None:
-            choice = Choice(await asyncio.to_thread(self._store.pinned, name, version))
+            load = partial(self._store.pinned, name, version)
+            choice = Choice(await self._pinned.run(load))
         assert choice is not None  # noqa: S101 - what is served is in memory
         return choice
 

@@ -119,7 +119,7 @@ def test_a_model_that_cannot_be_read_is_refused(
         response = client.get("/readyz")
 
     detail = assert_problem(response, 503, "not_ready")["detail"]
-    assert "scaler.json is not a file of its own" in detail
+    assert "scaler.json" in detail
     assert str(tmp_path) not in detail
     assert stat.S_ISDIR(file.stat().st_mode)
     assert "refused default version 1" in caplog.text

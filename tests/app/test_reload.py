@@ -163,7 +163,7 @@ def test_a_rollout_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
 
     found, _ = following(tmp_path)
 
-    assert "cannot be read" in found.trials_refused["default"].reason
+    assert "is not a regular file" in found.trials_refused["default"].reason
 
 
 def test_a_version_that_was_replaced_is_let_go_with_its_session(tmp_path: Path) -> None:

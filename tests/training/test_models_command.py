@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from app.artifact import layout
-from app.artifact.rollout import ROLLOUT
+from app.artifact.rollout import ROLLOUT, read_rollout
 from tests.builders import point, publish, publish_quantiles
 from training.__main__ import main
 
@@ -160,7 +160,7 @@ def test_a_rollout_begins_and_ends(tmp_path: Path, capsys: Capture) -> None:
     rollout = ["rollout", "m", "--models", tmp_path]
 
     shadow = run(capsys, *rollout, "--candidate", 1, "--share", 0.05, "--shadow")
-    seen = layout.rollout_of(tmp_path / "m")
+    seen = read_rollout(tmp_path / "m")
     canary = run(capsys, *rollout, "--candidate", 1, "--json")
     ended = run(capsys, *rollout, "--end")
     again = run(capsys, *rollout, "--end", "--json")
@@ -173,7 +173,7 @@ def test_a_rollout_begins_and_ends(tmp_path: Path, capsys: Capture) -> None:
         "rollout": {"candidate": 1, "mode": "canary", "share": 0.1},
     }
     assert ended == (0, "the current version of m answers alone\n", "")
-    assert layout.rollout_of(tmp_path / "m") is None
+    assert read_rollout(tmp_path / "m") is None
     assert again == (2, "", "error: m has no rollout\n")
 
 
@@ -208,7 +208,7 @@ def test_a_rollout_that_makes_no_sense_is_refused(
         run(capsys, "rollout", "m", "--models", tmp_path, *arguments)
 
     assert ended.value.code == 2
-    assert layout.rollout_of(tmp_path / "m") is None
+    assert read_rollout(tmp_path / "m") is None
 
 
 def test_an_end_has_no_share(tmp_path: Path, capsys: Capture) -> None:

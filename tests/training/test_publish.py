@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from app.artifact import archive, layout
-from app.artifact.rollout import ROLLOUT, Rollout
+from app.artifact.rollout import ROLLOUT, Rollout, read_rollout
 from app.errors import ArtifactRejected
 from app.forecasting.forecaster import Model
 from app.inference import loader
@@ -389,11 +389,11 @@ def test_a_rollout_is_written_and_ended(tmp_path: Path) -> None:
     publish_one(tmp_path)
 
     roll_out(tmp_path, "m", canary(1))
-    written = layout.rollout_of(tmp_path / "m")
+    written = read_rollout(tmp_path / "m")
     end_rollout(tmp_path, "m")
 
     assert written == canary(1)
-    assert layout.rollout_of(tmp_path / "m") is None
+    assert read_rollout(tmp_path / "m") is None
     with pytest.raises(UsageError, match="m has no rollout"):
         end_rollout(tmp_path, "m")
 

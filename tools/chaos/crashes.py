@@ -29,7 +29,7 @@ from pathlib import Path
 from typing import Any, Final, get_args
 
 from app.artifact import layout
-from app.artifact.rollout import ROLLOUT, Rollout
+from app.artifact.rollout import ROLLOUT, Rollout, read_rollout
 from app.inference import loader
 from app.inference.model_store import ModelStore
 from tools.chaos import disk
@@ -89,7 +89,7 @@ def look(root: Path) -> State:
     home = root / _NAME
     return State(
         layout.current_version(home),
-        layout.rollout_of(home),
+        read_rollout(home),
         {
             version: fingerprint(loader.load(home / str(version), _NAME, version))
             for version in layout.versions(home)

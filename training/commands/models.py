@@ -9,6 +9,7 @@ from typing import Any, Final, Literal
 
 from app.artifact import layout
 from app.artifact.manifest import Manifest
+from app.artifact.rollout import read_rollout
 from app.errors import ArtifactRejected
 from app.inference import loader
 from training.commands.options import Commands, add_models
@@ -64,7 +65,7 @@ def _versions(home: Path) -> Iterator[_Listed]:
     """Give what is published, oldest first, and what is named without being there."""
     named: dict[int, Literal["current", "candidate"]] = {}
     try:
-        rollout = layout.rollout_of(home)
+        rollout = read_rollout(home)
         if rollout:
             named[rollout.candidate] = "candidate"
     except ArtifactRejected as rejection:

@@ -15,7 +15,7 @@ from typing import Final
 
 from app.artifact import archive, layout
 from app.artifact.manifest import Draft
-from app.artifact.rollout import ROLLOUT, Rollout
+from app.artifact.rollout import ROLLOUT, Rollout, read_rollout
 from app.errors import ArtifactRejected
 from app.forecasting.forecaster import Model
 from app.forecasting.scalers import LevelScaler, ReturnScaler
@@ -207,7 +207,7 @@ def _version_before(home: Path) -> int:
 def _warn_about_rollout(home: Path, current: int) -> None:
     """Say where a rollout makes no sense any more; it is for people to end it."""
     try:
-        rollout = layout.rollout_of(home)
+        rollout = read_rollout(home)
     except ArtifactRejected as rejection:
         say(f"{home.name} has a rollout that is refused: {rejection}")
         return

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from app.artifact import archive, layout
+from app.artifact.rollout import read_rollout
 from app.errors import ArtifactRejected
 from app.inference import loader
 from training.progress import say
@@ -69,7 +70,7 @@ def expired(home: Path, current: int, keep: int) -> list[int]:
     candidate of a rollout; none at all where that is not known.
     """
     try:
-        trial = layout.rollout_of(home)
+        trial = read_rollout(home)
     except ArtifactRejected as rejection:
         say(f"{home.name}: no version is removed: {rejection}")
         return []
