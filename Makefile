@@ -134,7 +134,8 @@ bench-fitting: $(DEV)/installed
 	$(DEV)/bin/python -m benchmarks.nodes
 
 fuzz: $(DEV)/installed
-	$(DEV)/bin/python -m tools.fuzz $(if $(REQUESTS),--requests $(REQUESTS)) $(if $(SEED),--seed $(SEED))
+	$(DEV)/bin/python -m tools.fuzz $(if $(REQUESTS),--requests $(REQUESTS)) $(if $(CALLS),--grpc-calls $(CALLS)) \
+		$(if $(SEED),--seed $(SEED))
 
 differential: $(DEV)/installed
 	$(DEV)/bin/python -m tools.differential $(if $(REQUESTS),--requests $(REQUESTS)) $(if $(SEED),--seed $(SEED))

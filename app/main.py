@@ -63,6 +63,9 @@ _MOST_PINNED: Final = 32
 _ADD_UP_S: Final = 1.0
 """Between two sums of what requests tell: it is kept until then, some 50 bytes a request."""
 
+_LAG_EVERY_S: Final = 0.05
+"""Between two looks at how late the event loop is: a stall of a tenth of a second is seen."""
+
 _COLLECT_AFTER: Final = (20_000, 2, 2)
 """
 Objects, and collections of younger ones, between two collections of garbage. Python's own 700
@@ -129,7 +132,11 @@ async def _life(settings: Settings) -> AsyncIterator[AppState]:
     async with contextlib.AsyncExitStack() as ending:
         for each in (loader, pinned, prover):
             ending.callback(each.close)
-        for endless in (_watch(store, loader, prover, settings.poll_seconds), _count()):
+        for endless in (
+            _watch(store, loader, prover, settings.poll_seconds),
+            _count(),
+            _measure_lag(),
+        ):
             ending.callback(asyncio.create_task(endless).cancel)
         workers = WorkerThreads(settings.background_threads, settings.max_batches)
         ending.callback(workers.close)
@@ -186,6 +193,15 @@ async def _count() -> None:
     while True:
         await asyncio.sleep(_ADD_UP_S)
         metrics.flush()
+
+
+async def _measure_lag() -> None:
+    """Note how late the event loop is for as long as the app lives."""
+    loop = asyncio.get_running_loop()
+    while True:
+        began = loop.time()
+        await asyncio.sleep(_LAG_EVERY_S)
+        metrics.record_lag(max(0.0, loop.time() - began - _LAG_EVERY_S))
 
 
 async def _watch(

@@ -100,6 +100,18 @@ _FILES: Final = Gauge(
     "nextday_open_files", "Open files and connections of the workers.", multiprocess_mode="livesum"
 )
 
+_LAGS: Final = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
+_LAG: Final = Histogram(
+    "nextday_event_loop_lag_seconds",
+    "How much later than asked the event loop woke a task, many times a second.",
+    buckets=_LAGS,
+)
+_LONGEST_LAG: Final = Gauge(
+    "nextday_event_loop_longest_lag_seconds",
+    "The longest of these lags since the workers started.",
+    multiprocess_mode="livemax",
+)
+
 
 def record_request(record: RequestRecord, status: int) -> None:
     """Count a request that was answered."""
@@ -162,6 +174,15 @@ def _forget_the_dead() -> None:
             # another worker may do so at the same moment
             with contextlib.suppress(FileNotFoundError):
                 mark_process_dead(pid)
+
+
+def record_lag(seconds: float) -> None:
+    """Note how much later than asked the event loop woke a task."""
+    global _longest_lag  # noqa: PLW0603 - the gauge itself cannot be read where workers share it
+    _lags.observe(seconds)
+    if seconds > _longest_lag:
+        _longest_lag = seconds
+        _LONGEST_LAG.set(seconds)
 
 
 def record_trial_answer(model: str, version: int, outcome: Literal["ok", "error"]) -> None:
@@ -277,6 +298,9 @@ def _buffer(histogram: Histogram, route: str, model: str, version: int) -> Histo
 
 
 _buffers: Final[list[HistogramBuffer]] = []
+_lags: Final = HistogramBuffer(_LAG, _LAGS)
+_buffers.append(_lags)
+_longest_lag = 0.0
 
 
 def flush() -> None:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from tests.attack.test_bodies import MIB
-from tests.attack.test_stalls import CSV, JSON
+from tools.fuzz.bodies import CSV, JSON
 from tools.fuzz.seeds import seeds
 from tools.testbed.service import Service, request, serving
 

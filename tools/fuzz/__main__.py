@@ -1,30 +1,39 @@
 """
-Requests made from valid ones, as many as wanted, at a service in a process of its own.
+Requests made from valid ones, by HTTP and gRPC, at a service in a process of its own.
 
-    python -m tools.fuzz [--requests 1000000] [--seconds N] [--seed 1] [--replay FILE]
+    python -m tools.fuzz [--requests 2000000] [--grpc-calls 200000] [--seconds N] [--seed 1]
+                         [--max-mib 768] [--replay FILE]
 
 Every request has an answer within the deadline, or a closed connection that a refused request
-explains; none is a 500; no error is longer than a kilobyte, or repeats a word planted in the
-request, or shows a path or a traceback. In the end the service holds no more memory than after
+explains; it is the answer to that request, and never a 500; no error is longer than a kilobyte, or
+repeats a word planted in the request, or shows a path or a traceback. Meanwhile nothing holds the
+event loop for more than 250 ms, but where a process beside the service is held up, too, and the
+service stays below the memory that it says it needs at most. In the end it holds no more than after
 the first tenth, and answers plain requests bit for bit as before. What is wrong is written to a
-file that `--replay` sends again. Prints a line of JSON; exits 1 on a violation.
+file that `--replay` sends again, with what was sent before the event loop was held. Prints a line
+of JSON; exits 1 on a violation.
 """
 
 import argparse
+import asyncio
 import base64
 import json
 import random
 import re
+import socket
 import sys
 import tempfile
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
-from tools.fuzz.mutations import CANARY, Mutator
-from tools.fuzz.seeds import publish_models, seeds
+from tools.fuzz import grpc_calls
+from tools.fuzz.grpc_calls import GrpcFuzz
+from tools.fuzz.mutations import CANARY, COSTLY_EVERY, ID, Mutator
+from tools.fuzz.seeds import WINDOW, publish_models, seeds
+from tools.fuzz.watch import HOLD_S, Watch
 from tools.testbed.client import Client, Finished, Reply, Shot
 from tools.testbed.requests import Request
 from tools.testbed.service import Service, serving
@@ -42,11 +51,16 @@ WARM_UP: Final = 0.1
 """Of the requests, but of a short run more: what fills has to be full."""
 FILLED: Final = 20_000
 """Requests after which it is."""
+LAST: Final = 500
+"""Shots that are kept, to find which of them held the event loop."""
+MAX_MIB: Final = 768
+"""What the service needs at most, as docs/operations.md has it."""
 FOUND: Final = 20
 """Kinds of violations after which there is no need for more."""
 _ERROR: Final = 400
 _INTERNAL: Final = 500
 _not_finite = re.compile(rb"[:\[, ](NaN|-?Infinity)\b")
+_identity = re.compile(rb"(?i)\r\nx-request-id: (\S+)")
 _trace = re.compile(rb"Traceback|\.py\b|File \\?\"|site-packages|/tmp/|/home/|/usr/|/etc/")
 
 
@@ -55,6 +69,11 @@ def wrongs(finished: Finished, paths: Sequence[bytes]) -> Iterator[str]:
     shot, replies = finished.shot, finished.replies
     for reply in replies:
         yield from _wrongs_of(reply, paths)
+    for reply, expected in zip(replies, shot.ids, strict=False):
+        given = _identity.search(reply.head)
+        # a request that was refused for its framing has an id of ours
+        if given and given[1].startswith(ID.encode()) and given[1] != expected.encode():
+            yield "an answer to another request"
     if finished.hung:
         yield "neither an answer nor an end within the deadline"
     elif shot.sound and len(replies) > shot.answers:
@@ -95,6 +114,8 @@ class Fuzz:
         self.violations: Counter[str] = Counter()
         self.found: list[Shot] = []
         """The first of each kind."""
+        self.sent: deque[tuple[float, Shot]] = deque(maxlen=LAST)
+        """The last shots, and when they were sent."""
 
     def run(self, shots: Iterable[Shot], end: float) -> None:
         """Send shots, until they are through, or the time is up, or enough is wrong."""
@@ -102,6 +123,7 @@ class Fuzz:
             while self._client.asked >= AT_ONCE or not self._client.has_room:
                 self._take(0.05)
             self._client.send(shot)
+            self.sent.append((time.perf_counter(), shot))
             self._take(0)
             if len(self.violations) >= FOUND or time.monotonic() > end:
                 break
@@ -137,37 +159,57 @@ class Fuzz:
                 self.violations[kind] += 1
 
 
-def fuzz(
-    requests: int, seconds: float, seed: int, found: Path, patience_s: float
-) -> dict[str, Any]:
+class Plan(NamedTuple):
+    """What to send."""
+
+    requests: int
+    grpc_calls: int
+    seconds: float
+    seed: int
+    patience_s: float = PATIENCE_S
+    max_mib: float = MAX_MIB
+    costly_every: int = COSTLY_EVERY
+
+
+def fuzz(plan: Plan, found: Path) -> dict[str, Any]:
     """Fuzz a service of small models; return what was seen."""
-    mutator = Mutator(*seeds(), random.Random(seed))  # noqa: S311 - no secret
-    end = time.monotonic() + seconds
+    chance = random.Random(plan.seed)  # noqa: S311 - no secret
+    mutator = Mutator(*seeds(), chance, costly_every=plan.costly_every)
+    end = time.monotonic() + plan.seconds
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder) / "models"
         publish_models(root)
-        with _service(root) as service:
+        grpc_port = _free_port()
+        with _service(root, grpc_port) as service:
             plain, _ = seeds()
             before = [_answer(service, request) for request in plain]
-            attack = Fuzz(service, [str(root).encode(), str(Path.cwd()).encode()], patience_s)
+            paths = [str(root).encode(), str(Path.cwd()).encode()]
+            attack = Fuzz(service, paths, plan.patience_s)
+            chance = random.Random(plan.seed)  # noqa: S311 - the same
+            calls = GrpcFuzz(grpc_port, chance, grpc_calls.seeds("default", WINDOW))
+            watch = Watch(service)
             began = time.monotonic()
             warm = whole = 0.0
             try:
-                warm = _fuzzed(
-                    attack, mutator, max(int(requests * WARM_UP), min(requests // 2, FILLED)), end
-                )
-                whole = _fuzzed(attack, mutator, requests, end)
+                warm = _fuzzed(attack, mutator, _warm_up(plan.requests), end)
+                asyncio.run(calls.run(plan.grpc_calls, max(0.0, end - time.monotonic())))
+                whole = _fuzzed(attack, mutator, plan.requests, end)
             except (ConnectionError, FileNotFoundError):
                 ended = service.process.poll()
                 said = service.err.read_text(errors="replace")[-2000:]
                 attack.violations[f"the service ended with {ended}, and said: {said}"] += 1
             finally:
+                watch.close()
                 attack.close()
             lasted = time.monotonic() - began
             is_there = service.process.poll() is None
             after = [_answer(service, request) for request in plain] if is_there else []
             logged = service.err.read_text(errors="replace")
-    wrong = [f"{times} times {kind}" for kind, times in attack.violations.items()]
+    wrong = [
+        f"{times} times {kind}"
+        for kind, times in (*attack.violations.items(), *calls.violations.items())
+    ]
+    wrong += list(_watched(watch, attack, plan))
     if attack.found:
         write(found, attack.found)
         print(f"send them again: --replay {found}", file=sys.stderr)
@@ -177,22 +219,54 @@ def fuzz(
         wrong.append("plain requests are answered otherwise than before")
     if "Traceback" in logged:
         wrong.append(f"a traceback in the log: {logged[logged.index('Traceback') :][:3000]}")
+    health = sorted(watch.health_s) or [0.0]
     return {
         "requests": attack.requests,
+        "gRPC calls": calls.calls,
         "seconds": round(lasted, 1),
         "a second": round(attack.requests / lasted),
         "statuses": dict(sorted(attack.statuses.items())),
+        "gRPC statuses": dict(calls.statuses.most_common()),
         "kinds": dict(attack.labels.most_common()),
         "longest, s": round(attack.longest_s, 2),
+        "/livez p99, longest, s": [
+            round(health[int(len(health) * 0.99)], 3),
+            round(health[-1], 3),
+        ],
+        "stalls of the machine": watch.by_machine,
         "MiB after the warm-up": round(warm, 1),
         "MiB in the end": round(whole, 1),
+        "MiB at most": round(watch.peak_mib, 1),
         "violations": wrong,
     }
 
 
-def _service(root: Path) -> Any:
+def _warm_up(requests: int) -> int:
+    return max(int(requests * WARM_UP), min(requests // 2, FILLED))
+
+
+def _watched(watch: Watch, attack: Fuzz, plan: Plan) -> Iterator[str]:
+    """Tell what was wrong meanwhile; keep what was sent before the event loop was held."""
+    if watch.held:
+        yield f"{len(watch.held)} times something held the event loop for more than {HOLD_S} s"
+        attack.found += [
+            shot for at, shot in attack.sent if any(0 < held - at < 3 for held in watch.held)
+        ]
+    if watch.peak_mib > plan.max_mib:
+        yield f"{watch.peak_mib:.0f} MiB of memory, where {plan.max_mib:.0f} are said to do"
+
+
+def _free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+        return port
+
+
+def _service(root: Path, grpc_port: int) -> Any:
     return serving(
         root,
+        grpc_port=grpc_port,
         deadline_seconds=DEADLINE_S,
         receive_seconds=RECEIVE_S,
         poll_seconds=0.5,
@@ -242,7 +316,7 @@ def replay(file: Path) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder) / "models"
         publish_models(root)
-        with _service(root) as service:
+        with _service(root, _free_port()) as service:
             for shot in shots:
                 client = Client(service.port, 1, PATIENCE_S)
                 client.send(shot)
@@ -261,11 +335,18 @@ def replay(file: Path) -> dict[str, Any]:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Fuzz; return 1 where anything was wrong."""
     parser = argparse.ArgumentParser(prog="python -m tools.fuzz", description=__doc__)
-    parser.add_argument("--requests", type=int, default=1_000_000)
+    parser.add_argument("--requests", type=int, default=2_000_000)
+    parser.add_argument("--grpc-calls", type=int, default=200_000)
+    parser.add_argument(
+        "--max-mib", type=float, default=MAX_MIB, help="memory that the service may take"
+    )
     parser.add_argument("--seconds", type=float, default=3600.0, help="stop after so long")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument(
         "--patience", type=float, default=PATIENCE_S, help="seconds until an answer, at most"
+    )
+    parser.add_argument(
+        "--costly-every", type=int, default=COSTLY_EVERY, help="one request of so many; 0 is none"
     )
     parser.add_argument("--found", type=Path, default=FOUND_FILE, help="for failures")
     parser.add_argument("--replay", type=Path, help="a file of failures to send again")
@@ -273,9 +354,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.replay:
         summary = replay(options.replay)
     else:
-        summary = fuzz(
-            options.requests, options.seconds, options.seed, options.found, options.patience
+        plan = Plan(
+            options.requests,
+            options.grpc_calls,
+            options.seconds,
+            options.seed,
+            options.patience,
+            options.max_mib,
+            options.costly_every,
         )
+        summary = fuzz(plan, options.found)
     print(json.dumps(summary))
     return 1 if summary["violations"] else 0
 

@@ -7,8 +7,10 @@ import re
 import zlib
 from typing import TYPE_CHECKING, Any, Final
 
+from tools.fuzz import framing
+from tools.fuzz.bodies import costly_requests
 from tools.testbed.client import Shot
-from tools.testbed.requests import Request, written
+from tools.testbed.requests import Request
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -71,15 +73,30 @@ _number = re.compile(rb"-?[0-9][0-9.eE+-]*")
 _control = re.compile(rb"[\x00-\x1f]")
 _segment = re.compile(rb"[^/]+")
 
+ID: Final = "fuzz-"
+"""Beginning of the ids by which answers are told to be those of their requests."""
+COSTLY_EVERY: Final = 10_000
+"""One request of so many is as costly as they come."""
+
 Chance = random.Random
 
 
 class Mutator:
     """Makes shots of seeds, the same ones for the same chance."""
 
-    def __init__(self, seeds: list[Request], weights: list[int], chance: Chance) -> None:
-        """Mutate `seeds`, each as often as its weight says."""
+    def __init__(
+        self,
+        seeds: list[Request],
+        weights: list[int],
+        chance: Chance,
+        *,
+        costly_every: int = COSTLY_EVERY,
+    ) -> None:
+        """Mutate `seeds`, each as often as its weight says; 0 is no costly request at all."""
+        self._costly_share = 1 / costly_every if costly_every else 0.0
         self._seeds, self._chance = seeds, chance
+        self._count = 0
+        self._costly_requests: list[tuple[str, Request]] = []
         self._cumulative = [sum(weights[: each + 1]) for each in range(len(weights))]
         self._documents = {
             seed.body: _document(seed.body) for seed in seeds if seed.body is not None
@@ -98,21 +115,58 @@ class Mutator:
 
     def shot(self) -> Shot:
         """Return the next one."""
-        draw = self._chance.random()
+        chance = self._chance
+        draw = chance.random()
+        if draw < self._costly_share:
+            label, request = chance.choice(self._costly())
+            # of a large one that is refused early nobody knows where it ends
+            return Shot(request.content, f"costly: {label}", sound=False, leave_s=5.0)
         if draw < 0.08:
             return self._misframed()
         if draw < 0.14:
-            return self._in_chunks()
-        if draw < 0.20:
-            several = [self._mutated() for _ in range(self._chance.randint(2, 4))]
-            # whoever is refused for its framing, or told to close, is answered no further
-            several = [(label, each) for label, each in several if _stays(each)]
-            content = b"".join(each.content for _, each in several)
-            if several:
-                label = " + ".join(label for label, _ in several)
-                return Shot(content, f"pipelined: {label}", len(several))
+            label, mutated, identity = self._named()
+            content, sound = framing.in_chunks(chance, mutated)
+            shot = Shot(content, f"in chunks: {label}", sound=sound, ids=(identity,))
+        elif draw < 0.20:
+            shot = self._pipelined()
+        else:
+            label, mutated, identity = self._named()
+            if draw < 0.23:
+                label, mutated = f"upgrade: {label}", framing.offering(chance, mutated)
+            elif draw < 0.26:
+                label, mutated = f"coded: {label}", framing.coded(chance, mutated)
+            shot = Shot(mutated.content, label, ids=(identity,))
+        if chance.random() < 0.15:
+            shot = framing.segmented(chance, shot)
+        if chance.random() < 0.02:
+            shot = shot._replace(half_close=True)
+        return shot
+
+    def _named(self) -> tuple[str, Request, str]:
+        """Return a mutated request with an id of its own, which its answer must have."""
         label, mutated = self._mutated()
-        return Shot(mutated.content, label)
+        self._count += 1
+        identity = f"{ID}{self._count}"
+        headers = [each for each in mutated.headers if each[0] != b"X-Request-Id"]
+        named = [(b"X-Request-Id", identity.encode()), *headers]
+        return label, mutated._replace(headers=named), identity
+
+    def _pipelined(self) -> Shot:
+        """Return several requests in one."""
+        most = self._chance.choices((4, 20, 1000), (0.97, 0.028, 0.002))[0]
+        several = [self._named() for _ in range(self._chance.randint(2, most))]
+        # whoever is refused for its framing, or told to close, is answered no further
+        several = [each for each in several if _stays(each[1])] or [self._named()]
+        content = b"".join(request.content for _, request, _ in several)
+        label = " + ".join(label for label, _, _ in several[:4])
+        ids = tuple(identity for _, _, identity in several)
+        return Shot(content, f"pipelined: {label}", len(several), ids=ids)
+
+    def _costly(self) -> list[tuple[str, Request]]:
+        # a gigabyte of them: made when the first is wanted
+        if not self._costly_requests:
+            self._costly_requests = costly_requests()
+        return self._costly_requests
 
     def _seed(self) -> Request:
         [seed] = self._chance.choices(self._seeds, cum_weights=self._cumulative)
@@ -225,19 +279,6 @@ class Mutator:
         if chance.random() < 0.5:
             body = self._bytes(seed._replace(body=body)).body or b""
         return seed._replace(headers=[*seed.headers, (b"Content-Encoding", b"deflate")], body=body)
-
-    def _in_chunks(self) -> Shot:
-        label, mutated = self._mutated()
-        headers = [*mutated.headers, (b"Transfer-Encoding", b"chunked")]
-        body, chunks = mutated.body or b"", []
-        while body:
-            size = self._chance.choice((1, 1, 7, 64, 1024, 65536))
-            chunks.append(b"%x\r\n%b\r\n" % (len(body[:size]), body[:size]))
-            body = body[size:]
-        content = written(
-            mutated.method, mutated.target, headers, b"".join([*chunks, b"0\r\n\r\n"])
-        )
-        return Shot(content, f"in chunks: {label}")
 
     def _misframed(self) -> Shot:
         """Return a request of which nobody can say where it ends."""

@@ -7,6 +7,8 @@ from tools.testbed.models import calibration, publish, publish_quantiles, scores
 from tools.testbed.requests import Request, costly, documents, forecasts
 
 NAMES = ("closes", "default")
+WINDOW = 5
+"""Of the model of bars."""
 
 
 def publish_models(root: Path) -> None:
@@ -24,7 +26,7 @@ def publish_models(root: Path) -> None:
 
 def seeds() -> tuple[list[Request], list[int]]:
     """Return valid requests to these models, and how often each is to be sent."""
-    many = [*forecasts("default", 5, fields=len(BARS)), *forecasts("closes", 3, fields=1)]
+    many = [*forecasts("default", WINDOW, fields=len(BARS)), *forecasts("closes", 3, fields=1)]
     few = [*documents("default"), *documents("closes", 2)]
     rare = costly()
     weights = [30] * len(many) + [8] * len(few) + [1] * len(rare)

@@ -1,5 +1,6 @@
 """Many connections at once, in one thread: what the fuzzer and the soak send by."""
 
+import contextlib
 import select
 import socket
 import time
@@ -26,6 +27,12 @@ class Shot(NamedTuple):
     """After so long without an answer we leave; None to see the service end it."""
     is_head: bool = False
     """It is a HEAD: answers have no body."""
+    ids: tuple[str, ...] = ()
+    """The X-Request-Id of each of them, which its answer has, too."""
+    segments: tuple[int, ...] = ()
+    """Bytes of each part that is sent by itself; what is left is sent after them."""
+    half_close: bool = False
+    """Once it is sent, we say that we send no more."""
 
 
 class Reply(NamedTuple):
@@ -60,7 +67,10 @@ class _Wire:
     due: float = 0.0
     began: float = 0.0
     """When it was sent, or when the connection became idle."""
+    heard: float = 0.0
+    """When the last of an answer has come."""
     received: bytes = b""
+    segments: list[int] = field(default_factory=list)
     unsent: memoryview = field(default_factory=lambda: memoryview(b""))
     replies: list[Reply] = field(default_factory=list)
 
@@ -104,7 +114,7 @@ class Client:
                 wire = None
         wire = wire or self._connect()
         wire.shot, wire.due, wire.began = shot, now if due is None else due, now
-        wire.replies, wire.received = [], b""
+        wire.replies, wire.received, wire.segments = [], b"", [*shot.segments]
         self._asked += shot.sound
         self._write(wire, memoryview(shot.content))
 
@@ -155,13 +165,21 @@ class Client:
         wire.socket.close()
 
     def _write(self, wire: _Wire, content: memoryview) -> None:
+        end = min(wire.segments[0], len(content)) if wire.segments else len(content)
         try:
-            sent = wire.socket.send(content)
+            sent = wire.socket.send(content[:end])
         except BlockingIOError:
             sent = 0
         except OSError:
             # it refused before it had read all; what it said can be read still
             sent = len(content)
+        if wire.segments:
+            wire.segments[0] -= sent
+            if wire.segments[0] <= 0:
+                del wire.segments[0]
+        if sent == len(content) and wire.shot is not None and wire.shot.half_close:
+            with contextlib.suppress(OSError):
+                wire.socket.shutdown(socket.SHUT_WR)
         if sent < len(content) or wire.unsent:
             wire.unsent = content[sent:]
             writing = select.EPOLLOUT if wire.unsent else 0
@@ -178,6 +196,7 @@ class Client:
             self._finish(wire, ended=True)
             return
         wire.received += chunk
+        wire.heard = time.perf_counter()
         shot = wire.shot
         closing = shot is not None and self._take(wire, shot)
         if shot is not None and shot.sound and len(wire.replies) >= shot.answers:
@@ -209,7 +228,8 @@ class Client:
         if shot is not None:
             self._asked -= shot.sound
             self._finished.append(Finished(shot, wire.due, wire.replies, ended, hung, now, left))
-        if ended or hung or left or wire.received or shot is None or not shot.sound or wire.unsent:
+        is_over = ended or hung or left or shot is None or shot.half_close or not shot.sound
+        if is_over or wire.received or wire.unsent:
             if wire in self._idle:
                 self._idle.remove(wire)
             self._close(wire)
@@ -225,6 +245,6 @@ class Client:
             waited = now - wire.began
             if wire.shot.leave_s is not None and waited > wire.shot.leave_s:
                 self._finish(wire, ended=False, left=True)
-            elif waited > self._patience_s:
+            elif now - max(wire.began, wire.heard) > self._patience_s:
                 # an answer is all that was promised to what is cut short
                 self._finish(wire, ended=False, hung=wire.shot.sound or not wire.replies)
