@@ -79,7 +79,7 @@ async def _infer(request: Request, name: str, version: int | None) -> Response:
     content = await request_body.read(request, settings.max_batch_body_bytes, media_type=None)
     choice = await pipeline.choose(name, version, headers, content)
     json_length, most = codec.header_length(headers), settings.max_body_bytes
-    if (len(content) if json_length is None else json_length) > most:
+    if min(len(content), len(content) if json_length is None else json_length) > most:
         # a parser of JSON keeps everybody waiting, bytes do not
         raise BodyTooLarge(most, "JSON; send more as binary tensors")
     read = partial(parse, headers, content, choice.model)

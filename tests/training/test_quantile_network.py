@@ -72,7 +72,7 @@ def calm_or_wild_before_the_wild(instruments: int, sessions: int) -> Panel:
 def split(panel: Panel, sessions: int) -> tuple[Rows, Rows]:
     """Return ends before the last so many sessions, in whole batches, and those in them."""
     ends = panel.ends(STEPS)
-    late = panel.dates[ends + 1] > panel.dates.max() - sessions
+    late = panel.dates[ends + 1] > panel.dates.max() - np.timedelta64(sessions, "D")
     early = ends[~late]
     return early[len(early) % BATCH :], ends[late]
 
