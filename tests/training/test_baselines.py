@@ -62,7 +62,7 @@ def simulated(
 def split(panel: Panel, count: int) -> tuple[Rows, Rows]:
     """Return the ends whose next session is among the last `count` dates, those before first."""
     ends = panel.ends(STEPS)
-    late = panel.dates[ends + 1] > panel.dates.max() - count
+    late = panel.dates[ends + 1] > panel.dates.max() - np.timedelta64(count, "D")
     return ends[~late], ends[late]
 
 
@@ -316,7 +316,7 @@ def test_instruments_that_are_fitted_side_by_side_do_not_know_each_other() -> No
     for returns in series:
         alone = panel_of(returns)
         ends = alone.ends(STEPS)
-        late = ends[alone.dates[ends + 1] > panel.dates.max() - 60]
+        late = ends[alone.dates[ends + 1] > panel.dates.max() - np.timedelta64(60, "D")]
         apart.append(forecasters.garch_t(alone, ends[:100], late, LEVELS))
     # as far as an optimiser goes: those together are fitted in processes of their own, where the
     # same sums can come out otherwise in the last bits (1e-5 was seen)
