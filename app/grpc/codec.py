@@ -7,24 +7,19 @@ import numpy as np
 from google.protobuf.message import DecodeError, Message
 
 from app.artifact.manifest import Manifest
-from app.errors import BadInput, BodyTooLarge
+from app.errors import BadInput
 from app.forecasting.arrays import Floats
 from app.forecasting.forecaster import Model
 from app.grpc import inference_pb2 as pb
+from app.grpc import message_size
+from app.inference.worker_threads import INLINE_BYTES
 from app.open_inference import codec, infer
 from app.open_inference.codec import INPUT, Outputs, RequestedOutput, TensorRequest
 
 _Message = TypeVar("_Message", bound=Message)
 
 _CONTENTS: Final = {"FP64": "fp64_contents", "FP32": "fp32_contents"}
-_MOST_PARTS: Final = 64
-"""Members of a large message: its tensors, and what is said about them."""
 _LONGEST_ID: Final = 256
-_RAW: Final = pb.ModelInferRequest.RAW_INPUT_CONTENTS_FIELD_NUMBER
-_BYTES: Final = 2
-"""Protocol Buffers' wire type of members with a length: strings, bytes, messages."""
-_MOST_DIGITS: Final = 5
-"""Bytes of a number in a message that is below 2 GiB."""
 
 
 def parse(kind: type[_Message], message: bytes) -> _Message:
@@ -39,11 +34,10 @@ def parse_request(message: bytes, most: int) -> pb.ModelInferRequest:
     """
     Parse a request, of which at most `most` bytes are other than raw tensors.
 
-    Raw tensors are copied and no more; all else can take many times its size once it is parsed.
     Raises BodyTooLarge and BadInput.
     """
-    if len(message) > most and _beside_raw(message) > most:
-        raise BodyTooLarge(most, "other than raw_input_contents")
+    if len(message) > min(most, INLINE_BYTES):
+        message_size.require_tensors(message, most)
     return parse(pb.ModelInferRequest, message)
 
 
@@ -108,33 +102,3 @@ def _of_contents(posted: pb.ModelInferRequest.InferInputTensor) -> Floats:
         raise BadInput(f"give {INPUT} as {member}, or as raw_input_contents", field="contents")
     [(_, values)] = given
     return np.fromiter(values, np.float64, len(values))
-
-
-def _beside_raw(message: bytes) -> int:
-    """
-    Return how many bytes of a request are not raw tensors, without parsing it.
-
-    Source: Protocol Buffers, "Encoding". Raises BadInput where it is cut short, or cut up.
-    """
-    at = beside = 0
-    for _ in range(_MOST_PARTS):
-        if at == len(message):
-            return beside
-        key, begin = _number(message, at)
-        length, begin = _number(message, begin)
-        if key & 7 != _BYTES or begin + length > len(message):
-            break
-        if key >> 3 != _RAW:
-            beside += begin + length - at
-        at = begin + length
-    raise BadInput("this is no ModelInferRequest, or one of too many parts")
-
-
-def _number(message: bytes, at: int) -> tuple[int, int]:
-    """Return a number of Protocol Buffers' variable length, and where it ends."""
-    value = 0
-    for place, byte in enumerate(message[at : at + _MOST_DIGITS]):
-        value |= (byte & 0x7F) << (7 * place)
-        if byte < 0x80:  # noqa: PLR2004 - the highest bit says that more follows
-            return value, at + place + 1
-    raise BadInput("this is no ModelInferRequest")

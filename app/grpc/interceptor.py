@@ -1,17 +1,19 @@
 """Around every call: an id, a key, a deadline, a status, and one telling of what became of it."""
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Final, NamedTuple, NoReturn, TypeAlias
 
 from google.protobuf.message import Message
 from grpc import StatusCode
-from grpc.aio import ServicerContext
 
 from app import errors
-from app.errors import BadInput, BodyTooSlow, NextdayError, TooLate
+from app.errors import BodyTooLarge, NextdayError, TooLate
+from app.grpc.call_slots import CallSlots
 from app.grpc.coalescing import CallCoalescer
+from app.grpc.message_reader import Context, MessageReader
 from app.observability import request_record
 from app.observability.request_record import UNKNOWN, Headers, RequestRecord
 from app.serving.app_state import AppState
@@ -33,9 +35,11 @@ CODES: Final[dict[type[NextdayError], StatusCode]] = {
 }
 
 OPEN: Final = {"ServerLive", "ServerReady"}
-"""Methods that need no key, as their paths over HTTP."""
+"""Methods that need no key, as their paths over HTTP, and whose message says nothing."""
 FORECASTS: Final = {"ModelInfer"}
 """Methods that wait for room before their message is read."""
+_MOST_BYTES: Final = 2**16
+"""Of a message to any other method: it holds two names. Parsed, it can take forty times as much."""
 
 _OK: Final = 200
 _GONE: Final = 499
@@ -46,7 +50,6 @@ _REQUEST_ID: Final = request_record.REQUEST_ID.decode()
 _CODE: Final = "nextday-code"
 """What was wrong, in one word, beside the message for people."""
 _MOST_DETAILS: Final = 400
-_LEAVES_S: Final = 0.05
 READS_S: Final = 0.5
 """That a call stays after its answer, where the server ends: longer than an answer takes."""
 _UNEXPECTED: Final = "the request could not be answered; the server's log says why"
@@ -65,10 +68,16 @@ class Call(NamedTuple):
 Method: TypeAlias = Callable[[Call, bytes], Awaitable[Message]]
 """Answers a message; raises what is wrong with it."""
 
-Context: TypeAlias = ServicerContext[bytes, bytes]
-
 Answering: TypeAlias = Callable[[AsyncIterator[bytes], Context], Awaitable[None]]
 """Answers a call, as gRPC has it."""
+
+
+class Shared(NamedTuple):
+    """What the calls of all methods share."""
+
+    coalescer: CallCoalescer
+    slots: CallSlots
+    reader: MessageReader
 
 
 class CallInterceptor:
@@ -78,14 +87,14 @@ class CallInterceptor:
     To gRPC it is a method whose caller streams and who is streamed to, which to the caller is the
     same: so the key is looked at before the message is read, a message is not waited for without
     end, and a server that ends can give an answer before it ends the call.
+
+    Whoever has no key is answered or refused at once, and holds nothing.
     """
 
-    def __init__(
-        self, state: AppState, name: str, method: Method, coalescer: CallCoalescer
-    ) -> None:
+    def __init__(self, state: AppState, name: str, method: Method, shared: Shared) -> None:
         """Answer by the method of that name."""
         self._state = state
-        self._coalescer = coalescer
+        self._shared = shared
         self._route = f"grpc {name}"
         self._method = method
         self._is_open = name in OPEN
@@ -96,44 +105,59 @@ class CallInterceptor:
         headers = _headers(context)
         request = request_record.begin(self._route, headers)
         context.set_trailing_metadata(((_REQUEST_ID, request.id),))
-        try:
-            with self._coalescer.call() as is_one_of_many:
-                answer = await self._recorded(Call(request, headers, is_one_of_many), context)
-        except Exception as error:  # noqa: BLE001 - the caller gets a status, the log the reason
-            await _abort(context, request, error)
-        await context.write(answer)
-        if self._coalescer.is_last:
+        # until the answer has been taken: who does not read it holds his own slots, and no others
+        with contextlib.ExitStack() as held:
+            try:
+                with self._shared.coalescer.call() as is_one_of_many:
+                    call = Call(request, headers, is_one_of_many)
+                    answer = await self._recorded(call, context, held)
+            except Exception as error:  # noqa: BLE001 - the caller gets a status, the log the reason
+                await _abort(context, request, error)
+            await context.write(answer)
+        if self._shared.coalescer.is_last:
             # gRPC closes a connection with its last call, and what the caller has not read by then
             # is lost
             await asyncio.sleep(READS_S)
 
-    async def _recorded(self, call: Call, context: Context) -> bytes:
+    async def _recorded(self, call: Call, context: Context, held: contextlib.ExitStack) -> bytes:
         status = _GONE
         try:
-            answer = await self._answer(call, context)
+            if self._is_open:
+                answer = await self._method(call, b"")
+            else:
+                answer = await self._answer(call, context, held)
+            written = answer.SerializeToString()
         except Exception as error:
             kind = problem_details.kind_of(error)
             status, call.record.code = kind.status, kind.code
             raise
         else:
             status = _OK
-            return answer
+            return written
         finally:
             self._state["recorders"].record(call.record, status)
 
-    async def _answer(self, call: Call, context: Context) -> bytes:
+    async def _answer(self, call: Call, context: Context, held: contextlib.ExitStack) -> Message:
         state = self._state
-        if not self._is_open:
-            call.record.caller = state["access"].admit(call.headers)
+        key = call.record.caller = state["access"].admit(call.headers)
+        # without keys a caller is a connection
+        caller = key or context.peer()
+        held.enter_context(self._shared.slots.hold(caller))
         if self._forecasts:
             state["pipeline"].admit()
         try:
             async with asyncio.timeout(state["settings"].deadline_seconds):
-                message = await _read(context, state["settings"].receive_seconds)
-                answer = await self._method(call, message)
-                return answer.SerializeToString()
+                message = await self._shared.reader.read(context, caller)
+                if len(message) > _MOST_BYTES and not self._forecasts:
+                    raise BodyTooLarge(_MOST_BYTES)
+                _reserve_memory(state, len(message), held)
+                return await self._method(call, message)
         except TimeoutError:
             raise TooLate from None
+
+
+def _reserve_memory(state: AppState, size: int, held: contextlib.ExitStack) -> None:
+    """Count the bytes of a message among those that a worker may hold, to the end of its call."""
 
 
 async def refuse_unknown(state: AppState, _: AsyncIterator[bytes], context: Context) -> None:
@@ -143,19 +167,6 @@ async def refuse_unknown(state: AppState, _: AsyncIterator[bytes], context: Cont
     state["recorders"].record(call, _NOT_FOUND)
     trailing = ((_REQUEST_ID, call.id),)
     await context.abort(StatusCode.UNIMPLEMENTED, "there is no such method", trailing)
-
-
-async def _read(context: Context, longest_s: float) -> bytes:
-    try:
-        async with asyncio.timeout(longest_s):
-            message: object = await context.read()
-    except TimeoutError:
-        raise BodyTooSlow from None
-    if not isinstance(message, bytes):
-        # the end, and nothing before it: of whoever has left, the call is cancelled right after
-        await asyncio.sleep(_LEAVES_S)
-        raise BadInput("the call holds no message")
-    return message
 
 
 async def _abort(context: Context, request: RequestRecord, error: Exception) -> NoReturn:

@@ -3,6 +3,7 @@
 import asyncio
 import re
 from collections.abc import Callable
+from functools import partial
 from typing import Never, TypeVar
 
 from google.protobuf.json_format import ParseDict
@@ -15,7 +16,9 @@ from app.grpc.coalescing import CallCoalescer
 from app.grpc.interceptor import Call, Method
 from app.inference.worker_threads import INLINE_BYTES
 from app.open_inference import infer, metadata
+from app.open_inference.codec import TensorRequest
 from app.serving.app_state import AppState
+from app.serving.canary import Choice
 
 _T = TypeVar("_T")
 
@@ -92,18 +95,31 @@ class Servicer:
         return ParseDict({"models": models}, pb.RepositoryIndexResponse())
 
     async def _infer(self, call: Call, message: bytes) -> pb.ModelInferResponse:
-        pipeline, most = self._state["pipeline"], self._state["settings"].max_body_bytes
         # room for a small one there was before the message was read
         if len(message) > INLINE_BYTES:
-            pipeline.admit(len(message))
-        request = await _where_it_fits(len(message), lambda: codec.parse_request(message, most))
-        version = _number(request.model_version)
-        choice = await pipeline.choose(request.model_name, version, call.headers, message)
-        posted = await _where_it_fits(len(message), lambda: codec.read(request, choice.model))
+            self._state["pipeline"].admit(len(message))
+        posted, choice = await self._read_request(call, message)
         if call.is_one_of_many and len(posted.windows) == 1:
             await self._coalescer.others()
-        outputs = await infer.forecast_tensors(pipeline, posted, choice, call.record, _stays)
+        outputs = await infer.forecast_tensors(
+            self._state["pipeline"], posted, choice, call.record, _stays
+        )
         return codec.response(posted, outputs, choice.model.manifest)
+
+    async def _read_request(self, call: Call, message: bytes) -> tuple[TensorRequest, Choice]:
+        """Read a request; its parsed message, which may be larger than it, is kept no longer."""
+        pipeline, most = self._state["pipeline"], self._state["settings"].max_body_bytes
+        request = await self._where_it_fits(message, lambda: codec.parse_request(message, most))
+        version = _number(request.model_version)
+        choice = await pipeline.choose(request.model_name, version, call.headers, message)
+        read = partial(codec.read, request, choice.model)
+        return await self._where_it_fits(message, read), choice
+
+    async def _where_it_fits(self, message: bytes, work: Callable[[], _T]) -> _T:
+        """Do work on a message: at once, or in a thread; raises TooBusy, and what `work` does."""
+        if len(message) <= INLINE_BYTES:
+            return work()
+        return await self._state["pipeline"].run(lambda _: work(), _stays)
 
     async def _asked_of(self, message: bytes) -> Model:
         """Return the model that is asked about, or a version of it; all who ask do so alike."""
@@ -120,11 +136,6 @@ def _number(version: str) -> int | None:
     if not _version.fullmatch(version):
         raise BadInput("a version is a whole number from 1", field="model_version")
     return int(version)
-
-
-async def _where_it_fits(size: int, work: Callable[[], _T]) -> _T:
-    """Do work on a message of so many bytes: at once, or in a thread."""
-    return work() if size <= INLINE_BYTES else await asyncio.to_thread(work)
 
 
 async def _stays() -> Never:

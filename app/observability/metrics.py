@@ -154,9 +154,16 @@ def record_process(models: int) -> None:
     times = os.times()
     _PROCESSOR.set(times.user + times.system)
     if sys.platform == "linux":
-        pages = int(Path("/proc/self/statm").read_text().split()[1])
-        _RESIDENT.set(pages * os.sysconf("SC_PAGE_SIZE"))
+        _RESIDENT.set(resident_bytes())
         _FILES.set(len(os.listdir("/proc/self/fd")))  # noqa: PTH208 - no paths are wanted
+
+
+def resident_bytes() -> int:
+    """Return how much memory the process has; 0 where the system does not say."""
+    if sys.platform != "linux":
+        return 0
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")
 
 
 def _forget_the_dead() -> None:

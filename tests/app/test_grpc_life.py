@@ -119,28 +119,6 @@ def test_where_the_queue_is_full_a_single_window_is_told_to_come_back(root: Path
     run(test, root, max_waiting=1)
 
 
-def test_no_more_calls_are_taken_than_may_wait(root: Path) -> None:
-    async def nothing() -> AsyncIterator[bytes]:
-        await asyncio.Event().wait()
-        yield b""
-
-    async def test(service: Service) -> None:
-        hanging: Any = service.channel.stream_unary(f"/{server.SERVICE}/ServerLive")
-        for pause in (0.2, 0.5, 1, 2):
-            calls = [hanging(nothing(), timeout=PATIENCE_S) for _ in range(5)]
-            # by now they have arrived, or the machine is busy and needs longer
-            await asyncio.sleep(pause)
-            one_more = await outcomes([service.infer(request(windows()))])
-            ended = await outcomes(calls)
-            if one_more != ["ok"]:
-                break
-        assert one_more == ["RESOURCE_EXHAUSTED"]
-        assert ended == ["body_too_slow"] * 5
-        await service.infer(request(windows()))
-
-    run(test, root, max_waiting=3, max_batches=2, receive_seconds=3)
-
-
 def test_an_answer_that_takes_too_long_is_not_waited_for(root: Path) -> None:
     async def test(service: Service) -> None:
         asked = request(MANY)
@@ -267,14 +245,14 @@ def test_what_is_under_way_at_the_end_is_finished_and_read(tmp_path: Path) -> No
 def test_a_call_that_needs_nearly_all_its_time_is_finished_too(root: Path) -> None:
     async def late() -> AsyncIterator[bytes]:
         await asyncio.sleep(2.5)
-        yield pb.ServerLiveRequest().SerializeToString()
+        yield pb.ModelReadyRequest(name="default").SerializeToString()
 
     async def test(service: Service) -> None:
-        asking: Any = service.channel.stream_unary(f"/{server.SERVICE}/ServerLive")
+        asking: Any = service.channel.stream_unary(f"/{server.SERVICE}/ModelReady")
         call = asking(late(), timeout=PATIENCE_S)
         await asyncio.sleep(0.05)
         ending = asyncio.ensure_future(service.end())
-        assert pb.ServerLiveResponse.FromString(await call).live
+        assert pb.ModelReadyResponse.FromString(await call).ready
         await ending
 
     run(test, root, deadline_seconds=4, receive_seconds=4)

@@ -170,7 +170,8 @@ LARGE = {
     "of much that is no raw tensor": (part(0x1A, b"i" * MOST), "body_too_large"),
     "of many parts": (part(0x3A, b"") * MOST, "bad_input"),
     "cut short": (part(0x3A, bytes(2 * MOST))[:-1], "bad_input"),
-    "with a part of no length": (part(0x3A, bytes(MOST)) + b"\x08\x01", "bad_input"),
+    "with a group": (part(0x3A, bytes(MOST)) + b"\x0b\x0c", "bad_input"),
+    "cut short within an input": (part(0x2A, b"\x0a\x05ab") + bytes(MOST), "bad_input"),
     "with a number that does not end": (part(0x3A, bytes(MOST)) + b"\xff" * 20, "bad_input"),
 }
 
@@ -186,6 +187,58 @@ def test_a_large_message_is_refused_before_it_is_parsed(root: Path, name: str) -
         await service.infer(request(windows(20)))
 
     run(test, root, max_body_bytes=MOST)
+
+
+MANY = 100_000
+SWELLING = {
+    "of many inputs": (part(0x2A, b"") * MANY, "bad_input"),
+    "of many outputs": (part(0x32, b"") * MANY, "bad_input"),
+    "of many raw tensors": (part(0x3A, b"") * MANY, "bad_input"),
+    "of many parameters": (
+        b"".join(part(0x22, part(0x0A, b"%x" % each)) for each in range(MANY)),
+        "bad_input",
+    ),
+    "of numbers that are not packed": (
+        part(0x2A, part(0x2A, b"\x39" + bytes(8)) * MANY),
+        "bad_input",
+    ),
+    "of a long shape": (part(0x2A, part(0x1A, b"\x01" * MANY)), "body_too_large"),
+    "of small whole numbers": (
+        part(0x2A, part(0x2A, part(0x1A, b"\x01" * MANY))),
+        "body_too_large",
+    ),
+    "of many texts": (part(0x2A, part(0x2A, part(0x42, b"") * MANY)), "bad_input"),
+}
+
+
+@pytest.mark.parametrize("name", SWELLING)
+def test_a_message_that_would_grow_many_times_once_parsed_is_refused(root: Path, name: str) -> None:
+    message, code = SWELLING[name]
+
+    async def test(service: Service) -> None:
+        await refusal(service.send("ModelInfer", message), StatusCode.INVALID_ARGUMENT, code)
+
+    run(test, root)
+
+
+@pytest.mark.parametrize("name", ["ModelReady", "ModelMetadata", "ModelConfig", "RepositoryIndex"])
+def test_a_message_of_two_names_is_small(root: Path, name: str) -> None:
+    async def test(service: Service) -> None:
+        asking = service.send(name, part(0x0A, b"x" * MANY))
+        await refusal(asking, StatusCode.INVALID_ARGUMENT, "body_too_large")
+
+    run(test, root)
+
+
+def test_metadata_is_taken_up_to_its_bound_and_not_at_random(root: Path) -> None:
+    async def test(service: Service) -> None:
+        for _ in range(30):
+            await service.send("ServerLive", b"", padding="x" * 14_000)
+        asking = service.send("ServerLive", b"", padding="x" * 20_000)
+        await refusal(asking, StatusCode.RESOURCE_EXHAUSTED)
+        await service.infer(request(windows()))
+
+    run(test, root)
 
 
 def test_a_message_beyond_all_bounds_is_not_taken(root: Path) -> None:
@@ -227,7 +280,7 @@ def test_a_message_is_not_waited_for_without_end(
             yield message
 
     async def test(service: Service) -> None:
-        asking: Any = service.channel.stream_unary(f"/{server.SERVICE}/ServerLive")
+        asking: Any = service.channel.stream_unary(f"/{server.SERVICE}/ModelReady")
         await refusal(asking(nothing(), timeout=PATIENCE_S), code, word)
 
     run(test, root, receive_seconds=0.2)
