@@ -31,6 +31,9 @@ def main() -> None:
     # signal once more when it has stopped: what it was told, it did. Not by an exception, which a
     # module that is being imported may turn into one of its own
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
+    if hasattr(signal, "SIGHUP"):
+        # before anybody listens to it: what it asks for, a service that begins does anyway
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
     workers = usable_cores() if settings.workers == "auto" else settings.workers
     with _metrics_folder() if workers > 1 else contextlib.nullcontext():
         uvicorn.run("app.main:serve", factory=True, workers=workers, **server_options(settings))

@@ -32,6 +32,7 @@ from app.serving.auth import AccessControl
 from app.serving.body_budget import BodyBudget
 from app.serving.graceful_shutdown import GracefulShutdown
 from app.serving.pipeline import Pipeline
+from app.serving.reload_signal import on_sighup
 from app.settings import Settings, from_environment
 from app.transport import openapi, problem_details
 from app.transport.middleware import RequestMiddleware
@@ -132,8 +133,9 @@ async def _life(settings: Settings) -> AsyncIterator[AppState]:
     async with contextlib.AsyncExitStack() as ending:
         for each in (loader, pinned, prover):
             ending.callback(each.close)
+        asked = asyncio.Event()
         for endless in (
-            _watch(store, loader, prover, settings.poll_seconds),
+            _watch(store, loader, prover, settings.poll_seconds, asked),
             _count(),
             _measure_lag(),
         ):
@@ -161,7 +163,7 @@ async def _life(settings: Settings) -> AsyncIterator[AppState]:
 
             await ending.enter_async_context(server.serving(state, settings, version=__version__))
         _keep_what_is_here()
-        with shutdown.on_sigterm():
+        with shutdown.on_sigterm(), on_sighup(asked.set):
             yield state
 
 
@@ -205,11 +207,17 @@ async def _measure_lag() -> None:
 
 
 async def _watch(
-    store: ModelStore, loader: LowPriorityThread, prover: GraphProver, every_s: float
+    store: ModelStore,
+    loader: LowPriorityThread,
+    prover: GraphProver,
+    every_s: float,
+    asked: asyncio.Event,
 ) -> None:
-    """Follow the published versions for as long as the app lives."""
+    """Follow the published versions for as long as the app lives, at once where that is asked."""
     while True:
-        await asyncio.sleep(every_s)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(asked.wait(), every_s)
+        asked.clear()
         try:
             await loader.run(store.refresh)
             await loader.run(prover.rest)

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from app.__main__ import usable_cores
+from tests.builders import publish
 from tools.testbed.service import Service, request, serving
 from tools.testbed.waiting import PATIENCE_S, until
 
@@ -75,6 +76,22 @@ def test_a_process_answers_stays_small_and_stops_when_told() -> None:
     assert resident < RESIDENT_MIB
     assert "serving default version" in log
     assert "Traceback" not in log
+
+
+def test_on_sighup_one_worker_looks_for_new_versions_at_once(tmp_path: Path) -> None:
+    publish(tmp_path)
+    with serving(tmp_path, poll_seconds=3600) as service:
+        for version in (2, 3):
+            publish(tmp_path, version=version)
+            service.process.send_signal(signal.SIGHUP)
+            served = b'"version":%d' % version
+            until(
+                lambda served=served: served in service.get("/models/default")[1],  # type: ignore[misc]
+                "the new version is served",
+                process=service.process,
+            )
+        assert service.logged().count("SIGHUP") == 2
+        assert service.end() in {0, -signal.SIGTERM}
 
 
 def test_workers_count_together_and_one_that_dies_is_replaced() -> None:
