@@ -34,7 +34,7 @@ from app.serving.graceful_shutdown import GracefulShutdown
 from app.serving.pipeline import Pipeline
 from app.serving.reload_signal import on_sighup
 from app.settings import Settings, from_environment
-from app.transport import openapi, problem_details
+from app.transport import openapi, problem_details, redirects
 from app.transport.middleware import RequestMiddleware
 
 _log = logging.getLogger(__name__)
@@ -100,6 +100,7 @@ def create_app(settings: Settings) -> ASGIApp:
     for router in _ROUTERS:
         app.include_router(router)
     problem_details.install(app)
+    redirects.install(app)
     openapi.install(app)
     paths = {route.path for route in app.routes if isinstance(route, Route)}
     observed = RequestMiddleware(app, paths, settings.deadline_seconds)

@@ -213,21 +213,35 @@ async def exchanged(service: Service, *lines: str) -> bytes:
     return answer
 
 
-@pytest.mark.parametrize(
-    ("trusted", "scheme"),
-    [((), b"http"), (("127.0.0.1",), b"https"), (("*",), b"https"), (("10.0.0.0/8",), b"http")],
-)
-def test_a_redirect_keeps_the_scheme_that_a_trusted_proxy_tells(
-    models: Path, trusted: tuple[str, ...], scheme: bytes
+@pytest.mark.parametrize(("trusted", "root_path"), [((), ""), (("*",), "/forecasts")])
+@pytest.mark.parametrize("host", ["x.example", "evil.example/x?", "127.0.0.1:1", ""])
+def test_a_redirect_names_a_path_and_no_host(
+    models: Path, host: str, trusted: tuple[str, ...], root_path: str
 ) -> None:
-    async def test(service: Service) -> None:
-        answer = await exchanged(
-            service, "GET /models/ HTTP/1.1", "Host: x.example", "X-Forwarded-Proto: https"
-        )
-        assert answer.startswith(b"HTTP/1.1 307 ")
-        assert b"location: %b://x.example/models\r\n" % scheme in answer.lower()
+    forwarded = (
+        "X-Forwarded-Proto: https",
+        f"X-Forwarded-Host: {host}",
+        "X-Forwarded-For: 9.9.9.9",
+    )
 
-    run(test, models, trusted_proxies=trusted)
+    async def test(service: Service) -> None:
+        for line, target in {
+            "GET /models/": "/models",
+            "GET /models/?a=b%20c&d=//x": "/models?a=b%20c&d=//x",
+            "GET /models/a%3fb%25/": "/models/a%3fb%25",
+            "GET /models/default///": "/models/default",
+            "POST /predict/?model=default": "/predict?model=default",
+            "POST /v2/models/default/infer/": "/v2/models/default/infer",
+            "GET /v1/timeseries/models/": "/v1/timeseries/models",
+        }.items():
+            answer = await exchanged(service, f"{line} HTTP/1.1", f"Host: {host}", *forwarded)
+            assert answer.startswith(b"HTTP/1.1 307 "), line
+            assert f"location: {root_path}{target}\r\n".encode() in answer.lower()
+        for line in ("GET //evil.example/models/", "GET //evil.example/", "GET /none/"):
+            answer = await exchanged(service, f"{line} HTTP/1.1", f"Host: {host}", *forwarded)
+            assert answer.startswith(b"HTTP/1.1 404 "), line
+
+    run(test, models, trusted_proxies=trusted, root_path=root_path)
 
 
 def test_the_routes_and_their_documentation_work_below_a_prefix(models: Path) -> None:
@@ -252,7 +266,7 @@ def test_the_routes_and_their_documentation_work_below_a_prefix(models: Path) ->
         assert (status, [*problem]) == (404, ["error"])
         await connection.close()
         moved = await exchanged(service, "GET /models/ HTTP/1.1", "Host: x")
-        assert b"location: http://x/forecasts/models\r\n" in moved.lower()
+        assert b"location: /forecasts/models\r\n" in moved.lower()
 
     run(test, models, root_path="/forecasts")
 
