@@ -12,6 +12,8 @@ from limits import RateLimitItem
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from app import regular_files
+
 _DIGEST: Final = "sha256:"
 
 
@@ -176,19 +178,32 @@ class Settings(BaseSettings):
             raise ValueError(
                 "NEXTDAY_MAX_HELD_BYTES is at least twice NEXTDAY_MAX_BATCH_BODY_BYTES"
             )
+        for name in ("tls_certificate", "tls_key"):
+            _require_file(f"NEXTDAY_{name.upper()}", getattr(self, name))
         keys = self.key_digests
         if self.api_keys_file is not None and not keys:
             raise ValueError("NEXTDAY_API_KEYS_FILE holds no key")
         return self
 
 
+def _require_file(variable: str, file: Path | None) -> None:
+    if file is None:
+        return
+    try:
+        regular_files.require(file)
+    except OSError as error:
+        raise ValueError(f"{variable} cannot be read: {error.strerror}") from None
+
+
 def _keys_in(file: Path | None) -> list[str]:
     if file is None:
         return []
     try:
-        lines = file.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError):
-        raise ValueError("NEXTDAY_API_KEYS_FILE cannot be read") from None
+        lines = regular_files.require(file).read_text(encoding="utf-8").splitlines()
+    except OSError as error:
+        raise ValueError(f"NEXTDAY_API_KEYS_FILE cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise ValueError("NEXTDAY_API_KEYS_FILE cannot be read: it is not UTF-8") from None
     return [line.strip() for line in lines if line.strip() and not line.startswith("#")]
 
 

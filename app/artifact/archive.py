@@ -16,7 +16,7 @@ from typing import Final
 
 from pydantic import ValidationError
 
-from app.artifact import regular_files
+from app.artifact import model_files
 from app.artifact.layout import CARD, CLOSE_GRAPH, GRAPH, MANIFEST, SCALER, SEAL
 from app.artifact.manifest import Draft, FileRecord, Manifest
 from app.errors import ArtifactRejected
@@ -52,7 +52,7 @@ def read(folder: Path) -> Artifact:
     """
     if folder.is_symlink():
         raise ArtifactRejected("the folder of the version is a link")
-    document = regular_files.read(folder / MANIFEST, MOST_OF_MANIFEST)
+    document = model_files.read(folder / MANIFEST, MOST_OF_MANIFEST)
     try:
         manifest = Manifest.model_validate_json(document)
     except ValidationError as error:
@@ -68,7 +68,7 @@ def read(folder: Path) -> Artifact:
         raise ArtifactRejected(f"{MANIFEST} does not list {min(missing)}")
     if _unlisted(folder, {MANIFEST, SEAL, *contents}):
         raise ArtifactRejected(f"a file is there that {MANIFEST} does not list")
-    seal = regular_files.read_optional(folder / SEAL, MOST_OF_SEAL)
+    seal = model_files.read_optional(folder / SEAL, MOST_OF_SEAL)
     # models that were published before there were seals have none
     if seal is not None and seal != _sealed(document):
         raise ArtifactRejected(f"{MANIFEST} was changed: its SHA-256 is not that of {SEAL}")
@@ -132,11 +132,11 @@ def _verified(folder: Path, name: str, record: FileRecord) -> bytes:
     size = _size(path)
     if size != record.size:
         raise ArtifactRejected(f"{name} holds {size} bytes, its manifest says {record.size}")
-    content = b"".join(regular_files.parts(path, record.size)) if name in _USED else b""
+    content = b"".join(model_files.parts(path, record.size)) if name in _USED else b""
     digest = (
         hashlib.sha256(content).hexdigest()
         if name in _USED
-        else regular_files.sha256(path, record.size)
+        else model_files.sha256(path, record.size)
     )
     if digest != record.sha256:
         raise ArtifactRejected(f"{name} was changed: its SHA-256 is not the manifest's")

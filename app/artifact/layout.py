@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from app.artifact import regular_files
+from app.artifact import model_files
 from app.errors import ArtifactRejected
 
 MANIFEST: Final = "manifest.json"
@@ -53,7 +53,7 @@ def versions(home: Path) -> list[int]:
 
 def current_version(home: Path) -> int | None:
     """Return the version that `current` names; None where there is no such file."""
-    content = regular_files.read_optional(home / CURRENT, _MOST_OF_CURRENT)
+    content = model_files.read_optional(home / CURRENT, _MOST_OF_CURRENT)
     if content is None:
         return None
     line = content.decode("ascii", "replace").strip()

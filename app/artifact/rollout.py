@@ -13,7 +13,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from app.artifact import regular_files
+from app.artifact import model_files
 from app.artifact.layout import HIGHEST_VERSION
 from app.errors import ArtifactRejected
 
@@ -50,7 +50,7 @@ def read_rollout(home: Path) -> Rollout | None:
 
     Raises ArtifactRejected where rollout.json is not of this format.
     """
-    content = regular_files.read_optional(home / ROLLOUT, _MOST_BYTES)
+    content = model_files.read_optional(home / ROLLOUT, _MOST_BYTES)
     return None if content is None else parse(content)
 
 

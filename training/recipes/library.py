@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from pydantic import BaseModel, ValidationError
 
+from app import regular_files
 from app.artifact import archive, layout
 from app.errors import ArtifactRejected
 from training.errors import BadRecipe, UsageError
@@ -36,7 +37,9 @@ def load(name: str) -> Recipe:
     if not name.endswith(".toml") and name not in names():
         raise BadRecipe(f"no recipe {name!r}; there are {', '.join(names())}")
     try:
-        content: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
+        content: dict[str, Any] = tomllib.loads(
+            regular_files.require(path).read_text(encoding="utf-8")
+        )
         return Recipe.model_validate({"name": path.stem, **content})
     except OSError as error:
         raise BadRecipe(f"{path}: {error.strerror}") from None

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from app import regular_files
 from training.errors import BadConfig
 from training.publishing.publish import require_name
 from training.recipes import library
@@ -111,7 +112,9 @@ def load(path: Path) -> Plan:
     environment: a password does not belong in a file.
     """
     try:
-        content: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
+        content: dict[str, Any] = tomllib.loads(
+            regular_files.require(path).read_text(encoding="utf-8")
+        )
     except OSError as error:
         raise BadConfig(f"{path}: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

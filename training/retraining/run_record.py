@@ -15,6 +15,7 @@ from typing import Final, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from app import regular_files
 from app.artifact import archive
 from training import provenance
 from training.errors import TrainingError
@@ -150,7 +151,7 @@ def newest_first(home: Path) -> Iterator[RunRecord]:
     """Yield a model's records; damaged ones are named and passed over."""
     for path in sorted((home / RUNS).glob("*.json"), reverse=True):
         try:
-            yield RunRecord.model_validate_json(path.read_bytes())
+            yield RunRecord.model_validate_json(regular_files.require(path).read_bytes())
         except (OSError, ValidationError) as error:
             why = error.strerror if isinstance(error, OSError) else "not of this format"
             say(f"{RUNS}/{path.name} is damaged and was passed over: {why}")

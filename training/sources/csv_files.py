@@ -13,6 +13,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
+from app import regular_files
 from training import progress
 from training.errors import BadData
 
@@ -164,7 +165,7 @@ def _rows(path: Path) -> pd.DataFrame:
     """Read a file as text, indexed by line number, without its empty lines."""
     try:
         rows = pd.read_csv(
-            path,
+            regular_files.require(path),
             dtype=str,
             keep_default_na=False,
             skip_blank_lines=False,
