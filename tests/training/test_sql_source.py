@@ -245,7 +245,7 @@ def test_a_column_without_a_single_price_is_a_wrong_one(
         ({"query": "SELECT FROM"}, "syntax error"),
         ({"query": "SELECT * FROM bars WHERE close > :least"}, "parameter 'least'"),
         ({"query": "SELECT * FROM bars WHERE 0"}, "no rows"),
-        ({"query": "DELETE FROM bars RETURNING *"}, "attempt to write a readonly database"),
+        ({"query": "DELETE FROM bars RETURNING *"}, "a source is only read"),
         ({"query": "SELECT date, close FROM bars"}, "no column instrument, open, high, low;"),
     ],
 )

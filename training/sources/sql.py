@@ -53,6 +53,19 @@ _SQLITE_LATER: Final = frozenset(
         sqlite3.SQLITE_CANTOPEN,
     }
 )
+_SQLITE_READS: Final = frozenset(
+    {
+        sqlite3.SQLITE_SELECT,
+        sqlite3.SQLITE_READ,
+        sqlite3.SQLITE_FUNCTION,
+        sqlite3.SQLITE_RECURSIVE,
+        sqlite3.SQLITE_TRANSACTION,
+    }
+)
+"""What a statement may do."""
+_SQLITE_SCHEMA: Final = frozenset({"table_info", "table_xinfo", "table_list"})
+"""Settings (PRAGMA) that set nothing and say what is there."""
+_ONLY_READS: Final = "a source is only read: this attaches, writes, sets or loads something"
 
 
 class SqlSource(BaseModel):
@@ -150,9 +163,8 @@ def _url(source: SqlSource) -> sa.URL:
 
 def _engine(url: sa.URL) -> sa.Engine:
     backend = url.get_backend_name()
-    if backend == "sqlite" and not Path(url.database or "").is_file():
-        # SQLite would make an empty one
-        raise BadData(url.render_as_string(), "no such file")
+    if backend == "sqlite":
+        url = _read_only(url)
     given = {key: value for key, value in _CONNECT.get(backend, {}).items() if key not in url.query}
     try:
         return sa.create_engine(url, connect_args=given, poolclass=sa.NullPool)
@@ -160,6 +172,17 @@ def _engine(url: sa.URL) -> sa.Engine:
         raise BadConfig(f"url: no database {url.drivername!r} is known") from None
     except ModuleNotFoundError as error:
         raise BadConfig(f"url: {url.drivername} needs the package {error.name}") from None
+
+
+def _read_only(url: sa.URL) -> sa.URL:
+    """Return the URL of a SQLite file by which it is opened for reading alone."""
+    file = Path(url.database or "")
+    if not file.is_file():
+        # SQLite would make an empty one
+        raise BadData(url.render_as_string(), "no such file")
+    return url.set(
+        database=file.absolute().as_uri(), query={**url.query, "mode": "ro", "uri": "true"}
+    )
 
 
 @contextmanager
@@ -173,7 +196,13 @@ def _faults(where: str) -> Iterator[None]:
         reason = next(iter(str(getattr(error, "orig", None) or error).splitlines()), "no reason")
         if _may_pass(error):
             raise SourceUnreachable(f"{where}: {reason}") from None
-        raise BadData(where, reason) from None
+        raise BadData(where, _ONLY_READS if _is_denied(error, reason) else reason) from None
+
+
+def _is_denied(error: exc.SQLAlchemyError, reason: str) -> bool:
+    """Tell whether `_authorize` refused; the code is lost where a statement makes others."""
+    code = getattr(getattr(error, "orig", None), "sqlite_errorcode", None)
+    return code == sqlite3.SQLITE_AUTH or reason.startswith("not authorized")
 
 
 def _may_pass(error: exc.SQLAlchemyError) -> bool:
@@ -196,6 +225,18 @@ def _restrict(connection: sa.Connection, timeout_s: int) -> None:
         deadline = time.monotonic() + timeout_s
         driver: Any = connection.connection.driver_connection
         driver.set_progress_handler(lambda: time.monotonic() > deadline, 100_000)
+        driver.set_authorizer(_authorize)
+
+
+def _authorize(action: int, first: str | None, second: str | None, *_: str | None) -> int:
+    """Let SQLite read; `first` and `second` are what its documentation says of each action."""
+    if action == sqlite3.SQLITE_PRAGMA:
+        allowed = (first or "").lower() in _SQLITE_SCHEMA
+    elif action == sqlite3.SQLITE_FUNCTION:
+        allowed = (second or "").lower() != "load_extension"
+    else:
+        allowed = action in _SQLITE_READS
+    return sqlite3.SQLITE_OK if allowed else sqlite3.SQLITE_DENY
 
 
 def _statement(
