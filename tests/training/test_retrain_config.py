@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.training.retraining import CONFIG, RECIPE, prepare, retrain, unreachable
+from tests.training.retraining import CONFIG, RECIPE, latest, prepare, retrain, unreachable
 from training.retraining import config as retrain_config
 from training.sources.open_source import CsvSource
 
@@ -92,3 +92,20 @@ def test_another_recipe_is_another_question(tmp_path: Path) -> None:
     (tmp_path / "small.toml").write_text(RECIPE.replace("units = 2", "units = 3"))
 
     assert retrain_config.load(tmp_path / "retrain.toml").digest != before
+
+
+@pytest.mark.parametrize("name", ["retrain.toml", "small.toml"])
+def test_a_config_that_everybody_may_write_is_reported_and_taken(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    prepare(tmp_path)
+    # a source that cannot be read, so that nothing is fitted
+    (tmp_path / "prices").rename(tmp_path / "moved")
+    for mode, is_reported in ((0o666, True), (0o664, False)):
+        (tmp_path / name).chmod(mode)
+
+        assert retrain(tmp_path) == 1
+
+        said, notes = capsys.readouterr().err, latest(tmp_path).notes
+        assert (f"chmod o-w {tmp_path / name}\n" in said) == is_reported
+        assert [f"chmod o-w {tmp_path / name}" in note for note in notes] == [True] * is_reported

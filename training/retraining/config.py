@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import re
+import stat
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -102,6 +103,8 @@ class Plan:
 
     Of the file as it is written: what the environment fills in changes no question, and is secret.
     """
+    warnings: tuple[str, ...] = ()
+    """What is to be said of the files, and stops nothing."""
 
 
 def load(path: Path) -> Plan:
@@ -126,8 +129,10 @@ def load(path: Path) -> Plan:
     except ValidationError as error:
         raise BadConfig(f"{path}: {_fault(error)}") from None
     require_name(config.name)
-    chosen = config.recipe
-    found = library.load(str(path.parent / chosen) if chosen.endswith(".toml") else chosen)
+    chosen, files = config.recipe, [path]
+    if chosen.endswith(".toml"):
+        files.append(path.parent / chosen)
+    found = library.load(str(files[1]) if len(files) > 1 else chosen)
     found = found.with_epochs(config.fit.epochs)
     if not isinstance(found.network, QuantileNetwork):
         raise BadConfig(f"{path}: recipe = {chosen!r}: forecasts points, and quantiles are judged")
@@ -137,6 +142,19 @@ def load(path: Path) -> Plan:
         config=config.model_copy(update={"source": _relative_to(path.parent, config.source)}),
         recipe=found,
         digest=hashlib.sha256(text.encode()).hexdigest(),
+        warnings=tuple(_warning(file) for file in files if _is_writable_by_all(file)),
+    )
+
+
+def _is_writable_by_all(file: Path) -> bool:
+    return os.name == "posix" and bool(file.stat().st_mode & stat.S_IWOTH)
+
+
+def _warning(file: Path) -> str:
+    """Say so, and no more: bind mounts of Docker Desktop show every file like that."""
+    return (
+        f"{file} can be written by everybody on this machine, who so choose what is published:"
+        f" chmod o-w {file}"
     )
 
 

@@ -83,6 +83,8 @@ def run(job: Job) -> RunRecord:
     """
     config = job.plan.config
     this_run = RunInProgress(config.name, config.seed, job.plan.digest, job.dry_run)
+    for line in job.plan.warnings:
+        this_run.note(line)
     try:
         record = _run(job, this_run)
     except _NothingNew as nothing:
