@@ -121,10 +121,10 @@ def test_grpc_streams_that_never_send_make_room_for_who_does(root: Path) -> None
                 await asyncio.sleep(0.05)
             ended = [call for call in calls if call.done()]
             assert await outcomes(ended) == ["too_busy"] * len(ended)
-            # those that may be slow are still waited for
+            # those that may be slow are still waited for, but for one where ours came just then
             for each in silent:
                 each.send()
-            assert (await outcomes(calls)).count("ok") == SLOW
+            assert (await outcomes(calls)).count("ok") in {SLOW - 1, SLOW}
 
     run(test, root, **PATIENT)
 
