@@ -5,6 +5,7 @@ A folder may hold pipes, devices, links and files of any size, whoever put them 
 files are read, never through a link, and never more than what a caller bounds.
 """
 
+import errno
 import hashlib
 import os
 import stat
@@ -72,5 +73,8 @@ def parts(path: Path, most_bytes: int) -> Iterator[bytes]:
 
 
 def _unreadable(path: Path, error: OSError) -> ArtifactRejected:
+    if error.errno in {errno.ELOOP, errno.ENXIO}:
+        # a link, or a socket: that they cannot be opened so is what we want
+        return ArtifactRejected(f"{path.name} is not a regular file")
     # strerror, not the error: that one names the whole path
     return ArtifactRejected(f"{path.name} cannot be read: {error.strerror}")

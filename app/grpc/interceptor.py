@@ -17,6 +17,7 @@ from app.grpc.message_reader import Context, MessageReader
 from app.observability import request_record
 from app.observability.request_record import UNKNOWN, Headers, RequestRecord
 from app.serving.app_state import AppState
+from app.serving.body_budget import Reservation
 from app.transport import problem_details
 
 _log = logging.getLogger(__name__)
@@ -63,6 +64,8 @@ class Call(NamedTuple):
     """Its metadata, as HTTP has them."""
     is_one_of_many: bool
     """Whether it came while another call was under way."""
+    room: Reservation
+    """The memory of its message and its answer."""
 
 
 Method: TypeAlias = Callable[[Call, bytes], Awaitable[Message]]
@@ -109,7 +112,8 @@ class CallInterceptor:
         with contextlib.ExitStack() as held:
             try:
                 with self._shared.coalescer.call() as is_one_of_many:
-                    call = Call(request, headers, is_one_of_many)
+                    room = held.enter_context(self._state["bodies"].reserve())
+                    call = Call(request, headers, is_one_of_many, room)
                     answer = await self._recorded(call, context, held)
             except Exception as error:  # noqa: BLE001 - the caller gets a status, the log the reason
                 await _abort(context, request, error)
@@ -150,14 +154,10 @@ class CallInterceptor:
                 message = await self._shared.reader.read(context, caller)
                 if len(message) > _MOST_BYTES and not self._forecasts:
                     raise BodyTooLarge(_MOST_BYTES)
-                _reserve_memory(state, len(message), held)
+                call.room.grow_to(len(message))
                 return await self._method(call, message)
         except TimeoutError:
             raise TooLate from None
-
-
-def _reserve_memory(state: AppState, size: int, held: contextlib.ExitStack) -> None:
-    """Count the bytes of a message among those that a worker may hold, to the end of its call."""
 
 
 async def refuse_unknown(state: AppState, _: AsyncIterator[bytes], context: Context) -> None:

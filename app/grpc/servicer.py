@@ -101,6 +101,7 @@ class Servicer:
         posted, choice = await self._read_request(call, message)
         if call.is_one_of_many and len(posted.windows) == 1:
             await self._coalescer.others()
+        call.room.grow_by(infer.answer_bytes(posted, choice.model))
         outputs = await infer.forecast_tensors(
             self._state["pipeline"], posted, choice, call.record, _stays
         )
