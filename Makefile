@@ -11,6 +11,8 @@
 #             minutes; QUICK=1 for one short round, DOCS=docs to write docs/performance.md
 # make chaos  publishes under load, crashes at every write, changed bytes, reloads; ten minutes;
 #             SHORT=1 for a trial, DOCS=docs to write the table of docs/operations.md
+# make hostile-models   a thousand hostile folders of models beside a running service; ten minutes;
+#             SHORT=1 for a trial, ONLY=kind for those of a kind, SEED=2 for others
 # make conformance   every check of the Open Inference Protocol, by four clients, of what runs at
 #             URL=http://127.0.0.1:8000; MODEL=name
 # make fuzz   a million mutated requests; REQUESTS=20000 for a trial, SEED=2 for others
@@ -39,7 +41,7 @@ CALENDARS := .venv-calendars
 # parts of `make test`, the longest first
 PARTS = training-a-l training-m-z app attack conformance clients chaos deploy docs
 
-.PHONY: run check test test-in-process test-in-process-a-m test-in-process-n-z test-calendars $(PARTS:%=test-%) lint style types fmt e2e e2e-docs e2e-containers calendars chaos conformance fuzz differential soak audit image accuracy bench bench-fitting proto lock clean python
+.PHONY: run check test test-in-process test-in-process-a-m test-in-process-n-z test-calendars $(PARTS:%=test-%) lint style types fmt e2e e2e-docs e2e-containers calendars chaos hostile-models conformance fuzz differential soak audit image accuracy bench bench-fitting proto lock clean python
 
 run: $(SERVE)/installed
 	@echo "nextday answers at http://$(HOST):$(PORT): open it for the page, /docs for its routes. Or try:"
@@ -116,6 +118,10 @@ accuracy: $(DEV)/installed
 # publishes under load, crashes at every write, changed bytes, reloads; about ten minutes
 chaos: $(DEV)/installed
 	$(DEV)/bin/python -m tools.chaos $(if $(SHORT),--short) $(if $(DOCS),--docs $(DOCS)/operations.md)
+
+hostile-models: $(DEV)/installed
+	$(DEV)/bin/python -m tools.hostile_models $(if $(SHORT),--short) $(if $(ONLY),--only $(ONLY)) \
+		$(if $(SEED),--seed $(SEED))
 
 conformance: $(DEV)/installed
 	$(DEV)/bin/python -m tools.conformance "$(or $(URL),http://$(HOST):$(PORT))" --install \

@@ -64,7 +64,7 @@ NUMBERS: Final = {
     "path": "../good/1",
     "absolute": "/proc/self",
     "nul": "1\0",
-    "arabic-digit": "١",
+    "arabic-digit": "\u0661",
     "underscore": "1_0",
     "manifest": f"1/{layout.MANIFEST}",
 }
@@ -131,9 +131,7 @@ def largest_zeros(home: Path, file: str) -> None:
 def catalogue() -> Iterator[Hostile]:
     """Yield every content in every file."""
     writers: list[tuple[str, Callable[[Path], object]]]
-    writers = [
-        (key, partial(of_current, content=text.encode())) for key, text in NUMBERS.items()
-    ]
+    writers = [(key, partial(of_current, content=text.encode())) for key, text in NUMBERS.items()]
     writers += [
         (f"all-{key}", partial(of_current, content=BYTES[key]()))
         for key in ("empty", "nul-bytes", "utf-16", "bad-utf-8", "long-line", "digits")

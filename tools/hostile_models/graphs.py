@@ -1,4 +1,4 @@
-"""Networks that never end, or take all memory: valid ONNX, of standard operators, a few bytes each."""
+"""Networks that never end, or take all memory: valid ONNX, standard operators, few bytes."""
 
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -26,7 +26,7 @@ def constant(name: str, value: object, kind: type = np.int64) -> TensorProto:
 
 
 def closed(nodes: Nodes, constants: list[TensorProto], result: str) -> bytes:
-    """Return a network that does all of this, and then adds nearly nothing of it to the last step."""
+    """Return a network that does all of this, and adds nearly nothing of it to the last step."""
     ending = [
         _node("Cast", [result], ["cast"], to=TensorProto.FLOAT),
         _node("ReduceMax", ["cast"], ["most"], keepdims=0),

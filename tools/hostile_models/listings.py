@@ -54,6 +54,11 @@ def listed(home: Path, files: Callable[[dict[str, Any]], dict[str, Any]]) -> Non
     seal(folder, json.dumps(document))
 
 
+def listed_too(home: Path, name: str) -> None:
+    """List one more file."""
+    listed(home, lambda known: known | {name: record(b"")})
+
+
 def gone(home: Path, file: str) -> None:
     (good(home) / file).unlink()
 
@@ -167,10 +172,7 @@ def catalogue() -> Iterator[Hostile]:
     writers += [(f"{file}-grown", partial(grown, file=file)) for file in (*files, layout.SEAL)]
     writers += [(f"{file}-other", partial(other_digest, file=file)) for file in files]
     one = record(b"")
-    writers += [
-        (f"name-{key}", partial(listed, files=lambda known, name=name: known | {name: one}))
-        for key, name in _OUTSIDE.items()
-    ]
+    writers += [(f"name-{key}", partial(listed_too, name=name)) for key, name in _OUTSIDE.items()]
     missing = {f"page{number}.md": one for number in range(_MANY)}
     writers += [
         ("thousands-missing", partial(listed, files=lambda known: known | missing)),

@@ -1,10 +1,10 @@
 """Networks that are not what the manifest says: other inputs, outputs and numbers, or no graph."""
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 import onnx
@@ -16,16 +16,14 @@ from tools.hostile_models.graphs import constant
 from tools.testbed.models import last_value_graph, model_bytes, spread_graph
 
 _node = helper.make_node
-_SHAPE: Final = ("n", WINDOW, 1)
-_OPERATORS: Final = (
-    "Abs Ceil Cos Erf Exp Floor Identity Log MatMul Mul Neg NonZero Reciprocal Relu Round Shape "
-    "Sigmoid Sign Sin Softmax Sqrt Tan Tanh Transpose Unique Where Xor Einsum TopK Loop If Gemm"
-).split()
+_SHAPE: Final[tuple[str | int, ...]] = ("n", WINDOW, 1)
+_OPERATORS: Final = ["Abs", "Ceil", "Cos", "Erf", "Exp", "Floor", "Identity", "Log", "MatMul", "Mul", "Neg", "NonZero", "Reciprocal", "Relu", "Round", "Shape", "Sigmoid", "Sign", "Sin", "Softmax", "Sqrt", "Tan", "Tanh", "Transpose", "Unique", "Where", "Xor", "Einsum", "TopK", "Loop", "If", "Gemm"]
+_Inputs: TypeAlias = Mapping[str, tuple[int, tuple[str | int, ...]]]
 
 
 def interface(
-    inputs: dict[str, tuple[int, tuple[str | int, ...]]],
-    outputs: dict[str, int],
+    inputs: _Inputs,
+    outputs: Mapping[str, int],
     nodes: list[NodeProto] | None = None,
 ) -> bytes:
     """Return a network of these inputs and outputs, each output a copy of the first input."""
@@ -44,7 +42,7 @@ def interface(
 
 def _interfaces() -> Iterator[tuple[str, bytes]]:
     floats = TensorProto.FLOAT
-    window = {"window": (floats, _SHAPE)}
+    window: dict[str, tuple[int, tuple[str | int, ...]]] = {"window": (floats, _SHAPE)}
     yield "no-input", interface({}, {"forecast": floats}, [_node("Constant", [], ["forecast"])])
     yield "two-inputs", interface(window | {"w2": (floats, _SHAPE)}, {"forecast": floats})
     yield "no-output", interface(window, {})
@@ -101,8 +99,13 @@ def _outputs() -> Iterator[tuple[str, bytes]]:
         yield key, ending(reshape, constants=(constant("shape", shape),))
     yield "two-columns", ending(_node("Concat", ["newest"] * 2, ["forecast"], axis=1))
     yield "two-of-each", ending(_node("Concat", ["newest"] * 2, ["forecast"], axis=0))
-    yield "none", ending(_node("Compress", ["newest", "none"], ["forecast"], axis=0),
-                         constants=(constant("none", [False, False], np.bool_),))
+    yield (
+        "none",
+        ending(
+            _node("Compress", ["newest", "none"], ["forecast"], axis=0),
+            constants=(constant("none", [False, False], np.bool_),),
+        ),
+    )
     yield "scalar", ending(_node("ReduceMax", ["newest"], ["forecast"], keepdims=0))
     yield "sequence", ending(_node("SequenceConstruct", ["newest"], ["forecast"]))
 
@@ -145,12 +148,12 @@ def _same_output(model: ModelProto) -> None:
     model.graph.node[0].output[0] = "forecast"
 
 
-def _tensor(model: ModelProto, **values: object) -> None:
+def _tensor(model: ModelProto, **values: Any) -> None:
     tensor = TensorProto(name="scale", **values)
     model.graph.initializer[1].CopyFrom(tensor)
 
 
-def _many_attributes(model: ModelProto) -> None:
+def _axis_of_many(model: ModelProto) -> None:
     model.graph.node[0].attribute[0].i = 2**63 - 1
 
 
@@ -161,7 +164,7 @@ INVALID: Final[dict[str, Callable[[ModelProto], object]]] = {
     "same-output-twice": _same_output,
     "unknown-operator": lambda model: setattr(model.graph.node[0], "op_type", "NoSuchOperator"),
     "empty-operator": lambda model: setattr(model.graph.node[0], "op_type", ""),
-    "wrong-attribute": _many_attributes,
+    "wrong-attribute": _axis_of_many,
     "no-operator-set": lambda model: model.ClearField("opset_import"),
     "operator-set-of-the-future": lambda model: setattr(model.opset_import[0], "version", 10**6),
     "negative-operator-set": lambda model: setattr(model.opset_import[0], "version", -(2**62)),
@@ -236,10 +239,7 @@ def catalogue(seed: int) -> Iterator[Hostile]:
         yield Hostile("crossing", key, write)
     yield from variants(
         "invalid",
-        [
-            (key, partial(_write, make=partial(altered, change)))
-            for key, change in INVALID.items()
-        ],
+        [(key, partial(_write, make=partial(altered, change))) for key, change in INVALID.items()],
     )
     noise = {"64-mib": MAX_BYTES, "one-byte-more": MAX_BYTES + 1, "a-page": 4096}
     yield from variants(

@@ -151,6 +151,7 @@ def candidate(home: Path, place: str, thing: Callable[[Path], None]) -> None:
 
 def catalogue() -> Iterator[Hostile]:
     """Yield every thing in every place."""
+    writers: list[tuple[str, Callable[[Path], object]]]
     for place, path in PLACES.items():
         writers = [(key, partial(replaced, place=path, thing=make)) for key, make in THINGS.items()]
         writers.append(("link-outside", partial(moved_out, place=path)))

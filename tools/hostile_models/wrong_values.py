@@ -158,7 +158,7 @@ def of_recipe(home: Path, make: Callable[[], str]) -> None:
 
 def catalogue() -> Iterator[Hostile]:
     """Yield a folder for each field and each value that it may not have."""
-    example = {"files": {layout.GRAPH: {}}}
+    example: dict[str, Any] = {"files": {layout.GRAPH: {}}}
     fields = list(slots(Manifest.model_json_schema(), example))
     writers = [
         (f"{slot.key}.{name}", partial(of_manifest, path=slot.path, raw=_WRONG[name]))

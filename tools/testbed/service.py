@@ -192,12 +192,14 @@ def serving(
     command: Sequence[str] = (sys.executable, "-m", "app"),
     has_own_core: bool = False,
     context: ssl.SSLContext | None = None,
+    patience_s: float = PATIENCE_S,
     **settings: Any,
 ) -> Iterator[Service]:
     """
     Run the service over a folder of models; each setting is one of NEXTDAY_'s.
 
-    With a core of its own, where there are two, we leave it that one and take the others.
+    It has `patience_s` to be ready, and as long to end. With a core of its own, where there are
+    two, we leave it that one and take the others.
     """
     first, *others = sorted(os.sched_getaffinity(0))
     pinned = has_own_core and bool(others)
@@ -217,7 +219,7 @@ def serving(
             os.sched_setaffinity(process.pid, {first})
             os.sched_setaffinity(0, set(others))
         try:
-            until(service.is_ready, "the service is ready", process=process)
+            until(service.is_ready, "the service is ready", process=process, patience_s=patience_s)
             yield service
         except NeverHappened as never:
             never.add_note(err.read_text()[-2000:])
@@ -226,6 +228,6 @@ def serving(
             os.sched_setaffinity(0, {first, *others})
             process.send_signal(signal.SIGTERM)
             try:
-                process.wait(PATIENCE_S)
+                process.wait(patience_s)
             finally:
                 process.kill()

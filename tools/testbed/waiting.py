@@ -19,12 +19,13 @@ def until(
     *,
     process: subprocess.Popen[bytes] | None = None,
     every_s: float = 0.02,
+    patience_s: float = PATIENCE_S,
 ) -> None:
     """Wait until something holds, for as long as the process that is to do it lives."""
-    end = time.monotonic() + PATIENCE_S
+    end = time.monotonic() + patience_s
     while not holds():
         if process is not None and process.poll() is not None and not holds():
             raise NeverHappened(f"{what}: the process ended with {process.returncode}")
         if time.monotonic() > end:
-            raise NeverHappened(f"{what}: not within {PATIENCE_S:.0f} s")
+            raise NeverHappened(f"{what}: not within {patience_s:.0f} s")
         time.sleep(every_s)
