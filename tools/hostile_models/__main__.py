@@ -20,9 +20,9 @@ from typing import Any, Final
 
 from tools.hostile_models import trial
 from tools.hostile_models.catalogue import few, hostile_folders
-from tools.hostile_models.folders import Expect, Hostile
+from tools.hostile_models.folders import GOOD, Expect, Hostile
 from tools.hostile_models.trial import Outcome
-from tools.hostile_models.watch import GOOD, START_S, Watch, watched
+from tools.hostile_models.watch import START_S, Watch, watched
 from tools.testbed.models import publish
 from tools.testbed.waiting import NeverHappened
 

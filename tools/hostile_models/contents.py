@@ -10,6 +10,7 @@ from typing import Final
 from app.artifact import layout, rollout
 from app.artifact.manifest import MAX_BYTES
 from tools.hostile_models.folders import (
+    GOOD,
     VERSION,
     Expect,
     Hostile,
@@ -61,7 +62,7 @@ NUMBERS: Final = {
     "one-more-digit": "1000000000",
     "unpublished": "999999999",
     "two-lines": "1\n1",
-    "path": "../good/1",
+    "path": f"../{GOOD}/1",
     "absolute": "/proc/self",
     "nul": "1\0",
     "arabic-digit": "\u0661",

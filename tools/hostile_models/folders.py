@@ -15,6 +15,8 @@ from app.artifact import layout
 from app.artifact.manifest import CloseOnly, Distribution
 from tools.testbed.models import calibration, publish, publish_quantiles, scores, spread_graph
 
+GOOD: Final = "zz-good"
+"""The model that nothing may harm; by its name it is the last that the service looks at."""
 VERSION: Final = "1"
 """The version that `current` names in every folder that `good` writes."""
 WINDOW: Final = 3

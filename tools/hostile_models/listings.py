@@ -11,6 +11,7 @@ from typing import Any, Final
 from app.artifact import layout
 from app.artifact.manifest import MAX_BYTES
 from tools.hostile_models.folders import (
+    GOOD,
     Expect,
     Hostile,
     add_version,
@@ -26,7 +27,7 @@ from tools.hostile_models.special_files import pipe
 _MANY: Final = 3000
 _SPARSE_FILES: Final = 40
 _OUTSIDE: Final = {
-    "parent": "../../good/current",
+    "parent": f"../../{GOOD}/current",
     "absolute": "/etc/hostname.md",
     "dots": "..",
     "inner-folder": "a/b.md",
@@ -161,7 +162,7 @@ def _spoil_manifest(folder: Path) -> None:
 
 
 def _spoil_name(folder: Path) -> None:
-    seal(folder, json.dumps(manifest(folder) | {"name": "good"}))
+    seal(folder, json.dumps(manifest(folder) | {"name": GOOD}))
 
 
 def catalogue() -> Iterator[Hostile]:
@@ -180,7 +181,7 @@ def catalogue() -> Iterator[Hostile]:
         ("itself", partial(listed, files=lambda known: known | {layout.MANIFEST: one})),
         ("close-graph", partial(listed, files=lambda known: known | {layout.CLOSE_GRAPH: one})),
         ("sparse-gigabytes", sparse_gigabytes),
-        ("name-of-another", partial(changed, name="good")),
+        ("name-of-another", partial(changed, name=GOOD)),
         ("version-of-another", partial(changed, version=2)),
         ("next-format", partial(changed, format=2)),
         ("other-window", partial(changed, window=4)),

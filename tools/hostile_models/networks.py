@@ -17,7 +17,40 @@ from tools.testbed.models import last_value_graph, model_bytes, spread_graph
 
 _node = helper.make_node
 _SHAPE: Final[tuple[str | int, ...]] = ("n", WINDOW, 1)
-_OPERATORS: Final = ["Abs", "Ceil", "Cos", "Erf", "Exp", "Floor", "Identity", "Log", "MatMul", "Mul", "Neg", "NonZero", "Reciprocal", "Relu", "Round", "Shape", "Sigmoid", "Sign", "Sin", "Softmax", "Sqrt", "Tan", "Tanh", "Transpose", "Unique", "Where", "Xor", "Einsum", "TopK", "Loop", "If", "Gemm"]
+_OPERATORS: Final = (  # fmt: skip
+    "Abs",
+    "Ceil",
+    "Cos",
+    "Erf",
+    "Exp",
+    "Floor",
+    "Identity",
+    "Log",
+    "MatMul",
+    "Mul",
+    "Neg",
+    "NonZero",
+    "Reciprocal",
+    "Relu",
+    "Round",
+    "Shape",
+    "Sigmoid",
+    "Sign",
+    "Sin",
+    "Softmax",
+    "Sqrt",
+    "Tan",
+    "Tanh",
+    "Transpose",
+    "Unique",
+    "Where",
+    "Xor",
+    "Einsum",
+    "TopK",
+    "Loop",
+    "If",
+    "Gemm",
+)
 _Inputs: TypeAlias = Mapping[str, tuple[int, tuple[str | int, ...]]]
 
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from tools.hostile_models.folders import Expect, Hostile, Skipped, remove
-from tools.hostile_models.watch import GOOD, WITHIN_S, Watch, paths_of_this_machine
+from tools.hostile_models.folders import GOOD, Expect, Hostile, Skipped, remove
+from tools.hostile_models.watch import WITHIN_S, Watch, paths_of_this_machine
 from tools.testbed.service import request
 
 _POLL_S: Final = 0.05

@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
+from tools.hostile_models.folders import GOOD
 from tools.testbed.models import publish
 from tools.testbed.service import Answer, Connection, Service, request, serving
 
-GOOD: Final = "good"
 WITHIN_S: Final = 10.0
 """In which a model is refused or reloaded, and any request is answered."""
 START_S: Final = 60.0
@@ -22,7 +22,7 @@ START_S: Final = 60.0
 END_S: Final = 15.0
 """In which it ends when it is told to."""
 MOST_MIB: Final = 1536.0
-"""Of memory that the service's processes may have: the service ends itself nothing above it."""
+"""Of memory that the service's processes may have: above it we end them, before the machine has none."""
 POLL_S: Final = 0.2
 
 _PREDICT: Final = request(

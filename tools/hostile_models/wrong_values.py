@@ -10,7 +10,16 @@ from app.artifact import layout, rollout
 from app.artifact.manifest import Manifest
 from app.artifact.rollout import Rollout
 from app.forecasting.scalers import LevelScaler
-from tools.hostile_models.folders import Expect, Hostile, good, manifest, relist, seal, variants
+from tools.hostile_models.folders import (
+    GOOD,
+    Expect,
+    Hostile,
+    good,
+    manifest,
+    relist,
+    seal,
+    variants,
+)
 
 _RAW: Final = "@raw@"
 """Stands in a document for text that `json` would not write."""
@@ -81,6 +90,9 @@ def _may_be(schema: dict[str, Any], name: str, *, strict: bool) -> bool:
     """Tell whether a field may have this value, or one that pydantic reads as it."""
     of_type = _type(schema)
     limited = "const" in schema or "enum" in schema or "pattern" in schema
+    if name == "boolean" and schema.get("const") == 1:
+        # which is what `true` is for Python
+        return True
     if of_type in {"integer", "number"}:
         least = schema.get("minimum", schema.get("exclusiveMinimum"))
         small = name == "integer" and least is None and not limited
@@ -193,7 +205,7 @@ def catalogue() -> Iterator[Hostile]:
         ("unknown", partial(of_rollout, path=("no_such_field",), raw="1")),
     ]
     yield from variants("rollout-value", writers, Expect.BESIDE)
-    doubles = {"format": "2", "name": '"good"', "window": "-1", "files": "{}", "recipe": "[]"}
+    doubles = {"format": "2", "name": f'"{GOOD}"', "window": "-1", "files": "{}", "recipe": "[]"}
     writers = [
         (f"{name}-last", partial(repeated, name=name, raw=raw, first=False))
         for name, raw in doubles.items()
