@@ -17,7 +17,7 @@ from tools.testbed.models import last_value_graph, model_bytes, spread_graph
 
 _node = helper.make_node
 _SHAPE: Final[tuple[str | int, ...]] = ("n", WINDOW, 1)
-_OPERATORS: Final = (  # fmt: skip
+_OPERATORS: Final = (
     "Abs",
     "Ceil",
     "Cos",

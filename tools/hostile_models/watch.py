@@ -22,7 +22,7 @@ START_S: Final = 60.0
 END_S: Final = 15.0
 """In which it ends when it is told to."""
 MOST_MIB: Final = 1536.0
-"""Of memory that the service's processes may have: above it we end them, before the machine has none."""
+"""Of memory that all processes of the service may have: above it we end them, for the machine."""
 POLL_S: Final = 0.2
 
 _PREDICT: Final = request(
