@@ -11,6 +11,7 @@ kind by itself; at last a service starts when all are there. A table, and one li
 
 import argparse
 import json
+import subprocess
 import sys
 import tempfile
 import time
@@ -62,8 +63,8 @@ class Run:
                         if not sound:
                             break
                     self._remember(watch)
-            except NeverHappened as never:
-                self.say(tried, f"a service over {GOOD} alone: {never}")
+            except (NeverHappened, subprocess.TimeoutExpired) as never:
+                self.say(tried, f"a service over {GOOD} alone: {_without_command(never)}")
                 return
 
     def at_start(self, folders: Sequence[Hostile]) -> float:
@@ -83,8 +84,8 @@ class Run:
                 trial.check(watch, written, 1, outcome, within_s=START_S)
                 outcome.violations += watch.problems()
                 self._remember(watch)
-        except NeverHappened as never:
-            outcome.violations.append(str(never))
+        except (NeverHappened, subprocess.TimeoutExpired) as never:
+            outcome.violations.append(_without_command(never))
             return time.monotonic() - began
         return started_s
 
@@ -100,6 +101,13 @@ class Run:
         self.longest_s = max(self.longest_s, watch.longest_s)
         self.peak_mib = max(self.peak_mib, watch.peak_mib)
         self.answers += watch.answers
+
+
+def _without_command(never: Exception) -> str:
+    """Say what never happened; that a process does not end hides why it was told to."""
+    if isinstance(never, subprocess.TimeoutExpired):
+        return "it was not ready, or did not end, in time"
+    return str(never)
 
 
 def _settle(watch: Watch) -> None:
