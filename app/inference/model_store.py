@@ -42,6 +42,8 @@ _PINNED_BYTES: Final = 64 * 2**20
 Versions that are not current and stay loaded, those asked for last, and the bytes of their files:
 each takes about as much memory again, and its session where it is open.
 """
+_MOST_REASON: Final = 300
+"""Characters of the reason for a refusal: a manifest may name what is longer."""
 _LOOKED_AT: Final = 256
 """Files of a refused version by which a change of it is noticed: one of ours has ten."""
 
@@ -204,7 +206,7 @@ class ModelStore:
                 self._noticed(name, version, "served")
                 _log.info("serving %s version %d", name, version)
         except Exception as error:  # noqa: BLE001 - one model is not to stop the others
-            reason = str(_rejection(error, name))
+            reason = str(_rejection(error, name))[:_MOST_REASON]
             self.refused = self._refuse(self.refused, name, Refusal(version, reason))
         else:
             self.refused = _without(self.refused, name)
@@ -227,7 +229,7 @@ class ModelStore:
                 self._noticed(name, version, "trial")
                 _log.info("trying %s version %d: %s", name, version, wanted)
         except Exception as error:  # noqa: BLE001 - one model is not to stop the others
-            reason = str(_rejection(error, name))
+            reason = str(_rejection(error, name))[:_MOST_REASON]
             self.trials = _without(self.trials, name)
             self.trials_refused = self._refuse(self.trials_refused, name, Refusal(version, reason))
         else:
