@@ -15,7 +15,8 @@
 #             SHORT=1 for a trial, ONLY=kind for those of a kind, SEED=2 for others
 # make conformance   every check of the Open Inference Protocol, by four clients, of what runs at
 #             URL=http://127.0.0.1:8000; MODEL=name
-# make fuzz   a million mutated requests; REQUESTS=20000 for a trial, SEED=2 for others
+# make fuzz   two million mutated requests and 200,000 gRPC calls; REQUESTS=20000 CALLS=2000 for a
+#             trial, SEED=2 for others
 # make differential   20,000 mutated requests to the service with its fast path and without
 # make soak   30 minutes of steady load at 70 % of capacity; MINUTES=2 for a trial
 # make calendars   the tables of exchanges' sessions, anew: once a year

@@ -191,8 +191,9 @@ def fuzz(plan: Plan, found: Path) -> dict[str, Any]:
             began = time.monotonic()
             warm = whole = 0.0
             try:
+                asyncio.run(calls.run(_warm_up(plan.grpc_calls), end - time.monotonic()))
                 warm = _fuzzed(attack, mutator, _warm_up(plan.requests), end)
-                asyncio.run(calls.run(plan.grpc_calls, max(0.0, end - time.monotonic())))
+                asyncio.run(calls.run(plan.grpc_calls, end - time.monotonic()))
                 whole = _fuzzed(attack, mutator, plan.requests, end)
             except (ConnectionError, FileNotFoundError):
                 ended = service.process.poll()
