@@ -43,7 +43,7 @@ _CLOSE: Final = (b"connection", b"close")
 class HttpConnection(RequestParsing):
     """uvicorn's HTTP protocol, of one connection, with bounds."""
 
-    __slots__ = ("_failure", "_is_last", "_state", "_timer")
+    __slots__ = ("_failure", "_is_half_closed", "_is_last", "_state", "_timer")
 
     _state: AppState
     _last_headers: ClassVar[tuple[list[tuple[bytes, bytes]], bytes, bool]] = ([], b"", False)
@@ -57,6 +57,8 @@ class HttpConnection(RequestParsing):
         """What ends the connection, once what was asked before it has its answers."""
         self._is_last = False
         """Our answer has told the client to connect anew."""
+        self._is_half_closed = False
+        """The client sends no more."""
         self._timer: asyncio.TimerHandle | None = None
 
     # narrower than asyncio's, as uvicorn has it
@@ -97,7 +99,7 @@ class HttpConnection(RequestParsing):
         if self.scheme == "https" or self._phase is not Phase.BETWEEN or self._is_idle():
             # nothing was asked, or but half of it; and TLS knows no connection that is half closed
             return False
-        self._is_last = True
+        self._is_half_closed = True
         self.loop.call_later(_HALF_CLOSED_S, self.transport.close)
         return True
 
@@ -124,7 +126,7 @@ class HttpConnection(RequestParsing):
         failure, self._failure = self._failure, None
         if failure is not None:
             self.end(failure)
-        if self._is_last and not self._held:
+        if self._is_last or (self._is_half_closed and not self._held):
             self.close()
         if not self.transport.is_closing():
             self.flow.resume_reading()
