@@ -245,8 +245,9 @@ def _of_version(name: str, version: int, counted: metrics.VersionTotals) -> Mode
         "execution_count": int(counted.runs),
         "inference_stats": {
             "success": _duration(counted.answered, counted.wait_s + counted.run_s),
-            # refused before they ran: how long that took is not kept by version
-            "fail": _duration(counted.requests - counted.answered, 0.0),
+            # refused before they ran: how long that took is not kept by version. What is counted
+            # while we read may have its answer counted first
+            "fail": _duration(max(0.0, counted.requests - counted.answered), 0.0),
             "queue": _duration(counted.answered, counted.wait_s),
             "compute_input": _duration(counted.answered, 0.0),
             "compute_infer": _duration(counted.answered, counted.run_s),
