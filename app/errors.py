@@ -130,7 +130,18 @@ class BadInput(NextdayError):
 
 
 class BadPrice(BadInput):
-    """A row holds something that is no price."""
+    """A row holds something that is no price; `fault` says what of it, without the row."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        field: str | None = None,
+        index: int | None = None,
+        fault: str = "is no price",
+    ) -> None:
+        super().__init__(message, field=field, index=index)
+        self.fault = fault
 
 
 class BadDate(BadInput):
@@ -139,6 +150,9 @@ class BadDate(BadInput):
 
 class BadTable(BadInput):
     """A file is none of daily prices, or a line of it cannot be read."""
+
+    reading: str | None = None
+    """What of it was read as what, where that is known."""
 
 
 class Suspicious(BadInput):

@@ -1,0 +1,236 @@
+"""
+Numbers as vendors write them: with currencies, separators of thousands, decimal points or commas.
+
+Whether a comma or a point ends the whole part is told from all prices of a column, or else from
+the rest of the file. Where `18,450` could be both, it is refused: it is never guessed.
+"""
+
+import math
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+from typing import Final, Literal, NamedTuple, TypeAlias
+
+from app.errors import BadTable
+
+Mark: TypeAlias = Literal[".", ","]
+"""What ends the whole part of a number."""
+
+NO_PRICE: Final = frozenset(
+    {"", "null", "nan", "none", "n/a", "#n/a", "na", "nil", "-", "--", "---", "—", ".", "<na>", "nat",
+     "n.a.", "n.v.", "k.a.", "#n/a n/a", "\\n", "b/d"}
+)  # fmt: skip
+"""What vendors write for a day without trading."""
+
+_PLAIN: Final = frozenset("0123456789.")
+_spaces: Final = re.compile(r"[\s\u00a0\u2007\u2009\u202f'\u2019`_]")
+_number: Final = re.compile(r"[-+]?[0-9][0-9.,]*(?:[eE][-+]?[0-9]+)?|[-+]?\.[0-9]+")
+# what stands before or after a number and says of what it is
+_CURRENCIES: Final = frozenset(
+    """
+    usd eur gbp gbx gbp jpy chf cad aud nzd hkd sgd cny cnh rmb inr krw twd thb idr myr php vnd try sek
+    nok dkk isk pln czk huf ron bgn rub uah brl mxn ars clp cop pen zar ils sar aed kwd qar egp pkr
+    usdt usdc busd btc eth us a c hk nz s r rs re kr kc zl tl ft lei lv p руб р 元 円 原 원 圓 港元
+    """.split()
+)
+_grouped: Final = {
+    mark: re.compile(
+        rf"[-+]?(?:\d+|\d{{1,3}}(?:{group}\d{{3}})+|\d{{1,2}}(?:{group}\d{{2}})*{group}\d{{3}})"
+        rf"(?:{re.escape(mark)}\d*)?(?:[eE][-+]?\d+)?|[-+]?{re.escape(mark)}\d+"
+    )
+    for mark, group in ((".", ","), (",", r"\."))
+}
+"""Thousands by threes, or as in India by twos above the first three."""
+# atomic: 1,234 is of two patterns, and a column of such would be tried in every way
+_all_grouped: Final = {
+    mark: re.compile(rf"(?>(?:{pattern.pattern})\n)*+(?:{pattern.pattern})")
+    for mark, pattern in _grouped.items()
+}
+_SIMPLE: Final = str.maketrans("", "", "$€£¥₹₩₽₺ \u00a0\u2007\u2009\u202f'\u2019")
+_FIGURES: Final = frozenset("0123456789.,+-eE\n")
+_volume: Final = re.compile(r"([\d.,]+)\s*([a-z\u4e00-\u9fff]*)\.?")
+_TIMES: Final = {
+    "": 1.0, "k": 1e3, "tsd": 1e3, "m": 1e6, "mio": 1e6, "mn": 1e6, "mln": 1e6, "b": 1e9, "mrd": 1e9,
+    "bn": 1e9, "t": 1e12, "lakh": 1e5, "cr": 1e7, "万": 1e4, "萬": 1e4, "亿": 1e8, "億": 1e8,
+}  # fmt: skip
+_GROUP: Final = 3
+"""Digits."""
+
+
+def bare(cell: str) -> str | None:
+    """Take off what stands around a number; None where there is none, or more than one."""
+    if not cell.isascii():
+        cell = unicodedata.normalize("NFKC", cell)
+    closed = _spaces.sub("", cell)
+    found = _number.search(closed)
+    if found is None:
+        return None
+    before, after = closed[: found.start()], closed[found.end() :]
+    if not before and not after:
+        return closed
+    if "%" in after or "%" in before:
+        return None
+    # -$5, $-5 and 5 kr alike
+    sign = "-" if "-" in before or after == "-" else ""
+    before, after = before.replace("-", ""), after.strip("-")
+    if all(_is_currency(part) for part in (before, after)):
+        return sign + found[0]
+    return None
+
+
+def _is_currency(text: str) -> bool:
+    letters = "".join(letter for letter in text if unicodedata.category(letter) != "Sc")
+    return not letters or letters.strip(".").lower() in _CURRENCIES
+
+
+class Column(NamedTuple):
+    """The cells of a column without currencies and spaces: of each what `bare` returns."""
+
+    texts: list[str | None]
+    joined: str | None
+    """All of them, a line each, where nothing else is in any of them."""
+
+    @classmethod
+    def of(cls, cells: Sequence[str]) -> "Column":
+        """Take off what stands around numbers; for all cells at once where that is simple."""
+        joined = "\n".join(cells).translate(_SIMPLE)
+        if set(joined) <= _FIGURES:
+            return cls(joined.split("\n"), joined)
+        return cls([bare(cell) for cell in cells], None)
+
+
+class Evidence(NamedTuple):
+    """What numbers say of the mark."""
+
+    mark: Mark | None
+    """That of the first number that has one alone; None where there is no such number."""
+    either_comma: bool
+    """Whether some have one comma that could be a mark or part thousands, as in 18,450."""
+    either_point: bool
+
+
+def evidence(texts: Iterable[str | None]) -> Evidence:
+    """Look for a number that can be written with a decimal point alone, or with a comma."""
+    either_comma = either_point = False
+    for text in texts:
+        if not text or ("," not in text and "." not in text):
+            continue
+        commas, points = text.count(","), text.count(".")
+        if commas and points:
+            return Evidence("," if text.rindex(",") > text.rindex(".") else ".", False, False)
+        if commas > 1 or points > 1:
+            return Evidence("." if commas else ",", False, False)
+        mark: Mark = "," if commas else "."
+        if not _is_either(text, mark):
+            return Evidence(mark, False, False)
+        either_comma, either_point = either_comma or bool(commas), either_point or bool(points)
+    return Evidence(None, either_comma, either_point)
+
+
+def _is_either(text: str, mark: Mark) -> bool:
+    whole, _, rest = text.lstrip("+-").partition(mark)
+    return rest.isdecimal() and len(rest) == _GROUP and 1 <= len(whole) <= _GROUP and whole[0] != "0"
+
+
+def mark_of(column: Column, others: Iterable[str], delimiter: str, *, is_european: bool) -> Mark:
+    """
+    Decide from the prices of a column, then from `others`: cells of the file's other columns.
+
+    `is_european` is whether its dates are written 31.01.2026. Raises BadTable where nothing
+    decides; a number that is written otherwise than the one that did is none, see `read`.
+    """
+    own = evidence(column.texts)
+    if own.mark is not None:
+        return own.mark
+    if not (own.either_comma or own.either_point):
+        return "."
+    if own.either_comma and own.either_point:
+        raise BadTable("has numbers with a point and others with a comma, each before three digits")
+    told = _told_by(others)
+    if own.either_point:
+        # 18.450: thousands only where the file is written with decimal commas
+        if told == {","}:
+            return ","
+        if not told and delimiter == ";" and is_european:
+            raise _either("18.450")
+        return "."
+    if delimiter == ";" and "." not in told:
+        # a file that separates by semicolons does so for its decimal commas
+        return ","
+    if len(told) != 1 or delimiter == ";":
+        raise _either("18,450")
+    return told.pop()
+
+
+def _told_by(others: Iterable[str]) -> set[Mark]:
+    """Return the marks that cells of other columns have, percents and volumes among them."""
+    found = (evidence([bare(cell.rstrip("%kKmMbBtT"))]).mark for cell in others)
+    return {mark for mark in found if mark is not None}
+
+
+def _either(example: str) -> BadTable:
+    return BadTable(
+        f"has numbers such as {example} throughout, which could be thousands or three decimals;"
+        " write them without a separator of thousands, and with a decimal point"
+    )
+
+
+def is_plain(cells: Sequence[str]) -> bool:
+    """Tell whether all cells are digits and points, which `float` reads as they are."""
+    return set("".join(cells)) <= _PLAIN and all(cells)
+
+
+def is_either(cells: Sequence[str]) -> bool:
+    """Tell whether a column begins with a number such as 18.450, which may be thousands."""
+    return bool(cells) and _is_either(cells[0], ".")
+
+
+def read(cells: Sequence[str], column: Column, mark: Mark) -> list[float | None]:
+    """
+    Read a column; NaN is what vendors write for no price, None what is something else than a number.
+
+    `column` is what `Column.of` made of the cells.
+    """
+    group = "," if mark == "." else "."
+    if column.joined is not None and _all_grouped[mark].fullmatch(column.joined):
+        return list(map(float, column.joined.replace(group, "").replace(mark, ".").split("\n")))
+    return [
+        _number_of(cell, text, mark, group)
+        for cell, text in zip(cells, column.texts, strict=True)
+    ]
+
+
+def _number_of(cell: str, text: str | None, mark: Mark, group: str) -> float | None:
+    if text and _grouped[mark].fullmatch(text):
+        return float(text.replace(group, "").replace(mark, "."))
+    return math.nan if cell.lower() in NO_PRICE else None
+
+
+def plain(cells: Sequence[str]) -> list[float | None] | None:
+    """Read a column of digits and points alone, as nearly all are; None where it is none."""
+    if not is_plain(cells):
+        return None
+    try:
+        return list(map(float, cells))
+    except ValueError:
+        return None
+
+
+def volume(cell: str) -> float:
+    """Read a volume such as 1.2M or 3,45 Mio.; NaN where it is none."""
+    found = _volume.fullmatch(_spaces.sub("", unicodedata.normalize("NFKC", cell)).lower())
+    if found is None or found[2] not in _TIMES:
+        return math.nan
+    text = found[1]
+    if found[2]:
+        # with a unit there are no thousands, and what stands there is the mark
+        text = text.replace(",", ".") if text.count(",") == 1 and "." not in text else text
+    try:
+        return float(text.replace(",", "")) * _TIMES[found[2]]
+    except ValueError:
+        return math.nan
+
+
+def is_numeric(cell: str) -> bool:
+    """Tell whether a cell is a number of any style."""
+    return bare(cell) is not None

@@ -1,0 +1,401 @@
+"""
+The one reader of price files: what people have in their downloads folder, of whatever origin.
+
+Read are the files of the large vendors and what pandas, R and Excel make of them, in any order,
+newest or oldest first. What cannot be read without guessing is refused, by line, with what was
+read as what. `/predict`, `/bars`, the page, the clients' frames and training all read by it.
+"""
+
+import math
+from collections.abc import Sequence
+from datetime import date
+from typing import Final, NamedTuple
+from zoneinfo import ZoneInfo
+
+from app.artifact.manifest import BARS, PriceField
+from app.errors import BadPrice, BadTable
+from app.market_data.anomalies import DataWarning
+from app.market_data.price_files import instruments, layout, numbers, sessions, vendor_json
+from app.market_data.price_files.adjustment import adjusted
+from app.market_data.price_files.layout import PRICES, Layout, shown
+from app.market_data.price_files.headings import Role
+from app.market_data.price_files.numbers import NO_PRICE, Mark
+from app.market_data.price_files.sheets import Row, Sheet, of_csv
+from app.market_data.price_files.table import LeftOut, Reading, Table
+from app.market_data.price_validation import validate_bars
+
+_EVENTS: Final = ("dividend", "split", "распредел", "配当", "分割", "分红", "拆", "배당", "분할")
+"""Words of lines that tell of a dividend or a split and hold no session."""
+_MAX_UNUSED: Final = 20
+_MAX_LEFT_OUT: Final = 20
+
+
+def read(content: bytes, zone: ZoneInfo | None = None) -> Table:
+    """
+    Read a file of one instrument's daily prices, every one of them a finite number above zero.
+
+    Time stamps are of days in `zone`, the exchange's, where it is given. Raises BadTable, by line
+    and with what was read as what, where the file is none, or one of several instruments.
+    """
+    file = _File.of(content)
+    with_lines = file.rows()
+    found = file.split(with_lines)
+    if found is not None:
+        raise file.fault(instruments.refuse(found, "file"))
+    return file.table(with_lines, zone, is_strict=True)
+
+
+def read_many(content: bytes, zone: ZoneInfo | None = None) -> dict[str, Table]:
+    """Read a file of many instruments below each other, by the column that names them."""
+    file = _File.of(content)
+    return file.tables(zone, is_strict=True)
+
+
+def read_flawed(
+    content: bytes, *, by: str | None = None, is_long: bool = False
+) -> dict[str | None, Table]:
+    """
+    Read a file to fit on: what is no price is NaN, for the checks of training to flag.
+
+    Of one instrument, under None, unless `is_long`: then by the column `by`, or by that which names
+    them where none is given. Raises BadTable as `read` does.
+    """
+    file = _File.of(content)
+    if is_long or by is not None:
+        return dict(file.tables(None, is_strict=False, by=by))
+    with_lines = file.rows()
+    found = file.split(with_lines)
+    if found is not None:
+        raise file.fault(instruments.refuse(found, "file"))
+    return {None: file.table(with_lines, None, is_strict=False)}
+
+
+class _File(NamedTuple):
+    """A file whose columns are known, and whose rows are still to be read."""
+
+    sheet: Sheet
+    layout: Layout
+
+    @classmethod
+    def of(cls, content: bytes) -> "_File":
+        sheet = vendor_json.of_json(content) or of_csv(content, layout.score)
+        return cls(sheet, layout.find(sheet))
+
+    def rows(self) -> list[Row]:
+        """
+        Return the rows below the header, of each only the cells of columns that are of use.
+
+        Raises BadTable where one has more cells than the header.
+        """
+        found, unit = self.layout, self.sheet.unit
+        places = [*found.roles.values(), *found.texts]
+        prices = [found.roles[role] for role in PRICES if role in found.roles]
+        width = len(found.head) or 1
+        kept: list[Row] = []
+        last = 0
+        for number, (line, cells) in enumerate(self.sheet.rows):
+            if number < found.begins or cells[:width] == found.head:
+                # a header may come again where files were put together
+                continue
+            if len(cells) > width and any(cells[width:]):
+                if any(numbers.is_numeric(cells[at]) for at in prices):
+                    raise self.fault(_too_many(unit, line, len(cells), width))
+                continue
+            last = len(cells)
+            if len(cells) < width:
+                cells = [*cells, *[""] * (width - len(cells))]  # noqa: PLW2901 - the same row
+            kept.append((line, [cells[at] for at in places]))
+        if not kept:
+            raise BadTable("the file has a header and no prices below it")
+        if self.sheet.is_cut and 1 < last < width and self.sheet.first and len(kept) > 1:
+            self._check_end(kept[-1], last, width)
+        return kept
+
+    def _check_end(self, row: Row, cells: int, width: int) -> None:
+        line, kept = row
+        prices = [role for role in PRICES if role in self.layout.roles]
+        begins = list(self.layout.roles)
+        if any(kept[begins.index(role)] not in NO_PRICE for role in prices):
+            raise self.fault(
+                BadTable(
+                    f"{self.sheet.unit} {line}, the last, has {cells} cells and ends there, and the"
+                    f" header {width}: the file looks cut off"
+                )
+            )
+
+    def split(self, rows: Sequence[Row], by: str | None = None) -> instruments.Split | None:
+        """Find which rows are of which instrument; None where all are of one."""
+        texts = self.layout.texts
+        first = len(self.layout.roles)
+        heads = [self.layout.head[at] for at in texts]
+        columns = [[cells[first + number] for _, cells in rows] for number in range(len(texts))]
+        named = sum(layout.is_instrument(head) for head in heads)
+        if by is not None:
+            plain = [head for head in heads if layout.is_same(head, by)]
+            if not plain:
+                listed = ", ".join(map(shown, filter(None, self.layout.head)))
+                raise BadTable(f"no column of texts is called {shown(by)}; the columns are {listed}")
+            at = heads.index(plain[0])
+            heads, columns, named = [heads[at]], [columns[at]], 1
+        if not columns:
+            return None
+        priced = self._priced(rows)
+        found = instruments.split(
+            heads, [[column[row] for row in priced] for column in columns], named=named
+        )
+        if found is None:
+            return None
+        return found._replace(
+            rows={name: [priced[row] for row in own] for name, own in found.rows.items() if name}
+        )
+
+    def _priced(self, rows: Sequence[Row]) -> list[int]:
+        """Return the rows that hold a price: a footer names no instrument."""
+        at = [n for n, role in enumerate(self.layout.roles) if role in PRICES]
+        return [
+            row for row, (_, cells) in enumerate(rows)
+            if any(cells[n].lower() not in NO_PRICE for n in at)
+        ]  # fmt: skip
+
+    def tables(
+        self, zone: ZoneInfo | None, *, is_strict: bool, by: str | None = None
+    ) -> dict[str, Table]:
+        """Read each instrument by itself; of one alone where nothing tells them apart."""
+        rows = self.rows()
+        found = self.split(rows, by)
+        if found is None:
+            table = self.table(rows, zone, is_strict=is_strict)
+            return {table.reading.instrument or "": table}
+        return {
+            name: self.table([rows[row] for row in own], zone, is_strict=is_strict, name=name)
+            for name, own in found.rows.items()
+        }
+
+    def table(
+        self, rows: Sequence[Row], zone: ZoneInfo | None, *, is_strict: bool, name: str = ""
+    ) -> Table:
+        """Read the rows of one instrument; raise BadTable with what was read as what."""
+        try:
+            return _Rows(self.sheet, self.layout, rows, name).table(zone, is_strict=is_strict)
+        except BadTable as error:
+            raise self.fault(error) from None
+
+    def fault(self, error: BadTable) -> BadTable:
+        """Add to an error what was read as what."""
+        if error.reading is None:
+            error.reading = str(_reading(self.sheet, self.layout))
+        return error
+
+
+class _Rows:
+    """The rows of one instrument, on their way to a table."""
+
+    def __init__(self, sheet: Sheet, found: Layout, rows: Sequence[Row], name: str) -> None:
+        self.sheet, self.layout, self.unit = sheet, found, sheet.unit
+        self.lines = [line for line, _ in rows]
+        cells = list(zip(*(cells for _, cells in rows), strict=True))
+        self.texts = dict(zip(found.roles, cells, strict=False))
+        self.beside = cells[len(found.roles) :]
+        self.name = name or found.instrument
+        self.left_out: list[LeftOut] = []
+        self.marks: set[Mark] = set()
+
+    def table(self, zone: ZoneInfo | None, *, is_strict: bool) -> Table:
+        """Read numbers, then dates, then put both in order."""
+        columns = self._numbers()
+        rows, warnings = self._with_prices(columns)
+        columns = {role: [column[row] for row in rows] for role, column in columns.items()}
+        lines = [self.lines[row] for row in rows]
+        days, form = None, None
+        volumes = self._volumes(rows)
+        if "date" in self.texts:
+            written = [(self.lines[row], self.texts["date"][row]) for row in rows]
+            times = None if "time" not in self.texts else [self.texts["time"][row] for row in rows]
+            dated = sessions.dated(written, times, zone or self.sheet.zone, self.unit)
+            days, form = dated.days, dated.form
+            order, found = sessions.in_order(dated.days, lines, columns, volumes, self.unit)
+            warnings = [*dated.warnings, *found, *warnings]
+            days = [days[row] for row in order]
+            lines = [lines[row] for row in order]
+            columns = {role: [column[row] for row in order] for role, column in columns.items()}
+            volumes = None if volumes is None else [volumes[row] for row in order]
+        elif len(lines) > 1:
+            warnings.append(
+                DataWarning(
+                    "order_unknown",
+                    "no column holds dates: the prices were taken as oldest first; add a column Date",
+                )
+            )
+        reading = _reading(self.sheet, self.layout)._replace(
+            dates=form,
+            decimal="comma" if "," in self.marks else "point",
+            instrument=shown(self.name) or self._only_instrument(rows),
+            left_out=self.left_out[:_MAX_LEFT_OUT],
+        )
+        table = Table(adjusted(columns), days, lines, warnings, reading, self.unit, volumes)
+        if is_strict:
+            self._check_prices(columns, table)
+        return table
+
+    def _numbers(self) -> dict[str, list[float | None]]:
+        """Read all columns of prices; None is what is neither a number nor known for none."""
+        columns: dict[str, list[float | None]] = {}
+        for role in PRICES:
+            if role not in self.texts:
+                continue
+            cells = self.texts[role]
+            plain = None if numbers.is_either(cells) else numbers.plain(cells)
+            if plain is None:
+                column = numbers.Column.of(cells)
+                mark = self._mark(role, column)
+                self.marks.add(mark)
+                plain = numbers.read(cells, column, mark)
+            columns[role] = plain
+        return columns
+
+    def _mark(self, role: Role, column: numbers.Column) -> Mark:
+        own = self.layout.roles[role]
+        others = (
+            cell
+            for _, row in self.sheet.first[self.layout.begins :]
+            for at, cell in enumerate(row)
+            if at != own and not layout.is_dated(cell)
+        )
+        dated = next(iter(self.texts.get("date", ())), "")
+        try:
+            return numbers.mark_of(
+                column, others, self.sheet.delimiter, is_european=dated[2:3] == "." == dated[5:6]
+            )
+        except BadTable as error:
+            head = shown(self.layout.head[own]) if self.layout.head else role
+            raise BadTable(f"the column {head} {error}") from None
+
+    def _with_prices(
+        self, columns: dict[str, list[float | None]]
+    ) -> tuple[list[int], list[DataWarning]]:
+        """
+        Return the rows that hold a price, and warn of dates that have none.
+
+        Raises BadTable where a cell is something else than a price.
+        """
+        made = list(columns.values())
+        if all(None not in column and not math.isnan(sum(column)) for column in made):  # type: ignore[arg-type]
+            # nearly always
+            return list(range(len(self.lines))), []
+        kept, empty, events = [], [], []
+        for row, values in enumerate(zip(*made, strict=True)):
+            if _is_whole(values) or (None not in values and any(value == value for value in values)):  # noqa: PLR0124
+                kept.append(row)
+            elif self._is_event(row):
+                events.append(row)
+            elif any(value is not None and value == value for value in values):  # noqa: PLR0124
+                raise self._no_number(row, columns)
+            elif not self._has_date(row):
+                self.left_out.append(LeftOut(self.lines[row], 1, "no date and no price"))
+            elif None in values:
+                raise self._no_number(row, columns)
+            else:
+                empty.append(row)
+        for row in events:
+            self.left_out.append(LeftOut(self.lines[row], 1, "a dividend or a split"))
+        for row in empty:
+            self.left_out.append(LeftOut(self.lines[row], 1, "a date and no price"))
+        if not kept:
+            raise BadTable(f"no {self.unit} of the file holds a price")
+        return kept, self._warn_of_empty(empty, kept)
+
+    def _warn_of_empty(self, empty: Sequence[int], kept: Sequence[int]) -> list[DataWarning]:
+        if not empty:
+            return []
+        dates = self.texts.get("date")
+        # the newest is at one end of a file or the other
+        ends = [row for row in (empty[0], empty[-1]) if row < kept[0] or row > kept[-1]]
+        newest = [row for row in ends if dates and self._is_newest(row, kept)]
+        row = newest[0] if newest else empty[0]
+        when = f" ({shown(dates[row])}{', the newest' if newest else ''})" if dates else ""
+        message = f"{self.unit} {self.lines[row]}{when} holds no price and was left out"
+        if len(empty) > 1:
+            message += f", as were {len(empty)} in all"
+        return [DataWarning("empty_rows", message)]
+
+    def _is_newest(self, row: int, kept: Sequence[int]) -> bool:
+        cells = self.texts["date"]
+        try:
+            one, other, last = sessions.days_of(
+                [(0, cells[at]) for at in (row, kept[0], kept[-1])], self.unit
+            )
+        except BadTable:
+            return False
+        return one > max(other, last)
+
+    def _is_event(self, row: int) -> bool:
+        cells = [column[row] for column in (*self.texts.values(), *self.beside)]
+        text = " ".join(cells).lower()
+        return any(word in text for word in _EVENTS)
+
+    def _has_date(self, row: int) -> bool:
+        return "date" not in self.texts or layout.is_dated(self.texts["date"][row])
+
+    def _no_number(self, row: int, columns: dict[str, list[float | None]]) -> BadTable:
+        role = next(role for role, column in columns.items() if column[row] is None)
+        return BadTable(f"{self.unit} {self.lines[row]}: {_field(role)} is no number")
+
+    def _check_prices(self, columns: dict[str, list[float]], table: Table) -> None:
+        """Raise BadTable, by line, where a price is missing or impossible."""
+        for role, column in columns.items():
+            if min(column) > 0 and sum(column) < math.inf:
+                continue
+            row = next(row for row, value in enumerate(column) if not 0 < value < math.inf)
+            fault = "is missing" if math.isnan(column[row]) else "is not above zero"
+            if column[row] == math.inf:
+                fault = "is not finite"
+            raise BadTable(f"{table.place(row)}: {_field(role)} {fault}")
+        if all(field in columns for field in BARS):
+            try:
+                validate_bars({field: columns[field] for field in BARS})
+            except BadPrice as error:
+                field = (error.field or "").removeprefix("bars.")
+                raise BadTable(f"{table.place(error.index or 0)}: {field} {error.fault}") from None
+
+    def _volumes(self, rows: Sequence[int]) -> list[float] | None:
+        cells = self.texts.get("volume")
+        return None if cells is None else [numbers.volume(cells[row]) for row in rows]
+
+    def _only_instrument(self, rows: Sequence[int]) -> str | None:
+        for at, column in zip(self.layout.texts, self.beside, strict=True):
+            names = {column[row] for row in rows} - {""}
+            if layout.is_instrument(self.layout.head[at]) and len(names) == 1:
+                return shown(names.pop())
+        return None
+
+
+def _is_whole(values: Sequence[float | None]) -> bool:
+    return all(value is not None and value == value for value in values)  # noqa: PLR0124 - NaN
+
+
+def _field(role: str) -> str:
+    return "adjusted close" if role == "adjusted" else role
+
+
+def _too_many(unit: str, line: int, cells: int, heads: int) -> BadTable:
+    return BadTable(
+        f"{unit} {line} has {cells} cells and the header {heads}: put numbers with a comma in quotes,"
+        " or separate cells by semicolons"
+    )
+
+
+def _reading(sheet: Sheet, found: Layout) -> Reading:
+    def head(at: int) -> str:
+        return shown(found.head[at]) if at < len(found.head) else f"column {at + 1}"
+
+    return Reading(
+        encoding=sheet.encoding,
+        delimiter=sheet.separated_by,
+        header=found.line,
+        columns={role: head(at) for role, at in found.roles.items()},
+        unused=[shown(name) for name in found.unused[:_MAX_UNUSED]],
+        dates=None,
+        decimal="point",
+        instrument=shown(found.instrument) or None,
+        left_out=[],
+    )

@@ -1,0 +1,71 @@
+"""What was read of a file, and how."""
+
+from datetime import date
+from typing import NamedTuple
+
+from app.artifact.manifest import PriceField
+from app.market_data.anomalies import DataWarning
+
+
+class LeftOut(NamedTuple):
+    """Lines that are no sessions."""
+
+    line: int
+    """The first of them."""
+    lines: int
+    """How many there are."""
+    reason: str
+
+
+class Reading(NamedTuple):
+    """How a file was read: what was taken for what, and what was not read."""
+
+    encoding: str
+    delimiter: str
+    """By its name; `none` where there is one column, or the message was JSON."""
+    header: int | None
+    """The line of it."""
+    columns: dict[str, str]
+    """The head of the column of each role: date, open, close and so on."""
+    unused: list[str]
+    """The heads of the other columns, the first few."""
+    dates: str | None
+    """The form of the dates, by example."""
+    decimal: str
+    """What ends the whole part of a number: a point or a comma."""
+    instrument: str | None
+    """Where the file names it."""
+    left_out: list[LeftOut]
+
+    def __str__(self) -> str:
+        """Say it in a sentence for a message."""
+        columns = ", ".join(f"{role} from {head!r}" for role, head in self.columns.items())
+        unused = f"; not read: {', '.join(map(repr, self.unused))}" if self.unused else ""
+        header = "no header" if self.header is None else f"header in line {self.header}"
+        return f"read as {self.encoding}, {self.delimiter}, {header}: {columns}{unused}"
+
+
+class Table(NamedTuple):
+    """A file's sessions, oldest first."""
+
+    columns: dict[PriceField, list[float]]
+    """Those that the file has; adjusted for splits and dividends where it says how."""
+    dates: list[date] | None
+    lines: list[int]
+    """The line of the file that each session is from, from 1; in JSON the record."""
+    warnings: list[DataWarning]
+    reading: Reading
+    unit: str = "line"
+    volumes: list[float] | None = None
+    """Of each session, NaN where there is none; None where the file has no such column."""
+
+    def located(self, warning: DataWarning) -> DataWarning:
+        """Say on which line of the file the row of a warning is."""
+        if warning.row is None:
+            return warning
+        return warning._replace(message=f"{self.place(warning.row)}: {warning.message}")
+
+    def place(self, row: int) -> str:
+        """Say where a session is in the file: its line, and its date where there is one."""
+        day = "" if self.dates is None else f" ({self.dates[row]})"
+        return f"{self.unit} {self.lines[row]}{day}"
