@@ -8,7 +8,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta, timezone
-from functools import cache
+from functools import cache, lru_cache
 from itertools import pairwise
 from typing import Final, NamedTuple
 
@@ -271,6 +271,7 @@ def _stems() -> list[tuple[str, int]]:
     return sorted(_MONTHS.items(), key=lambda one: -len(one[0]))
 
 
+@lru_cache(maxsize=1024)
 def month_of(name: str) -> int | None:
     """Return the number of a month by its name or a part of it, in a dozen languages."""
     lower = unicodedata.normalize("NFD", name.casefold().replace("ı", "i").replace("ź", "z"))

@@ -12,9 +12,12 @@ from functools import lru_cache
 from typing import Final, Literal, NamedTuple, TypeAlias
 
 Role: TypeAlias = Literal[
-    "date", "time", "open", "high", "low", "close", "adjusted", "volume", "instrument"
+    "date", "time", "open", "high", "low", "close", "adjusted", "volume", "instrument", "wanted"
 ]
-"""What a column is for; `adjusted` is the close adjusted for splits and dividends."""
+"""
+What a column is for; `adjusted` is the close adjusted for splits and dividends, `wanted` one that
+was asked for by its own name.
+"""
 
 _MAX_HEAD: Final = 80
 """Characters of a head that are looked at."""

@@ -68,11 +68,11 @@ def _of_days(names: dict[str, None]) -> bool:
     )
 
 
-def refuse(found: Split, unit: str) -> BadTable:
+def refuse(found: Split) -> BadTable:
     """Say that a file holds several instruments, by the names in a column."""
     return BadTable(
         f"the file holds {several(list(found.rows))}, by its column {shown(found.head)!r}; send one"
-        f" at a time; a {unit} is one instrument's"
+        " at a time"
     )
 
 
@@ -80,7 +80,7 @@ def check_days(
     days: Sequence[date], lines: Sequence[int], closes: Sequence[Sequence[float]], unit: str
 ) -> tuple[list[int], list[DataWarning]]:
     """
-    Return the rows by date, oldest first and each date once, and say where a file was otherwise.
+    Return the rows by date, oldest first and each date once, and say where a file has one twice.
 
     `closes` are the columns of prices. Raises BadTable where days come again with other prices, as
     they do where instruments are below each other.

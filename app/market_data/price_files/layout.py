@@ -13,7 +13,7 @@ from app.market_data.price_files import dates, headings, numbers
 from app.market_data.price_files.headings import Head, Role
 from app.market_data.price_files.sheets import Row, Sheet
 
-PRICES: Final[tuple[Role, ...]] = ("open", "high", "low", "close", "adjusted")
+PRICES: Final[tuple[Role, ...]] = ("open", "high", "low", "close", "adjusted", "wanted")
 _LOOKED_AT: Final = 60
 """Rows among which the header is."""
 _SUBHEADS: Final = 4
@@ -56,34 +56,36 @@ class Layout(NamedTuple):
         return [head for at, head in enumerate(self.head) if head and at not in used]
 
 
-def score(rows: Sequence[Row]) -> int:
+def score(rows: Sequence[Row], wanted: Sequence[str] = ()) -> int:
     """Say how many roles the best row of these names, for a header among them."""
-    return max((_merit(cells) for _, cells in rows[:_LOOKED_AT]), default=0)
+    return max((_merit(cells, wanted) for _, cells in rows[:_LOOKED_AT]), default=0)
 
 
-def find(sheet: Sheet) -> Layout:
+def find(sheet: Sheet, wanted: Sequence[str] = ()) -> Layout:
     """
-    Find the header and the columns of a file.
+    Find the header and the columns of a file; of the columns `wanted` the first that it has.
 
     Raises BadTable where it has no header, names no prices, or names those of several instruments.
     """
     rows = sheet.first[:_LOOKED_AT]
-    merits = [_merit(cells) for _, cells in rows]
+    merits = [_merit(cells, wanted) for _, cells in rows]
     best = max(merits)
     if best:
         at = merits.index(best)
-        layout = _named(sheet, at)
+        layout = _named(sheet, at, wanted)
         if layout is not None:
             return layout
     return _unnamed(sheet)
 
 
-def _merit(cells: Sequence[str]) -> int:
+def _merit(cells: Sequence[str], wanted: Sequence[str] = ()) -> int:
     """Count the roles that a row names; none where it names no price."""
     if len(cells) == 1 and " " in cells[0]:
         return 0
     heads = [headings.meaning(cell) for cell in cells]
     roles = {head.role for head in heads if head is not None}
+    if any(is_same(cell, name) for name in wanted for cell in cells):
+        roles.add("wanted")
     if not roles & set(PRICES):
         return 0
     # a row of figures is no header, whatever else is in it
@@ -92,7 +94,7 @@ def _merit(cells: Sequence[str]) -> int:
     return len(roles) * 4 + sum(head is not None for head in heads)
 
 
-def _named(sheet: Sheet, at: int) -> Layout | None:
+def _named(sheet: Sheet, at: int, wanted: Sequence[str]) -> Layout | None:
     line, head = sheet.first[at]
     head = _without_empty_ends(head)
     below = sheet.first[at + 1 : at + 1 + _SUBHEADS + _SAMPLE]
@@ -115,9 +117,12 @@ def _named(sheet: Sheet, at: int) -> Layout | None:
     _one_instrument(heads, tags := _instruments_of(heads, above, rows[:subheads]))
     heads = _without_lone_letters(head, heads)
     roles = _roles(heads, sample)
+    asked_for = next((head.index(cell) for name in wanted for cell in head if is_same(cell, name)), None)
+    if asked_for is not None:
+        roles["wanted"] = asked_for
     if not {*PRICES} & roles.keys():
         return None
-    if "close" not in roles and "adjusted" not in roles:
+    if not {"close", "adjusted", "wanted"} & roles.keys():
         _refuse_wide(head, heads, roles, sample)
     texts = _texts(head, heads, roles, sample)
     instrument = next(iter(set(tags.values())), "") if tags else ""

@@ -8,11 +8,11 @@ read as what. `/predict`, `/bars`, the page, the clients' frames and training al
 
 import math
 from collections.abc import Sequence
-from datetime import date
+from functools import partial
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
-from app.artifact.manifest import BARS, PriceField
+from app.artifact.manifest import BARS
 from app.errors import BadPrice, BadTable
 from app.market_data.anomalies import DataWarning
 from app.market_data.price_files import instruments, layout, numbers, sessions, vendor_json
@@ -21,7 +21,7 @@ from app.market_data.price_files.layout import PRICES, Layout, shown
 from app.market_data.price_files.headings import Role
 from app.market_data.price_files.numbers import NO_PRICE, Mark
 from app.market_data.price_files.sheets import Row, Sheet, of_csv
-from app.market_data.price_files.table import LeftOut, Reading, Table
+from app.market_data.price_files.table import LeftOut, RawTable, Reading, Table
 from app.market_data.price_validation import validate_bars
 
 _EVENTS: Final = ("dividend", "split", "распредел", "配当", "分割", "分红", "拆", "배당", "분할")
@@ -38,36 +38,42 @@ def read(content: bytes, zone: ZoneInfo | None = None) -> Table:
     and with what was read as what, where the file is none, or one of several instruments.
     """
     file = _File.of(content)
-    with_lines = file.rows()
-    found = file.split(with_lines)
-    if found is not None:
-        raise file.fault(instruments.refuse(found, "file"))
-    return file.table(with_lines, zone, is_strict=True)
+    return file.table(file.one_instrument(), zone)
 
 
-def read_many(content: bytes, zone: ZoneInfo | None = None) -> dict[str, Table]:
-    """Read a file of many instruments below each other, by the column that names them."""
-    file = _File.of(content)
-    return file.tables(zone, is_strict=True)
-
-
-def read_flawed(
-    content: bytes, *, by: str | None = None, is_long: bool = False
-) -> dict[str | None, Table]:
+def read_many(content: bytes, zone: ZoneInfo | None = None) -> dict[str, Table | BadTable]:
     """
-    Read a file to fit on: what is no price is NaN, for the checks of training to flag.
+    Read a file of many instruments below each other, by the column that names them.
 
-    Of one instrument, under None, unless `is_long`: then by the column `by`, or by that which names
-    them where none is given. Raises BadTable as `read` does.
+    What is wrong with one instrument stands in its place. Raises BadTable for what is wrong with
+    the file.
     """
     file = _File.of(content)
+    read: dict[str, Table | BadTable] = {}
+    for name, rows in file.instruments().items():
+        try:
+            read[name] = file.table(rows, zone, name)
+        except BadTable as fault:
+            read[name] = fault
+    return read
+
+
+def read_raw(
+    content: bytes, wanted: Sequence[str] = (), *, by: str | None = None, is_long: bool = False
+) -> dict[str | None, RawTable]:
+    """
+    Read a file to fit on: as it is, for the checks of training to flag what is wrong in it.
+
+    What is no price is NaN, a day may come twice, and nothing is adjusted. Of the columns `wanted`
+    the first that the file has is read beside those of prices. The file is of one instrument, under
+    None, unless `is_long`: then it is split by the column `by`, or by that which names instruments.
+    Raises BadTable as `read` does.
+    """
+    file = _File.of(content, wanted)
     if is_long or by is not None:
-        return dict(file.tables(None, is_strict=False, by=by))
-    with_lines = file.rows()
-    found = file.split(with_lines)
-    if found is not None:
-        raise file.fault(instruments.refuse(found, "file"))
-    return {None: file.table(with_lines, None, is_strict=False)}
+        by_name = file.instruments(by)
+        return {name or None: file.raw(rows, name) for name, rows in by_name.items()}
+    return {None: file.raw(file.one_instrument())}
 
 
 class _File(NamedTuple):
@@ -77,9 +83,11 @@ class _File(NamedTuple):
     layout: Layout
 
     @classmethod
-    def of(cls, content: bytes) -> "_File":
-        sheet = vendor_json.of_json(content) or of_csv(content, layout.score)
-        return cls(sheet, layout.find(sheet))
+    def of(cls, content: bytes, wanted: Sequence[str] = ()) -> "_File":
+        sheet = vendor_json.of_json(content)
+        if sheet is None:
+            sheet = of_csv(content, partial(layout.score, wanted=wanted))
+        return cls(sheet, layout.find(sheet, wanted))
 
     def rows(self) -> list[Row]:
         """
@@ -157,26 +165,39 @@ class _File(NamedTuple):
             if any(cells[n].lower() not in NO_PRICE for n in at)
         ]  # fmt: skip
 
-    def tables(
-        self, zone: ZoneInfo | None, *, is_strict: bool, by: str | None = None
-    ) -> dict[str, Table]:
-        """Read each instrument by itself; of one alone where nothing tells them apart."""
+    def one_instrument(self) -> list[Row]:
+        """Return all rows; raise BadTable where they are of several instruments."""
+        rows = self.rows()
+        found = self.split(rows)
+        if found is not None:
+            raise self.fault(instruments.refuse(found))
+        return rows
+
+    def instruments(self, by: str | None = None) -> dict[str, list[Row]]:
+        """Return the rows of each instrument; of one alone where nothing tells them apart."""
         rows = self.rows()
         found = self.split(rows, by)
         if found is None:
-            table = self.table(rows, zone, is_strict=is_strict)
-            return {table.reading.instrument or "": table}
-        return {
-            name: self.table([rows[row] for row in own], zone, is_strict=is_strict, name=name)
-            for name, own in found.rows.items()
-        }
+            return {"": rows}
+        return {name: [rows[row] for row in own] for name, own in found.rows.items()}
 
-    def table(
-        self, rows: Sequence[Row], zone: ZoneInfo | None, *, is_strict: bool, name: str = ""
-    ) -> Table:
+    def table(self, rows: Sequence[Row], zone: ZoneInfo | None, name: str = "") -> Table:
         """Read the rows of one instrument; raise BadTable with what was read as what."""
         try:
-            return _Rows(self.sheet, self.layout, rows, name).table(zone, is_strict=is_strict)
+            read = _Rows(self.sheet, self.layout, rows, name)
+            raw = read.raw(zone, is_flawed=False)
+            _check_prices(raw, self.sheet.unit)
+            return Table(
+                adjusted(raw.columns), raw.dates, raw.lines, raw.warnings, read.reading(raw),
+                self.sheet.unit,
+            )  # fmt: skip
+        except BadTable as error:
+            raise self.fault(error) from None
+
+    def raw(self, rows: Sequence[Row], name: str = "") -> RawTable:
+        """Read the rows of one instrument as they are; raise BadTable."""
+        try:
+            return _Rows(self.sheet, self.layout, rows, name).raw(None, is_flawed=True)
         except BadTable as error:
             raise self.fault(error) from None
 
@@ -199,43 +220,51 @@ class _Rows:
         self.name = name or found.instrument
         self.left_out: list[LeftOut] = []
         self.marks: set[Mark] = set()
+        self.form: str | None = None
+        self.kept: list[int] = []
 
-    def table(self, zone: ZoneInfo | None, *, is_strict: bool) -> Table:
-        """Read numbers, then dates, then put both in order."""
-        columns = self._numbers()
-        rows, warnings = self._with_prices(columns)
-        columns = {role: [column[row] for row in rows] for role, column in columns.items()}
+    def raw(self, zone: ZoneInfo | None, *, is_flawed: bool) -> RawTable:
+        """
+        Read numbers, then dates, then put both in order.
+
+        What `is_flawed` may keep days that come twice, and those without a price.
+        """
+        found = self._numbers()
+        rows, warnings = self._with_prices(found, is_flawed=is_flawed)
+        columns: dict[str, list[float]] = {
+            role: [math.nan if column[row] is None else column[row] for row in rows]  # type: ignore[misc]
+            for role, column in found.items()
+        }
+        self.kept = rows
         lines = [self.lines[row] for row in rows]
-        days, form = None, None
         volumes = self._volumes(rows)
+        days = None
         if "date" in self.texts:
             written = [(self.lines[row], self.texts["date"][row]) for row in rows]
             times = None if "time" not in self.texts else [self.texts["time"][row] for row in rows]
             dated = sessions.dated(written, times, zone or self.sheet.zone, self.unit)
-            days, form = dated.days, dated.form
-            order, found = sessions.in_order(dated.days, lines, columns, volumes, self.unit)
-            warnings = [*dated.warnings, *found, *warnings]
-            days = [days[row] for row in order]
+            self.form = dated.form
+            order, told = sessions.in_order(
+                dated.days, lines, columns, volumes, self.unit, is_flawed=is_flawed
+            )
+            warnings = [*dated.warnings, *told, *warnings]
+            days = [dated.days[row] for row in order]
             lines = [lines[row] for row in order]
             columns = {role: [column[row] for row in order] for role, column in columns.items()}
             volumes = None if volumes is None else [volumes[row] for row in order]
         elif len(lines) > 1:
-            warnings.append(
-                DataWarning(
-                    "order_unknown",
-                    "no column holds dates: the prices were taken as oldest first; add a column Date",
-                )
-            )
-        reading = _reading(self.sheet, self.layout)._replace(
-            dates=form,
+            message = "no column holds dates, and the prices were taken as oldest first: add a column"
+            warnings.append(DataWarning("order_unknown", f"{message} Date"))
+        return RawTable(columns, days, lines, warnings, self.layout.head, volumes)
+
+    def reading(self, raw: RawTable) -> Reading:
+        """Say how the rows were read."""
+        return _reading(self.sheet, self.layout)._replace(
+            dates=self.form,
             decimal="comma" if "," in self.marks else "point",
-            instrument=shown(self.name) or self._only_instrument(rows),
+            instrument=shown(self.name) or self._only_instrument(self.kept),
             left_out=self.left_out[:_MAX_LEFT_OUT],
         )
-        table = Table(adjusted(columns), days, lines, warnings, reading, self.unit, volumes)
-        if is_strict:
-            self._check_prices(columns, table)
-        return table
 
     def _numbers(self) -> dict[str, list[float | None]]:
         """Read all columns of prices; None is what is neither a number nor known for none."""
@@ -271,12 +300,12 @@ class _Rows:
             raise BadTable(f"the column {head} {error}") from None
 
     def _with_prices(
-        self, columns: dict[str, list[float | None]]
+        self, columns: dict[str, list[float | None]], *, is_flawed: bool
     ) -> tuple[list[int], list[DataWarning]]:
         """
         Return the rows that hold a price, and warn of dates that have none.
 
-        Raises BadTable where a cell is something else than a price.
+        Raises BadTable where a cell is something else than a price; what `is_flawed` may keep it.
         """
         made = list(columns.values())
         if all(None not in column and not math.isnan(sum(column)) for column in made):  # type: ignore[arg-type]
@@ -284,14 +313,15 @@ class _Rows:
             return list(range(len(self.lines))), []
         kept, empty, events = [], [], []
         for row, values in enumerate(zip(*made, strict=True)):
-            if _is_whole(values) or (None not in values and any(value == value for value in values)):  # noqa: PLR0124
+            known = sum(value is not None and value == value for value in values)  # noqa: PLR0124
+            if known == len(values) or (known and None not in values):
                 kept.append(row)
-            elif self._is_event(row):
+            elif None in values and self._is_event(row):
                 events.append(row)
-            elif any(value is not None and value == value for value in values):  # noqa: PLR0124
-                raise self._no_number(row, columns)
-            elif not self._has_date(row):
+            elif not known and not self._has_date(row):
                 self.left_out.append(LeftOut(self.lines[row], 1, "no date and no price"))
+            elif is_flawed:
+                kept.append(row)
             elif None in values:
                 raise self._no_number(row, columns)
             else:
@@ -340,26 +370,13 @@ class _Rows:
         role = next(role for role, column in columns.items() if column[row] is None)
         return BadTable(f"{self.unit} {self.lines[row]}: {_field(role)} is no number")
 
-    def _check_prices(self, columns: dict[str, list[float]], table: Table) -> None:
-        """Raise BadTable, by line, where a price is missing or impossible."""
-        for role, column in columns.items():
-            if min(column) > 0 and sum(column) < math.inf:
-                continue
-            row = next(row for row, value in enumerate(column) if not 0 < value < math.inf)
-            fault = "is missing" if math.isnan(column[row]) else "is not above zero"
-            if column[row] == math.inf:
-                fault = "is not finite"
-            raise BadTable(f"{table.place(row)}: {_field(role)} {fault}")
-        if all(field in columns for field in BARS):
-            try:
-                validate_bars({field: columns[field] for field in BARS})
-            except BadPrice as error:
-                field = (error.field or "").removeprefix("bars.")
-                raise BadTable(f"{table.place(error.index or 0)}: {field} {error.fault}") from None
-
     def _volumes(self, rows: Sequence[int]) -> list[float] | None:
         cells = self.texts.get("volume")
-        return None if cells is None else [numbers.volume(cells[row]) for row in rows]
+        if cells is None:
+            return None
+        own = [cells[row] for row in rows]
+        plain = numbers.plain(own)
+        return [numbers.volume(cell) for cell in own] if plain is None else plain
 
     def _only_instrument(self, rows: Sequence[int]) -> str | None:
         for at, column in zip(self.layout.texts, self.beside, strict=True):
@@ -369,8 +386,23 @@ class _Rows:
         return None
 
 
-def _is_whole(values: Sequence[float | None]) -> bool:
-    return all(value is not None and value == value for value in values)  # noqa: PLR0124 - NaN
+def _check_prices(raw: RawTable, unit: str) -> None:
+    """Raise BadTable, by line, where a price is missing or impossible."""
+    for role, column in raw.columns.items():
+        if min(column) > 0 and sum(column) < math.inf:
+            continue
+        row = next(row for row, value in enumerate(column) if not 0 < value < math.inf)
+        fault = "is missing" if math.isnan(column[row]) else "is not above zero"
+        if column[row] == math.inf:
+            fault = "is not finite"
+        raise BadTable(f"{raw.place(row, unit)}: {_field(role)} {fault}")
+    if all(field in raw.columns for field in BARS):
+        try:
+            validate_bars({field: raw.columns[field] for field in BARS})
+        except BadPrice as error:
+            field = (error.field or "").removeprefix("bars.")
+            place = raw.place(error.index or 0, unit)
+            raise BadTable(f"{place}: {field} {error.fault}") from None
 
 
 def _field(role: str) -> str:

@@ -105,11 +105,13 @@ def in_order(
     columns: Mapping[str, Sequence[float]],
     volumes: Sequence[float] | None,
     unit: str,
+    *,
+    is_flawed: bool = False,
 ) -> tuple[list[int], list[DataWarning]]:
     """
     Return the rows, oldest first and each date once, and say where a file was otherwise.
 
-    Raises BadTable where bars are not daily, and where they are those of several instruments.
+    What `is_flawed` may keep a date twice, in the order of the file. Raises BadTable where bars are not daily, and where they are those of several instruments.
     """
     warnings: list[DataWarning] = []
     steps = list(pairwise(days))
@@ -120,6 +122,8 @@ def in_order(
     else:
         order, warnings = instruments.check_days(days, lines, list(columns.values()), unit)
         warnings += _unsorted(steps, lines, unit)
+        if is_flawed:
+            order = sorted(range(len(days)), key=days.__getitem__)
     longer = bar_frequency.longer_than_daily([days[row] for row in order])
     if longer is not None:
         raise BadTable(f"these are {longer} bars; send daily ones")

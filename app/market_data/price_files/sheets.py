@@ -13,6 +13,8 @@ from app.market_data.price_files.decoding import MAX_ROW, Lines
 MAX_ROWS: Final = 100_000
 """Four hundred years."""
 MAX_COLUMNS: Final = 1024
+_HEADS: Final = 100
+"""Rows above and below the sessions that are not counted."""
 FIRST_ROWS: Final = 200
 """That tell the delimiter, the header and how numbers are written."""
 
@@ -123,7 +125,7 @@ def _rows(text: Iterator[str], skipped: int, delimiter: str, lines: Lines) -> It
             if not any(stripped):
                 continue
             count += 1
-            if count > MAX_ROWS:
+            if count > MAX_ROWS + _HEADS:
                 raise BadTable(f"the file has more than {MAX_ROWS} rows")
             yield line, stripped
     except csv.Error as error:

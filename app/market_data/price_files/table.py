@@ -45,6 +45,24 @@ class Reading(NamedTuple):
         return f"read as {self.encoding}, {self.delimiter}, {header}: {columns}{unused}"
 
 
+class RawTable(NamedTuple):
+    """A file's rows, oldest first, before anything is adjusted or refused by its prices."""
+
+    columns: dict[str, list[float]]
+    """By role: open, high, low, close, adjusted, wanted; NaN where there is no price."""
+    dates: list[date] | None
+    lines: list[int]
+    warnings: list[DataWarning]
+    heads: list[str]
+    """Of all columns of the file."""
+    volumes: list[float] | None
+    """Of each row, NaN where there is none; None where the file has no such column."""
+
+    def place(self, row: int, unit: str) -> str:
+        """Say where a row is in the file: its line, and its date where there is one."""
+        return _place(self.lines[row], self.dates and self.dates[row], unit)
+
+
 class Table(NamedTuple):
     """A file's sessions, oldest first."""
 
@@ -56,8 +74,7 @@ class Table(NamedTuple):
     warnings: list[DataWarning]
     reading: Reading
     unit: str = "line"
-    volumes: list[float] | None = None
-    """Of each session, NaN where there is none; None where the file has no such column."""
+    """What a row of the file is called."""
 
     def located(self, warning: DataWarning) -> DataWarning:
         """Say on which line of the file the row of a warning is."""
@@ -67,5 +84,8 @@ class Table(NamedTuple):
 
     def place(self, row: int) -> str:
         """Say where a session is in the file: its line, and its date where there is one."""
-        day = "" if self.dates is None else f" ({self.dates[row]})"
-        return f"{self.unit} {self.lines[row]}{day}"
+        return _place(self.lines[row], self.dates and self.dates[row], self.unit)
+
+
+def _place(line: int, day: date | None, unit: str) -> str:
+    return f"{unit} {line}" + (f" ({day})" if day else "")
