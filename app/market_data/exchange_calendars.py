@@ -1,7 +1,7 @@
 """
 Which session comes next: tables of exchanges' sessions, each read when it is first asked for.
 
-A table is a file of app/sessions, written by `python -m training calendars`: the weekdays of
+A table is a file of calendar_tables, written by `python -m training calendars`: the weekdays of
 trading, the days on which it was closed all the same, and the few others on which it was not.
 Outside the days that a table knows nothing is said.
 """
@@ -104,6 +104,15 @@ def find(name: str) -> Calendar:
     if mic not in listed.exchanges:
         raise NoSuchCalendar
     return _read(mic)
+
+
+def without_exchange(days: Days) -> str | None:
+    """Return which calendar without an exchange has just these days, that rise; None: none has."""
+    for name, weekmask in _WEEKMASKS.items():
+        between = np.busday_count(days[0], days[-1] + np.timedelta64(1, "D"), weekmask)
+        if between == len(days) and np.is_busday(days, weekmask).all():
+            return name
+    return None
 
 
 @cache

@@ -8,6 +8,7 @@ from app.errors import Suspicious
 from app.forecasting.forecaster import Forecast, Model, adapts_by
 from app.market_data import anomalies
 from app.market_data.anomalies import DataWarning
+from app.market_data.date_checks import CALENDAR_DISAGREES
 from app.serving.pipeline import ForecastQuery
 
 _NOT_WORSE: Final = 1.01
@@ -72,9 +73,15 @@ def outside(windows: int) -> DataWarning:
 
 
 def refuse(warnings: list[DataWarning], field: str) -> None:
-    """Raise Suspicious with the first warning, where there is one."""
-    for first in warnings[:1]:
-        raise Suspicious(f"{first.code}: {first.message}", field=field, index=first.row)
+    """
+    Raise Suspicious with the first warning about the data, where there is one.
+
+    A calendar that disagrees is none: right prices are not refused for a wrong table.
+    """
+    for warning in warnings:
+        if warning.code != CALENDAR_DISAGREES:
+            message = f"{warning.code}: {warning.message}"
+            raise Suspicious(message, field=field, index=warning.row)
 
 
 def _of_fitted(part: Model, last: date) -> Iterator[DataWarning]:
