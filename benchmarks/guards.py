@@ -27,7 +27,8 @@ from app.artifact.manifest import BARS
 from app.errors import BadPrice
 from app.forecasting import novelty, screening
 from app.forecasting.arrays import Floats
-from app.market_data import anomalies, csv_reader, date_checks, price_validation
+from app.market_data import anomalies, date_checks, price_validation
+from app.market_data.price_files import reader
 
 SESSIONS: Final = 60
 CALENDAR: Final = "XNYS"
@@ -134,7 +135,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _series(path: Path) -> Bars:
-    table = csv_reader.read(path.read_bytes())
+    table = reader.read(path.read_bytes())
     prices = np.stack([table.columns[field] for field in BARS], axis=1)
     return Bars(prices, table.dates or [])
 

@@ -18,8 +18,8 @@ from app.api.schemas import (
     warning_of,
 )
 from app.forecasting.forecaster import Forecast, IntervalBasis, Model
-from app.market_data.csv_reader import Table
 from app.market_data.date_checks import NO_DATES, check_dates
+from app.market_data.price_files.table import Table
 from app.market_data.price_validation import validate_bars, validate_prices
 from app.serving import answer_warnings
 from app.serving.pipeline import ForecastQuery, ForecastRequest

@@ -29,7 +29,11 @@ def longer_than_daily(days: Sequence[date]) -> str | None:
     steps = Counter(abs(two - one) for one, two in pairwise(numbers))
     least = _SHARE * steps.total()
     return next(
-        (name for name, lengths in _LONGER.items() if sum(steps[each] for each in lengths) >= least),
+        (
+            name
+            for name, lengths in _LONGER.items()
+            if sum(steps[each] for each in lengths) >= least
+        ),
         None,
     )
 

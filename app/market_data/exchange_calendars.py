@@ -13,6 +13,7 @@ from datetime import date
 from functools import cache
 from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeAlias
+from zoneinfo import ZoneInfo
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,10 +49,18 @@ class Calendar:
     """The sessions of one exchange, over the days that are known."""
 
     def __init__(
-        self, name: str, sessions: Days, early_closes: Days, first: date, last: date
+        self,
+        name: str,
+        sessions: Days,
+        early_closes: Days,
+        first: date,
+        last: date,
+        timezone: str = "UTC",
     ) -> None:
         """Take sorted sessions, those of them that end early, and the days they are known of."""
         self.name = name
+        self.timezone = timezone
+        """Where the exchange is, by its name in the IANA database."""
         self.first = first
         """The first day that is known, a session or not."""
         self.last = last
@@ -115,6 +124,11 @@ def without_exchange(days: Days) -> str | None:
     return None
 
 
+def zone_of(name: str) -> ZoneInfo:
+    """Return the time zone of an exchange, UTC of what has none; raise NoSuchCalendar."""
+    return ZoneInfo(find(name).timezone)
+
+
 @cache
 def _read(mic: str) -> Calendar:
     return of_table(json.loads((TABLES / f"{mic}.json").read_bytes()))
@@ -132,6 +146,7 @@ def of_table(table: Mapping[str, Any]) -> Calendar:
         _days(table["early_closes"]),
         first,
         last,
+        table["timezone"],
     )
 
 

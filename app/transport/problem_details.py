@@ -29,6 +29,8 @@ class Problem(BaseModel):
     code: str
     field: str | None = None
     index: int | None = None
+    read_as: str | None = None
+    """What of a file was read as what."""
 
 
 class Kind(NamedTuple):
@@ -152,6 +154,9 @@ def _answer(
         code=kind.code,
         field=at and at.field,
         index=at and at.index,
+        read_as=at.reading[:_MAX_DETAIL]
+        if isinstance(at, errors.BadTable) and at.reading
+        else None,
     )
     return Response(
         problem.model_dump_json(exclude_none=True),

@@ -89,9 +89,15 @@ _FORMS: Final = (
     _form("2026-Jan-31", r"(\d{4})[- /]" + _MONTH + r"[- /](\d{1,2})", "ybd"),
 )  # fmt: skip
 _iso: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
-_time: Final = re.compile(r"\d{1,2}:\d{2}(:\d{2}([.,]\d+)?)?( ?[AaPp]\.?[Mm]\.?)?|\d{6}|0{1,6}|\d{1,2}h\d{2}")
-_count: Final = re.compile(r"-?\d{5,19}(?:\.0*)?|\d{9,10}\.\d+|\d{5}\.\d+|\d(?:\.\d+)?[eE]\+?(?:9|12|15|18)")
-_month_alone: Final = re.compile(r"\d{4}[-/.](?:0?[1-9]|1[0-2])|[^\W\d_]{3,9}[ -]\d{4}|\d{4}-?Q[1-4]|(?:0[1-9]|1[0-2])/\d{4}")
+_time: Final = re.compile(
+    r"\d{1,2}:\d{2}(:\d{2}([.,]\d+)?)?( ?[AaPp]\.?[Mm]\.?)?|\d{6}|0{1,6}|\d{1,2}h\d{2}"
+)
+_count: Final = re.compile(
+    r"-?\d{5,19}(?:\.0*)?|\d{9,10}\.\d+|\d{5}\.\d+|\d(?:\.\d+)?[eE]\+?(?:9|12|15|18)"
+)
+_month_alone: Final = re.compile(
+    r"\d{4}[-/.](?:0?[1-9]|1[0-2])|[^\W\d_]{3,9}[ -]\d{4}|\d{4}-?Q[1-4]|(?:0[1-9]|1[0-2])/\d{4}"
+)
 _TICKS: Final = {9: 1, 10: 1, 12: 1000, 13: 1000, 15: 10**6, 16: 10**6, 18: 10**9, 19: 10**9}
 """A second's parts by the digits of a count since 1970: 9 are until 2001."""
 _EXCEL_DAYS: Final = (14_000, 73_000)
@@ -152,9 +158,7 @@ def read(cells: Sequence[tuple[int, str]], unit: str = "line") -> Stamps:
     if not forms:
         if _month_alone.fullmatch(first):
             raise BadTable(f"{unit} {first_line} has a month for a date: these are monthly bars")
-        raise BadTable(
-            f"{unit} {first_line}: this date is of no form known here; write 2026-01-31"
-        )
+        raise BadTable(f"{unit} {first_line}: this date is of no form known here; write 2026-01-31")
     tried = [(form, *_tried(form, cells)) for form in forms]
     whole = [(form, found) for form, found, failed in tried if failed is None]
     if not whole:
@@ -232,9 +236,7 @@ def _of_count(cell: str) -> datetime | None:
     return moment if _FIRST_YEAR <= moment.year <= _LAST_YEAR else None
 
 
-def _tried(
-    form: _Form, cells: Sequence[tuple[int, str]]
-) -> tuple[list[_Moment], int | None]:
+def _tried(form: _Form, cells: Sequence[tuple[int, str]]) -> tuple[list[_Moment], int | None]:
     """Read cells by one form; also return the first that it does not fit."""
     moments: list[_Moment] = []
     for row, (_, cell) in enumerate(cells):

@@ -80,7 +80,10 @@ def _encoding(content: bytes) -> str:
 
 def _without_mark(content: bytes) -> str:
     """Tell UTF-16 by the zeros that every other byte is in figures."""
-    for encoding, zeros in (("utf-16-le", content[1:_SAMPLE:2]), ("utf-16-be", content[:_SAMPLE:2])):
+    for encoding, zeros in (
+        ("utf-16-le", content[1:_SAMPLE:2]),
+        ("utf-16-be", content[:_SAMPLE:2]),
+    ):
         if zeros and zeros.count(0) > len(zeros) / 2:
             return encoding
     raise BadTable("this is no text; send the prices as CSV")
@@ -99,9 +102,7 @@ def _code_page(content: bytes) -> str:
     # as long as the rest of the service takes to start, and hardly ever needed
     from charset_normalizer import from_bytes  # noqa: PLC0415
 
-    proposed = [
-        match.encoding for match in from_bytes(sample, cp_isolation=list(_CODE_PAGES))
-    ]
+    proposed = [match.encoding for match in from_bytes(sample, cp_isolation=list(_CODE_PAGES))]
     in_order = [page for page in dict.fromkeys([*proposed, *_CODE_PAGES]) if page in _CODE_PAGES]
     return max(in_order, key=lambda page: _known_heads(sample.decode(page, "replace")))
 

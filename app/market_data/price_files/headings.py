@@ -224,7 +224,9 @@ def _folded(text: str) -> str:
         return text.lower()
     lower = unicodedata.normalize("NFKC", text).casefold().translate(_LETTERS)
     return "".join(
-        letter for letter in unicodedata.normalize("NFD", lower) if not unicodedata.combining(letter)
+        letter
+        for letter in unicodedata.normalize("NFD", lower)
+        if not unicodedata.combining(letter)
     )
 
 

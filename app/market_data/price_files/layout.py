@@ -107,7 +107,7 @@ def _named(sheet: Sheet, at: int, wanted: Sequence[str]) -> Layout | None:
     # what is called a price and holds none, as `Price` above pandas' dates, is none
     rows = [cells for _, cells in below]
     heads = [
-        None if _is_priced(known) and not _is_prices(rows, place) and not _is_blank(rows, place)
+        None if _is_priced(known) and not _has_figures(rows, place) and not _is_blank(rows, place)
         else known
         for place, known in enumerate(heads)
     ]  # fmt: skip
@@ -117,7 +117,9 @@ def _named(sheet: Sheet, at: int, wanted: Sequence[str]) -> Layout | None:
     _one_instrument(heads, tags := _instruments_of(heads, above, rows[:subheads]))
     heads = _without_lone_letters(head, heads)
     roles = _roles(heads, sample)
-    asked_for = next((head.index(cell) for name in wanted for cell in head if is_same(cell, name)), None)
+    asked_for = next(
+        (head.index(cell) for name in wanted for cell in head if is_same(cell, name)), None
+    )
     if asked_for is not None:
         roles["wanted"] = asked_for
     if not {*PRICES} & roles.keys():
@@ -193,7 +195,8 @@ def _one_instrument(heads: Sequence[Head | None], tags: dict[int, str]) -> None:
 
 def _untagged(heads: Sequence[Head | None], tags: dict[int, str]) -> bool:
     return any(
-        head is not None and head.role == "close" and at not in tags for at, head in enumerate(heads)
+        head is not None and head.role == "close" and at not in tags
+        for at, head in enumerate(heads)
     )
 
 
@@ -216,7 +219,9 @@ def _without_lone_letters(head: Sequence[str], heads: list[Head | None]) -> list
     if letters == _ONE_LETTER and sum(map(_is_priced, heads)) == len(_ONE_LETTER):
         return heads
     return [
-        None if known is not None and known.role in PRICES and len(headings.plain(cell)) == 1 else known
+        None
+        if known is not None and known.role in PRICES and len(headings.plain(cell)) == 1
+        else known
         for cell, known in zip(head, heads, strict=True)
     ]
 
@@ -234,12 +239,11 @@ def _roles(heads: Sequence[Head | None], sample: Sequence[list[str]]) -> dict[Ro
             for at, head in enumerate(heads)
             if head is not None and head.role == role and not head.copy
         ]
-        fitting = [
-            (rank, at) for rank, at in named
-            if role not in PRICES or _is_prices(sample, at) or _is_blank(sample, at)
-        ]  # fmt: skip
-        if fitting or (named and role == "close"):
-            roles[role] = min(fitting or named)[1]
+        if role in PRICES:
+            held = [one for one in named if _is_prices(sample, one[1]) or _is_blank(sample, one[1])]
+            named = held or [one for one in named if _has_figures(sample, one[1])] or named
+        if named:
+            roles[role] = min(named)[1]
     dated = [
         (head.rank, at) for at, head in enumerate(heads)
         if head is not None and head.role == "date" and _holds(sample, at, is_dated)
@@ -331,13 +335,15 @@ def _holds(sample: Sequence[list[str]], at: int, what: Callable[[str], bool]) ->
 
 
 def _is_blank(sample: Sequence[list[str]], at: int) -> bool:
-    return not any(
-        at < len(row) and row[at].lower() not in numbers.NO_PRICE for row in sample
-    )
+    return not any(at < len(row) and row[at].lower() not in numbers.NO_PRICE for row in sample)
 
 
 def _is_prices(sample: Sequence[list[str]], at: int) -> bool:
     return _holds(sample, at, _is_figure)
+
+
+def _has_figures(sample: Sequence[list[str]], at: int) -> bool:
+    return any(at < len(row) and _is_figure(row[at]) for row in sample)
 
 
 def _is_figure(cell: str) -> bool:
@@ -401,7 +407,14 @@ def _unnamed(sheet: Sheet) -> Layout:
         # one column of figures, pasted
         return Layout([], None, 0, {"close": 0}, [], "")
     if _is_binance(rows):
-        roles: dict[Role, int] = {"date": 0, "open": 1, "high": 2, "low": 3, "close": 4, "volume": 5}
+        roles: dict[Role, int] = {
+            "date": 0,
+            "open": 1,
+            "high": 2,
+            "low": 3,
+            "close": 4,
+            "volume": 5,
+        }
         return Layout(list(_BINANCE), None, 0, roles, [], "")
     if any(numbers.is_numeric(cell) or is_dated(cell) for cell in first):
         raise BadTable(
@@ -425,7 +438,10 @@ def _single(sheet: Sheet) -> Layout:
     head = _without_empty_ends(head)
     sample = [cells for _, cells in sheet.first[at + 1 : at + 1 + _SAMPLE]]
     heads = [headings.meaning(cell) for cell in head]
-    if any(_is_priced(known) and len(headings.plain(cell)) > 1 for cell, known in zip(head, heads, strict=True)):
+    if any(
+        _is_priced(known) and len(headings.plain(cell)) > 1
+        for cell, known in zip(head, heads, strict=True)
+    ):
         raise _no_prices(head, line)
     heads = [None if _is_priced(known) else known for known in heads]
     roles = _roles(heads, sample)
@@ -435,7 +451,9 @@ def _single(sheet: Sheet) -> Layout:
     ]  # fmt: skip
     if "date" in roles and len(figures) == 1:
         found: dict[Role, int] = {"date": roles["date"], "close": figures[0]}
-        return Layout(head, line, at + 1, found, _texts(head, heads, roles, sample), head[figures[0]])
+        return Layout(
+            head, line, at + 1, found, _texts(head, heads, roles, sample), head[figures[0]]
+        )
     if "date" in roles and len(figures) > 1:
         names = [head[place] or f"column {place + 1}" for place in figures]
         raise BadTable(
@@ -457,7 +475,9 @@ def _no_prices(head: Sequence[str], line: int) -> BadTable:
 def _is_binance(rows: Sequence[Row]) -> bool:
     """Tell Binance's bulk files by all that they hold: two times, and four prices in order."""
     for _, cells in rows:
-        if len(cells) != len(_BINANCE) or not (dates.is_count(cells[0]) and dates.is_count(cells[6])):
+        if len(cells) != len(_BINANCE) or not (
+            dates.is_count(cells[0]) and dates.is_count(cells[6])
+        ):
             return False
         try:
             begin, end = int(cells[0]), int(cells[6])

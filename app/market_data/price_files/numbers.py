@@ -129,7 +129,9 @@ def evidence(texts: Iterable[str | None]) -> Evidence:
 
 def _is_either(text: str, mark: Mark) -> bool:
     whole, _, rest = text.lstrip("+-").partition(mark)
-    return rest.isdecimal() and len(rest) == _GROUP and 1 <= len(whole) <= _GROUP and whole[0] != "0"
+    return (
+        rest.isdecimal() and len(rest) == _GROUP and 1 <= len(whole) <= _GROUP and whole[0] != "0"
+    )
 
 
 def mark_of(column: Column, others: Iterable[str], delimiter: str, *, is_european: bool) -> Mark:
@@ -195,8 +197,7 @@ def read(cells: Sequence[str], column: Column, mark: Mark) -> list[float | None]
     if column.joined is not None and _all_grouped[mark].fullmatch(column.joined):
         return list(map(float, column.joined.replace(group, "").replace(mark, ".").split("\n")))
     return [
-        _number_of(cell, text, mark, group)
-        for cell, text in zip(cells, column.texts, strict=True)
+        _number_of(cell, text, mark, group) for cell, text in zip(cells, column.texts, strict=True)
     ]
 
 

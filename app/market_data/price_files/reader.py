@@ -142,7 +142,9 @@ class _File(NamedTuple):
             plain = [head for head in heads if layout.is_same(head, by)]
             if not plain:
                 listed = ", ".join(map(shown, filter(None, self.layout.head)))
-                raise BadTable(f"no column of texts is called {shown(by)}; the columns are {listed}")
+                raise BadTable(
+                    f"no column of texts is called {shown(by)}; the columns are {listed}"
+                )
             at = heads.index(plain[0])
             heads, columns, named = [heads[at]], [columns[at]], 1
         if not columns:
@@ -253,7 +255,9 @@ class _Rows:
             columns = {role: [column[row] for row in order] for role, column in columns.items()}
             volumes = None if volumes is None else [volumes[row] for row in order]
         elif len(lines) > 1:
-            message = "no column holds dates, and the prices were taken as oldest first: add a column"
+            message = (
+                "no column holds dates, and the prices were taken as oldest first: add a column"
+            )
             warnings.append(DataWarning("order_unknown", f"{message} Date"))
         return RawTable(columns, days, lines, warnings, self.layout.head, volumes)
 

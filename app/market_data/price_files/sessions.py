@@ -16,6 +16,8 @@ from app.market_data.price_files import dates, instruments
 _SATURDAY: Final = 5
 _SUNDAY: Final = 6
 _AN_HOUR: Final = 60
+_LEAST_ROWS: Final = 10
+"""That tell which time of day is a file's own."""
 
 
 class Dated(NamedTuple):
@@ -46,7 +48,7 @@ def dated(
     """
     stamps = dates.read(cells, unit)
     clocks = times if times is not None else stamps.times
-    days, warnings = stamps.days, []
+    days, warnings = stamps.days, list[DataWarning]()
     if stamps.moments is not None and times is None:
         days, warnings = _local(stamps.moments, zone)
     if clocks is not None:
@@ -58,7 +60,9 @@ def dated(
     return Dated(days, stamps.form, warnings)
 
 
-def _local(moments: Sequence[datetime], zone: ZoneInfo | None) -> tuple[list[date], list[DataWarning]]:
+def _local(
+    moments: Sequence[datetime], zone: ZoneInfo | None
+) -> tuple[list[date], list[DataWarning]]:
     own = [moment.date() for moment in moments]
     if all(moment.time() == time.min for moment in moments):
         # a day and no moment, whatever the offset
@@ -69,7 +73,9 @@ def _local(moments: Sequence[datetime], zone: ZoneInfo | None) -> tuple[list[dat
     has_friday = weekdays[_SATURDAY - 1] > 0 or len(own) < _SATURDAY
     if has_friday and not weekdays[_SUNDAY] and not weekdays[_SATURDAY]:
         return own, []
-    if len(weekdays) == _SUNDAY + 1 and all(moment.utcoffset() == UTC.utcoffset(None) for moment in moments):
+    if len(weekdays) == _SUNDAY + 1 and all(
+        moment.utcoffset() == UTC.utcoffset(None) for moment in moments
+    ):
         # traded every day: its days are those of UTC
         return own, []
     message = (
@@ -86,7 +92,8 @@ def _unfinished(
     row = max(range(len(days)), key=lambda at: (days[at], minutes[at] or 0))
     others = {minute for at, minute in enumerate(minutes) if at != row}
     mine = minutes[row]
-    if mine is None or None in others or not 1 <= len(others) <= 2:  # noqa: PLR2004 - with summer's
+    # one time, and another in summer
+    if mine is None or None in others or len(others) > 2 or len(days) < _LEAST_ROWS:  # noqa: PLR2004
         return []
     apart = [abs(mine - other) for other in others if other is not None]
     # an hour is what summer time moves

@@ -93,7 +93,9 @@ def _first_lines(lines: Lines) -> list[str]:
     return begin
 
 
-def _merit(begin: list[str], delimiter: str, score: Callable[[Sequence[Row]], int]) -> tuple[int, int]:
+def _merit(
+    begin: list[str], delimiter: str, score: Callable[[Sequence[Row]], int]
+) -> tuple[int, int]:
     """Rank a delimiter by the heads that it makes, then by the lines that it cuts alike."""
     if not any(delimiter in line for line in begin):
         return 0, 0

@@ -41,7 +41,9 @@ def of_json(content: bytes) -> Sheet | None:
     start = content[:1024].lstrip(b"\xef\xbb\xbf\xff\xfe \t\r\n\0")[:1]
     if start not in {b"{", b"["}:
         return None
-    text = "".join(Lines(content)) if len(content) < _FEW else content.decode("utf-8-sig", "replace")
+    text = (
+        "".join(Lines(content)) if len(content) < _FEW else content.decode("utf-8-sig", "replace")
+    )
     try:
         # numbers as they are written: they are read as those of a file are
         message = json.loads(text, parse_float=str, parse_int=str, parse_constant=str)
@@ -62,6 +64,8 @@ def _rows(message: Any) -> tuple[Iterator[Row], ZoneInfo | None]:
     chart = _yahoo(message)
     if chart is not None:
         return chart
+    if isinstance(message, dict) and message.keys() & {"prices", "bars", "windows"}:
+        raise BadTable("this is a request in JSON; send it with Content-Type: application/json")
     found = _find(message, 0)
     if found is None:
         raise BadTable(_words(message) or "this JSON holds no daily prices that are known here")
@@ -109,7 +113,9 @@ def _of_list(items: list[Any]) -> Iterator[list[Any]] | None:
         if _are_heads(heads):
             return _records(heads, items)
         nested = [value for record in records[:1] for value in record.values()]
-        return next((found for each in nested if (found := _find(each, _MAX_DEPTH)) is not None), None)
+        return next(
+            (found for each in nested if (found := _find(each, _MAX_DEPTH)) is not None), None
+        )
     rows = [item for item in islice(items, FIRST_ROWS) if isinstance(item, list)]
     if rows and len(rows) == min(len(items), FIRST_ROWS):
         if all(len(row) == _KLINE for row in rows):
@@ -139,9 +145,15 @@ def _of_columns(message: Mapping[str, Any]) -> Iterator[list[Any]] | None:
         return _zipped(columns)
     # as pandas writes a frame: {"Close": {"2026-01-05": 1.0}}
     inner = {head: value for head, value in message.items() if isinstance(value, dict)}
-    if len(inner) > 0 and _are_heads([*inner, _DATE]) and len({tuple(each) for each in inner.values()}) == 1:
+    if (
+        len(inner) > 0
+        and _are_heads([*inner, _DATE])
+        and len({tuple(each) for each in inner.values()}) == 1
+    ):
         days = list(next(iter(inner.values())))
-        return _zipped({_DATE: days} | {head: list(value.values()) for head, value in inner.items()})
+        return _zipped(
+            {_DATE: days} | {head: list(value.values()) for head, value in inner.items()}
+        )
     return None
 
 
@@ -179,12 +191,27 @@ def _of_split(message: Mapping[str, Any]) -> Iterator[list[Any]] | None:
     names = [_cell(head.get("name") if isinstance(head, dict) else head) for head in heads]
     index = message.get("index")
     if isinstance(index, list) and len(index) == len(rows):
-        return iter([[_DATE, *names], *([day, *row] for day, row in zip(index, rows, strict=True) if isinstance(row, list))])
-    return iter([names, *(row for row in rows if isinstance(row, list))]) if _are_heads(names) else None
+        return iter(
+            [
+                [_DATE, *names],
+                *(
+                    [day, *row]
+                    for day, row in zip(index, rows, strict=True)
+                    if isinstance(row, list)
+                ),
+            ]
+        )
+    return (
+        iter([names, *(row for row in rows if isinstance(row, list))])
+        if _are_heads(names)
+        else None
+    )
 
 
 def _are_heads(heads: Sequence[str]) -> bool:
-    roles = {known.role for head in heads if (known := headings.meaning(_SHORT.get(head.lower(), head)))}
+    roles = {
+        known.role for head in heads if (known := headings.meaning(_SHORT.get(head.lower(), head)))
+    }
     return "date" in roles and bool(roles & {"close", "adjusted"})
 
 
@@ -195,7 +222,9 @@ def _yahoo(message: Any) -> tuple[Iterator[Row], ZoneInfo | None] | None:
         quote = result["indicators"]["quote"][0]
         stamps = result["timestamp"]
         columns = {"timestamp": stamps} | {
-            head: quote[head] for head in ("open", "high", "low", "close", "volume") if head in quote
+            head: quote[head]
+            for head in ("open", "high", "low", "close", "volume")
+            if head in quote
         }
         adjusted = result["indicators"].get("adjclose") or [{}]
         if "adjclose" in adjusted[0]:
@@ -227,8 +256,10 @@ def _words(message: Any) -> str | None:
     if found is None:
         return None
     words = "".join(letter if letter.isprintable() else " " for letter in found[: _MAX_WORDS + 1])
-    return "the vendor sent no prices and says: " + words[:_MAX_WORDS] + (
-        "…" if len(found) > _MAX_WORDS else ""
+    return (
+        "the vendor sent no prices and says: "
+        + words[:_MAX_WORDS]
+        + ("…" if len(found) > _MAX_WORDS else "")
     )
 
 
