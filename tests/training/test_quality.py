@@ -244,6 +244,7 @@ def test_another_instruments_volatility_does_not_excuse_a_move() -> None:
 def test_what_comes_after_a_move_does_not_excuse_it() -> None:
     given = bars()
     given.loc[201:] = bars(volatility=0.1).loc[201:]
+    jump(201, 1.1)(given)
     jump(200, 0.5)(given)
 
     assert [flag.code for flag in quality.check(given).flags] == ["possible_split"]
