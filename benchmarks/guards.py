@@ -27,7 +27,7 @@ from app.artifact.manifest import BARS
 from app.errors import BadPrice
 from app.forecasting import novelty, screening
 from app.forecasting.arrays import Floats
-from app.market_data import anomalies, date_checks, price_validation
+from app.market_data import anomalies, date_checks, jumps, price_validation
 from app.market_data.price_files import reader
 
 SESSIONS: Final = 60
@@ -61,7 +61,7 @@ _Plant = Callable[[Bars, np.random.Generator], Planted]
 def split(bars: Bars, chance: np.random.Generator) -> Planted:
     """Leave a split of the sessions to come unadjusted."""
     row = int(chance.integers(1, SESSIONS))
-    factor = float(chance.choice(screening.SPLITS)) ** chance.choice([-1, 1])
+    factor = float(chance.choice(jumps.SPLITS)) ** chance.choice([-1, 1])
     prices = bars.prices.copy()
     prices[row:] *= factor
     return Planted(bars._replace(prices=prices), frozenset({"possible_split"}), row)
@@ -71,7 +71,7 @@ def unit_jump(bars: Bars, chance: np.random.Generator) -> Planted:
     """Give the sessions to come in pence."""
     row = int(chance.integers(1, SESSIONS))
     prices = bars.prices.copy()
-    prices[row:] *= float(anomalies.UNIT) ** chance.choice([-1, 1])
+    prices[row:] *= float(chance.choice(jumps.UNITS)) ** chance.choice([-1, 1])
     return Planted(bars._replace(prices=prices), frozenset({"unit_jump"}), row)
 
 

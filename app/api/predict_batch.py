@@ -25,7 +25,7 @@ from app.api.schemas import (
     WindowOfBars,
     warning_of,
 )
-from app.artifact.manifest import PriceField
+from app.artifact.manifest import BARS, PriceField
 from app.errors import (
     Abandoned,
     BadInput,
@@ -278,9 +278,9 @@ class _Answered:
                 continue
             index = int(places[at])
             item = items[index - start]
-            column = item[self._target] if isinstance(item, dict) else item
-            first = len(column) - sessions
-            found = anomalies.explain(np.array(column[first:], np.float64)[:, None], first)
+            history = self._history(item)
+            first = len(history) - sessions
+            found = anomalies.explain(history[first:], first)
             # what looks damaged is unusual by that
             if not found and forecasts.novelties is not None and forecasts.novelties[at] >= 1:
                 found.append(answer_warnings.UNLIKE_TRAINING)
@@ -291,6 +291,13 @@ class _Answered:
                     self.faults[index] = Suspicious(message, index=warning.row)
             else:
                 self._told += [(index, warning) for warning in found]
+
+    def _history(self, item: Any) -> Floats:  # noqa: ANN401 - a checked item, as it was posted
+        """Return what was posted of a window, (sessions, fields): all of its bars for a close."""
+        if not isinstance(item, dict):
+            return np.array(item, np.float64)[:, None]
+        fields = BARS if self._target == "close" else (self._target,)
+        return np.array([item[field] for field in fields], np.float64).T
 
     def _read(self, part: Model, text: bytes, start: int, *, bars: bool) -> tuple[Floats, _Indices]:
         """Return the windows of a slice that are fine, and their places; note what is wrong."""

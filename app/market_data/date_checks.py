@@ -143,7 +143,7 @@ def _held_against(days: Days, calendar: Calendar) -> tuple[int | None, list[Data
     if _is_wrong(int(np.count_nonzero(inside)), len(strange), len(holes)):
         differences = []
         if len(strange):
-            first = _weekday(days[strange[0]])
+            first = _weekday(days[strange[0]].item())
             differences.append(f"{len(strange)} are none of its sessions, first {first}")
         if len(holes):
             first = f"after {days[holes[0]]}"
@@ -156,7 +156,7 @@ def _held_against(days: Days, calendar: Calendar) -> tuple[int | None, list[Data
         return None, [DataWarning(CALENDAR_DISAGREES, message)]
     warnings = [
         DataWarning(
-            "not_a_session", f"{_weekday(days[row])}, was no session of {calendar.name}", row
+            "not_a_session", f"{_weekday(days[row].item())}, was no session of {calendar.name}", row
         )
         for row in strange[:_MOST].tolist()
     ]
@@ -177,5 +177,5 @@ def _is_wrong(run: int, strange: int, holes: int) -> bool:
     return strange >= _STRANGE or holes >= _SHARE_MISSING * run
 
 
-def _weekday(day: np.datetime64) -> str:
-    return f"{day}, a {day.item().strftime('%A')}"
+def _weekday(day: date) -> str:
+    return f"{day}, a {day:%A}"

@@ -5,6 +5,7 @@ from datetime import date
 from typing import Final
 
 from app.errors import Suspicious
+from app.forecasting.arrays import Floats
 from app.forecasting.forecaster import Forecast, Model, adapts_by
 from app.market_data import anomalies
 from app.market_data.anomalies import DataWarning
@@ -27,19 +28,28 @@ def of_data(query: ForecastQuery, forecast: Forecast) -> list[DataWarning]:
     """Warn of what looks damaged in dates and prices, by row."""
     request, part = query.request, query.part
     found = [*request.dates.warnings]
+    damaged: list[DataWarning] = []
     if forecast.is_suspect:
         # no more than what the forecast rests on
         used = adapts_by(part, len(query.history)) + part.manifest.window
         first = max(0, len(query.history) - used)
-        found += anomalies.explain(query.history[first:], first)
-    elif forecast.novelty is not None and forecast.novelty >= 1:
-        # what looks damaged is unusual by that
+        damaged = anomalies.explain(_explaining(query)[first:], first)
+    found += damaged
+    # what looks damaged is unusual by that
+    if not damaged and forecast.novelty is not None and forecast.novelty >= 1:
         found.append(UNLIKE_TRAINING)
     if forecast.outside:
         found.append(outside(1))
     if request.dates.newest is not None:
         found += _of_fitted(part, request.dates.newest)
     return found
+
+
+def _explaining(query: ForecastQuery) -> Floats:
+    """Return all of the bars that were posted, where the close is forecast: they say more."""
+    request = query.request
+    is_of_closes = request.is_bars and query.part.manifest.target == "close"
+    return request.history if is_of_closes else query.history
 
 
 def of_levels(
