@@ -135,12 +135,20 @@ def _zone(asked: Mapping[str, object]) -> ZoneInfo | None:
     return exchange_calendars.zone_of(name) if isinstance(name, str) else None
 
 
-def described(predict: dict[str, Any]) -> dict[str, Any]:
-    """Add to the description of a route that files may be posted to it."""
+BATCH_PARAMETERS: Final = ("model", "version", "levels", "strict")
+
+
+def batch_parameters(query: QueryParams) -> dict[str, object]:
+    """Read what is asked beside a file of many instruments."""
+    return _parameters(query, BATCH_PARAMETERS)
+
+
+def described(
+    predict: dict[str, Any], names: Collection[str] = tuple(_DESCRIBED)
+) -> dict[str, Any]:
+    """Add to the description of a route that files may be posted to it, and what beside them."""
     predict["requestBody"]["content"] |= _BODY
-    predict["parameters"] = [
-        {"name": name, "in": "query", **_described_as(name)} for name in _DESCRIBED
-    ]
+    predict["parameters"] = [{"name": name, "in": "query", **_described_as(name)} for name in names]
     # the answer in CSV is told in words: clients that are made of the document would get an answer
     # of two types for every request
     return predict
@@ -235,4 +243,30 @@ def written(answer: PredictResponse) -> bytes:
     lines = csv.writer(text)
     lines.writerow(row)
     lines.writerow(row.values())
+    return text.getvalue().encode()
+
+
+def written_batch(answer: Mapping[str, Any]) -> bytes:
+    """Write the answer of a batch as CSV, a line for each instrument."""
+    text = io.StringIO()
+    lines = csv.writer(text)
+    levels = list(answer["intervals"])
+    ends = [(end, level) for level in levels for end in ("low", "high")]
+    warned: dict[int, list[str]] = {}
+    for warning in answer["warnings"]:
+        if warning["index"] is not None:
+            warned.setdefault(warning["index"], []).append(warning["code"])
+    faults = {fault["index"]: fault["message"] for fault in answer["errors"]}
+    lines.writerow(
+        ["instrument", "model", "version", "target", "last_price", "prediction"]
+        + [f"{end}_{level}" for end, level in ends]
+        + ["warnings", "error"]
+    )
+    for at, name in enumerate(answer["instruments"]):
+        lines.writerow(
+            [name, answer["model"], answer["version"], answer["target"]]
+            + [answer["last_prices"][at], answer["predictions"][at]]
+            + [answer["intervals"][level][end][at] for end, level in ends]
+            + [" ".join(warned.get(at, [])), faults.get(at, "")]
+        )
     return text.getvalue().encode()

@@ -250,6 +250,8 @@ class BatchResponse(TypedDict):
     model: str
     version: int
     target: PriceField
+    instruments: list[str] | None
+    """Their names, where a file was posted."""
     predictions: list[float | None]
     last_prices: list[float | None]
     intervals: dict[str, Columns]

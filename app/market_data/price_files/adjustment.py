@@ -7,6 +7,7 @@ from typing import Final
 import numpy as np
 
 from app.artifact.manifest import BARS, PriceField
+from app.forecasting.arrays import Floats
 
 _DIGITS: Final = 10
 """Of the largest price that are kept: what adjusting adds behind them is noise."""
@@ -45,12 +46,12 @@ def adjusted(columns: Mapping[str, list[float]]) -> dict[PriceField, list[float]
     return {field: _times(np.array(column), factors) for field, column in prices.items()}
 
 
-def _times(column: np.ndarray, factors: np.ndarray) -> list[float]:  # type: ignore[type-arg]
-    made = column * factors
+def _times(column: Floats, factors: Floats) -> list[float]:
+    made: Floats = column * factors
     finite = made[np.isfinite(made) & (made > 0)]
     if not len(finite):
-        return made.tolist()  # type: ignore[no-any-return]
+        return list(map(float, made))
     # of the largest: decimals are the same for all prices of a column
     decimals = _DIGITS - 1 - math.floor(math.log10(finite.max()))
-    rounded = np.where(factors == 1, column, np.round(made, decimals)) if decimals >= 0 else made
-    return rounded.tolist()  # type: ignore[no-any-return]
+    rounded: Floats = np.where(factors == 1, column, np.round(made, decimals)) if decimals >= 0 else made
+    return list(map(float, rounded))

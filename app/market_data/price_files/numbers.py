@@ -86,7 +86,7 @@ def _is_currency(text: str) -> bool:
 class Column(NamedTuple):
     """The cells of a column without currencies and spaces: of each what `bare` returns."""
 
-    texts: list[str | None]
+    texts: Sequence[str | None]
     joined: str | None
     """All of them, a line each, where nothing else is in any of them."""
 
@@ -207,7 +207,7 @@ def _number_of(cell: str, text: str | None, mark: Mark, group: str) -> float | N
     return math.nan if cell.lower() in NO_PRICE else None
 
 
-def plain(cells: Sequence[str]) -> list[float | None] | None:
+def plain(cells: Sequence[str]) -> list[float] | None:
     """Read a column of digits and points alone, as nearly all are; None where it is none."""
     if not is_plain(cells):
         return None

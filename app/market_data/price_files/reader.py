@@ -277,13 +277,14 @@ class _Rows:
             if role not in self.texts:
                 continue
             cells = self.texts[role]
-            plain = None if numbers.is_either(cells) else numbers.plain(cells)
-            if plain is None:
-                column = numbers.Column.of(cells)
-                mark = self._mark(role, column)
-                self.marks.add(mark)
-                plain = numbers.read(cells, column, mark)
-            columns[role] = plain
+            read = None if numbers.is_either(cells) else numbers.plain(cells)
+            if read is not None:
+                columns[role] = list(read)
+                continue
+            column = numbers.Column.of(cells)
+            mark = self._mark(role, column)
+            self.marks.add(mark)
+            columns[role] = numbers.read(cells, column, mark)
         return columns
 
     def _mark(self, role: Role, column: numbers.Column) -> Mark:
@@ -379,8 +380,7 @@ class _Rows:
         if cells is None:
             return None
         own = [cells[row] for row in rows]
-        plain = numbers.plain(own)
-        return [numbers.volume(cell) for cell in own] if plain is None else plain
+        return numbers.plain(own) or [numbers.volume(cell) for cell in own]
 
     def _only_instrument(self, rows: Sequence[int]) -> str | None:
         for at, column in zip(self.layout.texts, self.beside, strict=True):

@@ -60,7 +60,7 @@ class RawTable(NamedTuple):
 
     def place(self, row: int, unit: str) -> str:
         """Say where a row is in the file: its line, and its date where there is one."""
-        return _place(self.lines[row], self.dates and self.dates[row], unit)
+        return _place(self.lines[row], None if self.dates is None else self.dates[row], unit)
 
 
 class Table(NamedTuple):
@@ -84,7 +84,7 @@ class Table(NamedTuple):
 
     def place(self, row: int) -> str:
         """Say where a session is in the file: its line, and its date where there is one."""
-        return _place(self.lines[row], self.dates and self.dates[row], self.unit)
+        return _place(self.lines[row], None if self.dates is None else self.dates[row], self.unit)
 
 
 def _place(line: int, day: date | None, unit: str) -> str:
