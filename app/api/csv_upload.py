@@ -23,7 +23,7 @@ from app.api.schemas import (
     warning_of,
 )
 from app.artifact.manifest import BARS
-from app.errors import BadInput, BadTable
+from app.errors import BadInput, BadTable, NotJson
 from app.market_data import exchange_calendars
 from app.market_data.price_files import reader
 from app.market_data.price_files.layout import shown
@@ -99,6 +99,9 @@ async def bars(request: Request) -> Response:
         media_type=request_body.JSON if is_json else MEDIA_TYPE,
     )
     asked = _parameters(request.query_params, {"calendar"})
+
+    if is_json and content.lstrip()[:1] not in {b"{", b"["}:
+        raise NotJson("the body is no JSON of daily prices")
 
     def answer(_: Event) -> bytes:
         table = reader.read(content, _zone(asked))

@@ -294,9 +294,9 @@ class _Answered:
             if isinstance(table, BadTable):
                 self.faults[index] = table
                 continue
-            if self._is_strict and table.warnings:
-                first = table.warnings[0]
-                self.faults[index] = Suspicious(f"{first.code}: {first.message}")
+            damage = answer_warnings.of_damage(table.warnings)
+            if self._is_strict and damage:
+                self.faults[index] = Suspicious(f"{damage[0].code}: {damage[0].message}")
             else:
                 self._told += [(index, warning) for warning in table.warnings]
 

@@ -15,6 +15,8 @@ from app.forecasting.screening import STALE_SESSIONS, UNCHANGED_WITHIN
 from app.market_data.jumps import Jump, find_jumps
 
 _PENCE: Final = 100
+_FILLED: Final = 0.2
+"""The share of closes that do not move: weekends that were filled in make two sevenths."""
 
 
 class DataWarning(NamedTuple):
@@ -65,10 +67,20 @@ def _stale_runs(closes: Floats) -> Iterator[tuple[int, str, str]]:
     if np.count_nonzero(same) < STALE_SESSIONS:
         return
     begins = np.flatnonzero(~np.concatenate([[False], same]))
+    is_told = False
     for begin, end in zip(begins, np.append(begins[1:], len(closes)), strict=True):
         if end - begin > STALE_SESSIONS:
+            is_told = True
             yield (
                 int(begin) + 1,
                 "stale_run",
                 f"the close is the same for {end - begin} sessions, from the row before this one",
             )
+    repeated = int(np.count_nonzero(same))
+    if not is_told and repeated >= _FILLED * len(same):
+        yield (
+            int(same.argmax()) + 1,
+            "repeated_closes",
+            f"{repeated} of {len(closes)} closes are those of the row before, first here, as where"
+            " days without trading were filled in",
+        )

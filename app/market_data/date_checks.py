@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from app.errors import BadDate
+from app.market_data import bar_frequency
 from app.market_data.anomalies import DataWarning
 from app.market_data.exchange_calendars import Calendar, Days, find, without_exchange
 
@@ -70,6 +71,9 @@ def check_dates(dates: list[date] | None, calendar: str | None, sessions: int) -
             field="dates",
         )
     warnings = _of_the_future(dates)
+    frequency = bar_frequency.longer_than_daily(dates)
+    if frequency is not None:
+        raise BadDate(f"these dates are of {frequency} bars; send daily ones", field="dates")
     if known is None:
         return DateReport(None, None, (*_gaps(_rising(dates)), *warnings), dates[-1])
     missing: int | None = 0

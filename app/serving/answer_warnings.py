@@ -1,6 +1,6 @@
 """What a caller is warned of beside a forecast."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date
 from typing import Final
 
@@ -10,6 +10,7 @@ from app.forecasting.forecaster import Forecast, Model, adapts_by
 from app.market_data import anomalies
 from app.market_data.anomalies import DataWarning
 from app.market_data.date_checks import CALENDAR_DISAGREES
+from app.market_data.price_files.reader import EVENT_ROWS
 from app.serving.pipeline import ForecastQuery
 
 _NOT_WORSE: Final = 1.01
@@ -18,6 +19,8 @@ _NOT_WORSE: Final = 1.01
 UNLIKE_TRAINING: Final = DataWarning(
     "unlike_training", "these prices move as in no window that the model was fitted on"
 )
+
+_HARMLESS: Final = {CALENDAR_DISAGREES, EVENT_ROWS}
 
 _NO_INTERVALS: Final = DataWarning(
     "no_intervals", "this model forecasts a point and has no intervals to give"
@@ -86,12 +89,16 @@ def refuse(warnings: list[DataWarning], field: str) -> None:
     """
     Raise Suspicious with the first warning about the data, where there is one.
 
-    A calendar that disagrees is none: right prices are not refused for a wrong table.
+    A calendar that disagrees is none: right prices are not refused for a wrong table. Nor are the
+    lines of dividends, which were left out as they should be.
     """
-    for warning in warnings:
-        if warning.code != CALENDAR_DISAGREES:
-            message = f"{warning.code}: {warning.message}"
-            raise Suspicious(message, field=field, index=warning.row)
+    for first in of_damage(warnings)[:1]:
+        raise Suspicious(f"{first.code}: {first.message}", field=field, index=first.row)
+
+
+def of_damage(warnings: Sequence[DataWarning]) -> list[DataWarning]:
+    """Return those warnings that a strict caller does not accept."""
+    return [warning for warning in warnings if warning.code not in _HARMLESS]
 
 
 def _of_fitted(part: Model, last: date) -> Iterator[DataWarning]:

@@ -53,5 +53,7 @@ def _times(column: Floats, factors: Floats) -> list[float]:
         return list(map(float, made))
     # of the largest: decimals are the same for all prices of a column
     decimals = _DIGITS - 1 - math.floor(math.log10(finite.max()))
-    rounded: Floats = np.where(factors == 1, column, np.round(made, decimals)) if decimals >= 0 else made
+    rounded: Floats = (
+        np.where(factors == 1, column, np.round(made, decimals)) if decimals >= 0 else made
+    )
     return list(map(float, rounded))

@@ -15,7 +15,8 @@ from typing import Final, NamedTuple
 from app.errors import BadTable
 
 _MONTHS: Final = {
-    name: number
+    # as `month_of` compares them, for which й is a letter with an accent
+    name.replace("й", "и"): number
     for number, names in enumerate(
         (
             "jan gen ene sty oca tammi янв",
@@ -35,6 +36,8 @@ _MONTHS: Final = {
     )
     for name in names.split()
 }
+_FAR: Final = 50
+"""Times as far apart as the days of the better reading: those of the other are none."""
 _CENTURY_FROM: Final = 70
 """Years of two digits from here are of the last century, as POSIX has it (strptime, %y)."""
 _EPOCH: Final = date(1970, 1, 1)
@@ -115,6 +118,8 @@ class Stamps(NamedTuple):
     """With an offset each, where stamps have one: epochs have that of UTC."""
     times: list[str] | None = None
     """Times of day as they are written, empty where a row has none."""
+    is_inferred: bool = False
+    """Whether nothing but how they follow each other tells the day from the month."""
 
 
 def is_date(cell: str) -> bool:
@@ -172,11 +177,14 @@ def read(cells: Sequence[tuple[int, str]], unit: str = "line") -> Stamps:
     by_span = sorted(whole, key=lambda one: _disorder([moment.day for moment in one[1]]))
     form, best = by_span[0]
     days = [moment.day for moment in best]
-    for _, others in by_span[1:]:
-        other = [moment.day for moment in others]
-        if other != days and _disorder(other) == _disorder(days):
-            raise BadTable("these dates can be read as day/month or month/day; write 2026-01-31")
-    return _stamps(days, best, form.name)
+    others = [[moment.day for moment in other] for _, other in by_span[1:]]
+    if any(other != days and _disorder(other) == _disorder(days) for other in others):
+        raise BadTable("these dates can be read as day/month or month/day; write 2026-01-31")
+    return _stamps(days, best, form.name)._replace(
+        is_inferred=any(
+            other != days and _disorder(other) < _FAR * _disorder(days) for other in others
+        )
+    )
 
 
 class _Moment(NamedTuple):

@@ -25,7 +25,7 @@ _NOT_TEXT: Final = {
     b"PAR1": "this is a Parquet file; send the prices as CSV",
 }
 _CODE_PAGES: Final = (
-    "cp1252", "cp1250", "cp1251", "cp1254", "cp932", "gb18030", "big5", "cp949",
+    "cp1252", "cp1250", "cp1251", "cp1254", "cp932", "euc_jp", "gb18030", "big5", "cp949",
 )  # fmt: skip
 """What vendors write in beside Unicode; the first where nothing speaks for another."""
 _cells: Final = re.compile(r'[,;\t|"\r\n]+')

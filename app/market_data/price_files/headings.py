@@ -43,10 +43,11 @@ _NAMES: Final[dict[Role, str]] = {
     "open": """
         open, 1open, openprice, openingprice, opening, opn, firstprice, first, o,
         eroffnung, eroffn, eroffnungskurs, erster, anfangskurs, ersterkurs,
-        ouverture, ouv, coursouverture, courseouverture, premier,
-        apertura, aper, precioapertura, preciodeapertura, prezzoapertura, prezzodiapertura,
+        ouverture, ouv, coursouverture, courseouverture, coursdouverture, cours d'ouverture, premier, premier cours,
+        cours ouv, ouvert,
+        apertura, aper, abre, precioapertura, preciodeapertura, prezzoapertura, prezzodiapertura,
         abertura, abert, precodeabertura, precoabertura, preabe,
-        oppningskurs, oppning, oppnings, oppen, abning, abningskurs, aben, apning, apningskurs,
+        oppningskurs, oppning, oppnings, oppen, abning, abningskurs, aben, apning, apningskurs, apen, apningspris,
         avaus, avauskurssi, openen, openingskoers,
         acilis, acilisfiyati, acilistl, otwarcie, kursotwarcia, otw,
         открытие, откр, ценаоткрытия, первая, ценапервойсделки,
@@ -55,8 +56,8 @@ _NAMES: Final[dict[Role, str]] = {
     "high": """
         high, 2high, highprice, highestprice, highest, dayhigh, hi, h, max, maxprice, maximum,
         hoch, hochst, hochstkurs, tageshoch, hochstpreis,
-        haut, plushaut, cours plus haut, plus haut du jour,
-        maximo, max, precio maximo, massimo, prezzo massimo, maxima, alta, precomaximo, premax,
+        haut, plushaut, +haut, cours plus haut, plus haut du jour,
+        maximo, alto, mayor, max, precio maximo, maximadia, mas alto, massimo, prezzo massimo, maxima, alta, precomaximo, premax,
         hogst, hogsta, hogstakurs, hogstapris, hoj, hojest, hojeste, hojestekurs, hoy, hoyest, hoyeste,
         ylin, korkein, ylinkurssi, hoog, hoogste,
         yuksek, enyuksek, gunicienyuksek, yuksektl, najwyzszy, najwyzsza, kursmax, maks, maksimum,
@@ -66,9 +67,9 @@ _NAMES: Final[dict[Role, str]] = {
     "low": """
         low, 3low, lowprice, lowestprice, lowest, daylow, lo, l, min, minprice, minimum,
         tief, tiefst, tiefstkurs, tagestief, tiefstpreis, niedrig,
-        bas, plusbas, cours plus bas, plus bas du jour,
-        minimo, precio minimo, prezzo minimo, minima, baixa, precominimo, premin,
-        lagst, lagsta, lagstakurs, lagstapris, lav, lavest, laveste, lavestekurs,
+        bas, plusbas, +bas, cours plus bas, plus bas du jour,
+        minimo, bajo, menor, precio minimo, minimadia, mas bajo, prezzo minimo, minima, baixa, precominimo, premin,
+        lag, lagst, lagsta, lagstakurs, lagstapris, lav, lavest, laveste, lavestekurs,
         alin, matalin, alinkurssi, laag, laagste,
         dusuk, endusuk, guniciendusuk, dusuktl, najnizszy, najnizsza, kursmin,
         минимум, мин, низшая, минимальная, минимальнаяцена,
@@ -84,9 +85,9 @@ _NAMES: Final[dict[Role, str]] = {
         chiusura, prezzochiusura, prezzodichiusura, prezzo, prezzo ufficiale, ultimoprezzo, chius,
         fechamento, fecho, fechamentodia, precodefechamento, precofechamento, ultimopreco, preco,
         preult, cotacao, fech,
-        senaste, senastekurs, senastpris, slutkurs, stangning, stangningskurs, stangningspris, slut,
+        senaste, senast, senastekurs, senastpris, slutkurs, stangning, stangningskurs, stangningspris, slut,
         seneste, senestekurs, lukkekurs, lukning, luk, siste, sistekurs, sluttkurs, slutt, stenging,
-        paatos, paatoskurssi, viimeisin, viimeinen, paatosarvo, laatste, slot, slotkoers, koers,
+        paatos, paatoskurssi, viimeisin, viimeinen, paatosarvo, laatste, slot, slotkoers, koers, laatst, sluitkoers,
         kapanis, kapanisfiyati, kapanistl, simdi, son, sonfiyat, fiyat,
         zamkniecie, kurszamkniecia, ostatnio, ostatni, cena, kurs,
         закрытие, ценазакрытия, цена, последняя, ценапоследнейсделки, закр, курс,
@@ -175,9 +176,14 @@ def meaning(text: str) -> Head | None:
     return _meaning(text[:_MAX_HEAD].strip())
 
 
+def is_other(text: str) -> bool:
+    """Tell whether a head says that its column is no price of a bar: an average, a change .."""
+    return "%" in text or any(word in _OTHERS for word in _words.findall(_folded(text)))
+
+
 @lru_cache(maxsize=4096)
 def _meaning(text: str) -> Head | None:
-    known = _ROLES.get(plain(text))
+    known = _ROLES.get(plain(text)) or _ROLES.get(plain(_mended(text)))
     if known is not None:
         return known
     copied = _copy.fullmatch(text)
@@ -189,7 +195,7 @@ def _meaning(text: str) -> Head | None:
         for first in range(len(spans) - length + 1):
             start, end = spans[first][0], spans[first + length - 1][1]
             head = _ROLES.get(plain(text[start:end]))
-            if head is None or len(plain(text[start:end])) < _LEAST_LETTERS:
+            if head is None or (text[start:end].isascii() and end - start < _LEAST_LETTERS):
                 continue
             if head.role in {"date", "time", "instrument"}:
                 continue
@@ -199,6 +205,18 @@ def _meaning(text: str) -> Head | None:
 
 _LEAST_LETTERS: Final = 3
 """Of a name within a head: `C` in `C_AAPL` may be anything."""
+
+
+def _mended(text: str) -> str:
+    """Undo UTF-8 that somebody read as Latin letters: `SchlÃ¼sse`; the text itself where it is none."""
+    if text.isascii():
+        return text
+    for encoding in ("latin-1", "cp1252"):
+        try:
+            return text.encode(encoding).decode("utf-8")
+        except UnicodeError:
+            continue
+    return text
 
 
 def _with_tag(head: Head, text: str, spans: list[tuple[int, int]]) -> Head | None:
@@ -213,9 +231,13 @@ def _with_tag(head: Head, text: str, spans: list[tuple[int, int]]) -> Head | Non
         return None
     if head.role == "volume":
         return head._replace(rank=head.rank + 100)
+    if {"adj", "adjusted"} & set(_words.findall(_folded(text))):
+        if head.role not in {"close", "adjusted"}:
+            # of the adjusted open, high and low no use is made
+            return None
+        head = head._replace(role="adjusted")
     if not others:
-        adjusts = head.role == "close" and {"adj", "adjusted"} & set(_words.findall(_folded(text)))
-        return head._replace(role="adjusted") if adjusts else head
+        return head
     return head._replace(tag=text[others[0][0] : others[-1][1]])
 
 

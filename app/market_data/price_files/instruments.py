@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import date
+from itertools import groupby
 from typing import Final, NamedTuple
 
 from app.errors import BadTable
@@ -11,6 +12,7 @@ from app.market_data.price_files.layout import several, shown
 
 _MOST_DIFFERING: Final = 2
 """Days that come twice with other prices: more are those of another instrument."""
+_SHORTEST_RUN: Final = 5
 _NEAR: Final = 0.25
 """Relative: of two bars of a day that may be one instrument's, before and after a correction."""
 _WEEKDAYS: Final = frozenset(
@@ -36,23 +38,41 @@ class Split(NamedTuple):
     rows: dict[str, list[int]]
 
 
-def split(heads: Sequence[str], columns: Sequence[Sequence[str]], *, named: int) -> Split | None:
+def split(
+    heads: Sequence[str],
+    columns: Sequence[Sequence[str]],
+    days: Sequence[str],
+    *,
+    named: int,
+) -> Split | None:
     """
     Find the column that tells instruments apart; None where the file is of one.
 
     `columns` are the texts of each row; the first `named` are called Symbol or the like, and
-    others tell instruments apart only where their words are none of a day.
+    others tell instruments apart only where their words are none of a day. `days` are the dates as
+    they are written, empty where the file has none.
     """
     for at, (head, column) in enumerate(zip(heads, columns, strict=True)):
         names = dict.fromkeys(column)
         is_note = "" in names and 2 * column.count("") > len(column)
         names.pop("", None)
-        if len(names) > 1 and not is_note and (at < named or not _of_days(names)):
+        if len(names) > 1 and not is_note and (at < named or _are_instruments(names, column, days)):
             rows: dict[str, list[int]] = {name: [] for name in dict.fromkeys(column)}
             for row, name in enumerate(column):
                 rows[name].append(row)
             return Split(head, rows)
     return None
+
+
+def _are_instruments(names: dict[str, None], column: Sequence[str], days: Sequence[str]) -> bool:
+    """Tell whether the varying cells of a column of unknown name may be names of instruments."""
+    if all(map(str.isdecimal, names)):
+        # codes such as 1301: each with days of its own, or for a run of rows, as no count is
+        if len(set(days)) < len(days) == len(set(zip(days, column, strict=True))):
+            return True
+        runs = [len(list(run)) for _, run in groupby(column)]
+        return len(runs) == len(names) and min(runs) >= _SHORTEST_RUN
+    return not _of_days(names)
 
 
 def _of_days(names: dict[str, None]) -> bool:
@@ -101,8 +121,9 @@ def check_days(
         if far or len(differing) > _MOST_DIFFERING:
             one, other = differing[0]
             raise BadTable(
-                f"{days[one]} comes on {unit}s {lines[one]} and {lines[other]} with other prices, as"
-                f" do {len(differing)} rows in all: send one instrument at a time, and one bar a day"
+                f"{days[one]} comes on {unit}s {lines[one]} and {lines[other]} with other prices, and"
+                f" so do {len(differing)} rows in all: these are several instruments, or several"
+                " bars a day; send one of each"
             )
     return kept, _repeated(days, lines, sorted(same + differing), unit, kept)
 

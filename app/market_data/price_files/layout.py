@@ -46,8 +46,8 @@ class Layout(NamedTuple):
     """Columns of text that have no role: instruments, for all that one knows."""
     instrument: str
     """As the header has it; empty where it has none."""
-    shift: int = 0
-    """Cells that rows have before the first head: R's row names."""
+    unknown: str = ""
+    """The head of a column that holds prices and has no name that is known here."""
 
     @property
     def unused(self) -> list[str]:
@@ -70,12 +70,17 @@ def find(sheet: Sheet, wanted: Sequence[str] = ()) -> Layout:
     rows = sheet.first[:_LOOKED_AT]
     merits = [_merit(cells, wanted) for _, cells in rows]
     best = max(merits)
-    if best:
-        at = merits.index(best)
-        layout = _named(sheet, at, wanted)
-        if layout is not None:
-            return layout
-    return _unnamed(sheet)
+    named = _named(sheet, merits.index(best), wanted) if best else None
+    if named is None:
+        return _unnamed(sheet)
+    below = [cells for _, cells in sheet.first[named.begins :]]
+    if any(_has_figures(below, at) for role, at in named.roles.items() if role in PRICES):
+        return named
+    # a title that speaks of prices, or a file without any
+    try:
+        return _unnamed(sheet)
+    except BadTable:
+        return named
 
 
 def _merit(cells: Sequence[str], wanted: Sequence[str] = ()) -> int:
@@ -104,13 +109,8 @@ def _named(sheet: Sheet, at: int, wanted: Sequence[str]) -> Layout | None:
     shift = _row_names(head, heads, below)
     if shift:
         head, heads = ["", *head], [None, *heads]
-    # what is called a price and holds none, as `Price` above pandas' dates, is none
+    heads = _with_figures(heads, below, sheet.unit)
     rows = [cells for _, cells in below]
-    heads = [
-        None if _is_priced(known) and not _has_figures(rows, place) and not _is_blank(rows, place)
-        else known
-        for place, known in enumerate(heads)
-    ]  # fmt: skip
     subheads = _subheads(below, heads)
     sample = rows[subheads:]
     above = [cells for _, cells in sheet.first[max(0, at - 2) : at]]
@@ -128,7 +128,41 @@ def _named(sheet: Sheet, at: int, wanted: Sequence[str]) -> Layout | None:
         _refuse_wide(head, heads, roles, sample)
     texts = _texts(head, heads, roles, sample)
     instrument = next(iter(set(tags.values())), "") if tags else ""
-    return Layout(head, line, at + 1 + subheads, roles, texts, instrument, shift)
+    unknown = _unknown_prices(head, heads, roles, sample)
+    return Layout(head, line, at + 1 + subheads, roles, texts, instrument, unknown)
+
+
+def _unknown_prices(
+    head: Sequence[str],
+    heads: Sequence[Head | None],
+    roles: dict[Role, int],
+    sample: Sequence[list[str]],
+) -> str:
+    """Find a column that moves with the closes, where the highs, say, have no name known here."""
+    known = len({"open", "high", "low"} & roles.keys())
+    if known == len(("open", "high", "low")) or "close" not in roles:
+        return ""
+    near = [
+        head[at] for at in range(len(head))
+        if heads[at] is None and at not in roles.values() and not headings.is_other(head[at])
+        and _is_near(sample, at, roles["close"])
+    ]  # fmt: skip
+    # beside closes alone one or two may be anything
+    return near[0] if near and (known or len(near) > 2) else ""  # noqa: PLR2004
+
+
+def _is_near(sample: Sequence[list[str]], at: int, close: int) -> bool:
+    pairs = [(_figure(row, at), _figure(row, close)) for row in sample]
+    whole = [(one, other) for one, other in pairs if one and other]
+    return len(whole) > 1 and all(0.5 < one / other < 2 for one, other in whole)  # noqa: PLR2004
+
+
+def _figure(row: Sequence[str], at: int) -> float | None:
+    text = numbers.bare(row[at]) if at < len(row) and not is_dated(row[at]) else None
+    try:
+        return None if text is None else float(text.replace(",", "."))
+    except ValueError:
+        return None
 
 
 def _without_empty_ends(head: list[str]) -> list[str]:
@@ -147,6 +181,32 @@ def _row_names(head: list[str], heads: list[Head | None], below: Sequence[Row]) 
     )
 
 
+def _with_figures(
+    heads: Sequence[Head | None], below: Sequence[Row], unit: str
+) -> list[Head | None]:
+    """
+    Leave out what is called a price and holds dates, as `Price` above those of pandas.
+
+    Raises BadTable where it holds something else that is no number.
+    """
+    rows = [cells for _, cells in below]
+    kept = list(heads)
+    for place, known in enumerate(heads):
+        if known is None or known.role not in PRICES:
+            continue
+        if _has_figures(rows, place) or _is_blank(rows, place):
+            continue
+        kept[place] = None
+        if _holds(rows, place, is_dated) or any(
+            other is not None and other.role == known.role and _has_figures(rows, at)
+            for at, other in enumerate(heads)
+        ):
+            continue
+        line = next(line for line, cells in below if place < len(cells) and cells[place])
+        raise BadTable(f"{unit} {line}: {known.role} is no number")
+    return kept
+
+
 def _subheads(below: Sequence[Row], heads: Sequence[Head | None]) -> int:
     """Count the rows below a header that hold no number where prices are: more of the header."""
     places = [at for at, head in enumerate(heads) if head is not None and head.role in PRICES]
@@ -154,7 +214,8 @@ def _subheads(below: Sequence[Row], heads: Sequence[Head | None]) -> int:
         priced = [cells[at] for at in places if at < len(cells)]
         if any(numbers.is_numeric(cell) for cell in priced):
             return count
-        if not any(priced) and any(is_dated(cell) for cell in cells):
+        is_empty = all(cell.lower() in numbers.NO_PRICE for cell in priced)
+        if is_empty and any(is_dated(cell) for cell in cells):
             # a day without prices
             return count
     return 0
@@ -220,7 +281,7 @@ def _without_lone_letters(head: Sequence[str], heads: list[Head | None]) -> list
         return heads
     return [
         None
-        if known is not None and known.role in PRICES and len(headings.plain(cell)) == 1
+        if known is not None and known.role in PRICES and headings.plain(cell) in _ONE_LETTER
         else known
         for cell, known in zip(head, heads, strict=True)
     ]
@@ -363,9 +424,15 @@ def _texts(
     others = [
         at for at in range(len(head))
         if at not in roles.values() and at not in named
-        and _holds(sample, at, _is_text)
+        and (_holds(sample, at, _is_text) or (heads[at] is None and _is_code(sample, at)))
     ]  # fmt: skip
     return [*named, *others][:_MAX_TEXTS]
+
+
+def _is_code(sample: Sequence[list[str]], at: int) -> bool:
+    """Tell whether a column has few whole numbers: they may be those of instruments."""
+    cells = {row[at] for row in sample if at < len(row)}
+    return len(cells) * 2 <= len(sample) and all(map(str.isdecimal, cells))
 
 
 def _is_text(cell: str) -> bool:
@@ -416,7 +483,8 @@ def _unnamed(sheet: Sheet) -> Layout:
             "volume": 5,
         }
         return Layout(list(_BINANCE), None, 0, roles, [], "")
-    if any(numbers.is_numeric(cell) or is_dated(cell) for cell in first):
+    is_headed = len(rows) > 1 and not is_dated(first[0]) and is_dated(rows[1][1][0])
+    if not is_headed and any(numbers.is_numeric(cell) or is_dated(cell) for cell in first):
         raise BadTable(
             f"the file has no header: add a first line that names the {len(first)} columns, such as"
             f" {'Date,Close' if len(first) == 2 else 'Date,Open,High,Low,Close'}"  # noqa: PLR2004
@@ -426,11 +494,11 @@ def _unnamed(sheet: Sheet) -> Layout:
 
 def _single(sheet: Sheet) -> Layout:
     """Find the one column of numbers beside dates, whatever it is called."""
+    # the row above the first that holds a date and a number, or a number alone
     at = next(
         (
-            at for at, (_, cells) in enumerate(sheet.first[:_LOOKED_AT])
-            if len(cells) > 1 or len(sheet.first) > at + 1
-            and len(sheet.first[at + 1][1]) == 1 and numbers.is_numeric(sheet.first[at + 1][1][0])
+            max(0, number - 1) for number, (_, cells) in enumerate(sheet.first[:_LOOKED_AT])
+            if any(map(_is_figure, cells)) and (len(cells) == 1 or any(map(is_dated, cells)))
         ),
         0,
     )  # fmt: skip
@@ -446,8 +514,9 @@ def _single(sheet: Sheet) -> Layout:
     heads = [None if _is_priced(known) else known for known in heads]
     roles = _roles(heads, sample)
     figures = [
-        place for place in range(len(head))
-        if place not in roles.values() and heads[place] is None and _is_prices(sample, place)
+        place for place, known in enumerate(heads)
+        if place not in roles.values() and _is_prices(sample, place)
+        and (known is None or known.role == "date")
     ]  # fmt: skip
     if "date" in roles and len(figures) == 1:
         found: dict[Role, int] = {"date": roles["date"], "close": figures[0]}
@@ -474,6 +543,7 @@ def _no_prices(head: Sequence[str], line: int) -> BadTable:
 
 def _is_binance(rows: Sequence[Row]) -> bool:
     """Tell Binance's bulk files by all that they hold: two times, and four prices in order."""
+    possible = 0
     for _, cells in rows:
         if len(cells) != len(_BINANCE) or not (
             dates.is_count(cells[0]) and dates.is_count(cells[6])
@@ -483,7 +553,10 @@ def _is_binance(rows: Sequence[Row]) -> bool:
             begin, end = int(cells[0]), int(cells[6])
             opened, high, low, closed = map(float, cells[1:5])
         except ValueError:
-            return False
-        if not (begin < end and low <= min(opened, closed) <= max(opened, closed) <= high):
-            return False
-    return True
+            continue
+        possible += begin < end and low <= min(opened, closed) <= max(opened, closed) <= high
+    # a row that is spoilt is told of by itself
+    return possible > _BINANCE_SHARE * len(rows)
+
+
+_BINANCE_SHARE: Final = 0.9

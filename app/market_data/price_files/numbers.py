@@ -53,6 +53,7 @@ _TIMES: Final = {
     "": 1.0, "k": 1e3, "tsd": 1e3, "m": 1e6, "mio": 1e6, "mn": 1e6, "mln": 1e6, "b": 1e9, "mrd": 1e9,
     "bn": 1e9, "t": 1e12, "lakh": 1e5, "cr": 1e7, "万": 1e4, "萬": 1e4, "亿": 1e8, "億": 1e8,
 }  # fmt: skip
+_ungrouped: Final = re.compile(r"\d{5,}")
 _GROUP: Final = 3
 """Digits."""
 
@@ -148,16 +149,21 @@ def mark_of(column: Column, others: Iterable[str], delimiter: str, *, is_europea
         return "."
     if own.either_comma and own.either_point:
         raise BadTable("has numbers with a point and others with a comma, each before three digits")
-    told = _told_by(others)
+    beside = list(others)
+    told = _told_by(beside)
+    # where 28937998 is written without separators, thousands are as well
+    is_ungrouped = delimiter != "," and any(_ungrouped.fullmatch(cell) for cell in beside)
     if own.either_point:
         # 18.450: thousands only where the file is written with decimal commas
         if told == {","}:
             return ","
-        if not told and delimiter == ";" and is_european:
+        if not told and delimiter == ";" and is_european and not is_ungrouped:
             raise _either("18.450")
         return "."
     if delimiter == ";" and "." not in told:
         # a file that separates by semicolons does so for its decimal commas
+        return ","
+    if not told and is_ungrouped:
         return ","
     if len(told) != 1 or delimiter == ";":
         raise _either("18,450")

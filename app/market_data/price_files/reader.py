@@ -26,6 +26,10 @@ from app.market_data.price_validation import validate_bars
 
 _EVENTS: Final = ("dividend", "split", "распредел", "配当", "分割", "分红", "拆", "배당", "분할")
 """Words of lines that tell of a dividend or a split and hold no session."""
+EVENT_ROWS: Final = "event_rows"
+"""The warning of such lines: they were left out as they should, and are no reason to refuse."""
+_MAX_NAMED: Final = 12
+"""Lines that a warning lists."""
 _MAX_UNUSED: Final = 20
 _MAX_LEFT_OUT: Final = 20
 
@@ -100,36 +104,26 @@ class _File(NamedTuple):
         prices = [found.roles[role] for role in PRICES if role in found.roles]
         width = len(found.head) or 1
         kept: list[Row] = []
-        last = 0
+        short: list[tuple[int, int]] = []
         for number, (line, cells) in enumerate(self.sheet.rows):
             if number < found.begins or cells[:width] == found.head:
                 # a header may come again where files were put together
                 continue
             if len(cells) > width and any(cells[width:]):
                 if any(numbers.is_numeric(cells[at]) for at in prices):
-                    raise self.fault(_too_many(unit, line, len(cells), width))
+                    raise self.fault(_not_as_many(unit, line, len(cells), width))
                 continue
-            last = len(cells)
             if len(cells) < width:
+                if any(at < len(cells) and numbers.is_numeric(cells[at]) for at in prices):
+                    short.append((line, len(cells)))
                 cells = [*cells, *[""] * (width - len(cells))]  # noqa: PLW2901 - the same row
             kept.append((line, [cells[at] for at in places]))
         if not kept:
             raise BadTable("the file has a header and no prices below it")
-        if self.sheet.is_cut and 1 < last < width and self.sheet.first and len(kept) > 1:
-            self._check_end(kept[-1], last, width)
+        if short and len(short) * 2 <= len(kept):
+            # else the header has a cell too many
+            raise self.fault(_not_as_many(unit, *short[0], width))
         return kept
-
-    def _check_end(self, row: Row, cells: int, width: int) -> None:
-        line, kept = row
-        prices = [role for role in PRICES if role in self.layout.roles]
-        begins = list(self.layout.roles)
-        if any(kept[begins.index(role)] not in NO_PRICE for role in prices):
-            raise self.fault(
-                BadTable(
-                    f"{self.sheet.unit} {line}, the last, has {cells} cells and ends there, and the"
-                    f" header {width}: the file looks cut off"
-                )
-            )
 
     def split(self, rows: Sequence[Row], by: str | None = None) -> instruments.Split | None:
         """Find which rows are of which instrument; None where all are of one."""
@@ -150,8 +144,12 @@ class _File(NamedTuple):
         if not columns:
             return None
         priced = self._priced(rows)
+        dates = list(self.layout.roles).index("date") if "date" in self.layout.roles else None
         found = instruments.split(
-            heads, [[column[row] for row in priced] for column in columns], named=named
+            heads,
+            [[column[row] for row in priced] for column in columns],
+            [] if dates is None else [rows[row][1][dates] for row in priced],
+            named=named,
         )
         if found is None:
             return None
@@ -259,6 +257,12 @@ class _Rows:
                 "no column holds dates, and the prices were taken as oldest first: add a column"
             )
             warnings.append(DataWarning("order_unknown", f"{message} Date"))
+        if self.layout.unknown:
+            message = (
+                f"the column {shown(self.layout.unknown)!r} looks like prices and was not read: call"
+                " columns Open, High, Low and Close"
+            )
+            warnings.append(DataWarning("unknown_column", message))
         return RawTable(columns, days, lines, warnings, self.layout.head, volumes)
 
     def reading(self, raw: RawTable) -> Reading:
@@ -324,20 +328,28 @@ class _Rows:
             elif None in values and self._is_event(row):
                 events.append(row)
             elif not known and not self._has_date(row):
-                self.left_out.append(LeftOut(self.lines[row], 1, "no date and no price"))
+                self.left_out.append(LeftOut(self.lines[row], "no date and no price"))
             elif is_flawed:
                 kept.append(row)
             elif None in values:
                 raise self._no_number(row, columns)
             else:
                 empty.append(row)
-        for row in events:
-            self.left_out.append(LeftOut(self.lines[row], 1, "a dividend or a split"))
-        for row in empty:
-            self.left_out.append(LeftOut(self.lines[row], 1, "a date and no price"))
+        self.left_out += [LeftOut(self.lines[row], "a dividend or a split") for row in events]
+        self.left_out += [LeftOut(self.lines[row], "a date and no price") for row in empty]
         if not kept:
             raise BadTable(f"no {self.unit} of the file holds a price")
-        return kept, self._warn_of_empty(empty, kept)
+        warnings = self._warn_of_empty(empty, kept)
+        if events:
+            message = f"{self._places(events)}: dividends or splits, and no sessions: left out"
+            warnings.append(DataWarning(EVENT_ROWS, message))
+        return kept, warnings
+
+    def _places(self, rows: Sequence[int]) -> str:
+        """Name some lines."""
+        listed = ", ".join(str(self.lines[row]) for row in rows[:_MAX_NAMED])
+        more = f" and {len(rows) - _MAX_NAMED} more" if len(rows) > _MAX_NAMED else ""
+        return f"{self.unit}{'s' if len(rows) > 1 else ''} {listed}{more}"
 
     def _warn_of_empty(self, empty: Sequence[int], kept: Sequence[int]) -> list[DataWarning]:
         if not empty:
@@ -346,12 +358,15 @@ class _Rows:
         # the newest is at one end of a file or the other
         ends = [row for row in (empty[0], empty[-1]) if row < kept[0] or row > kept[-1]]
         newest = [row for row in ends if dates and self._is_newest(row, kept)]
-        row = newest[0] if newest else empty[0]
-        when = f" ({shown(dates[row])}{', the newest' if newest else ''})" if dates else ""
-        message = f"{self.unit} {self.lines[row]}{when} holds no price and was left out"
-        if len(empty) > 1:
-            message += f", as were {len(empty)} in all"
-        return [DataWarning("empty_rows", message)]
+        rows = sorted(empty, key=lambda row: row not in newest)
+        when = ""
+        if dates:
+            when = f" ({shown(dates[rows[0]])}{', the newest' if newest else ''})"
+        one = f"{self._places(rows)}{when}" if len(rows) == 1 else (
+            f"{self._places(rows)}{when and f', the first of them{when}'}"
+        )  # fmt: skip
+        holds = "holds no price and was" if len(rows) == 1 else "hold no price and were"
+        return [DataWarning("empty_rows", f"{one} {holds} left out")]
 
     def _is_newest(self, row: int, kept: Sequence[int]) -> bool:
         cells = self.texts["date"]
@@ -413,11 +428,11 @@ def _field(role: str) -> str:
     return "adjusted close" if role == "adjusted" else role
 
 
-def _too_many(unit: str, line: int, cells: int, heads: int) -> BadTable:
-    return BadTable(
-        f"{unit} {line} has {cells} cells and the header {heads}: put numbers with a comma in quotes,"
-        " or separate cells by semicolons"
-    )
+def _not_as_many(unit: str, line: int, cells: int, heads: int) -> BadTable:
+    hint = "put numbers with a comma in quotes, or separate cells by semicolons"
+    if cells < heads:
+        hint = "the line looks cut off, or lacks a cell"
+    return BadTable(f"{unit} {line} has {cells} cells and the header {heads}: {hint}")
 
 
 def _reading(sheet: Sheet, found: Layout) -> Reading:

@@ -51,6 +51,12 @@ def dated(
     days, warnings = stamps.days, list[DataWarning]()
     if stamps.moments is not None and times is None:
         days, warnings = _local(stamps.moments, zone)
+    if stamps.is_inferred:
+        message = (
+            f"the dates were read as {stamps.form}, since they follow each other so; nothing else"
+            " tells the day from the month: write 2026-01-31"
+        )
+        warnings.append(DataWarning("date_order_inferred", message))
     if clocks is not None:
         minutes = [dates.minutes_of(clock) for clock in clocks]
         shorter = bar_frequency.shorter_than_daily(days, minutes)

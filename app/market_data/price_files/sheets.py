@@ -37,8 +37,6 @@ class Sheet(NamedTuple):
     """Of cells; empty where the message was JSON."""
     unit: str = "line"
     """What a row is called in messages."""
-    is_cut: bool = False
-    """Whether the file ends without the end of a line."""
     zone: ZoneInfo | None = None
     """The exchange's, where the message names it."""
 
@@ -64,21 +62,20 @@ def of_csv(content: bytes, score: Callable[[Sequence[Row]], int]) -> Sheet:
     head = next((line for line in begin if line.strip()), "")
     _check_text(head)
     skipped = 0
+    delimiter = ""
     chosen = _separator.fullmatch(head)
     if chosen is not None:
-        # Excel's own way to say it
+        # Excel's own way to say it; others have been known to change the file below it
         skipped = begin.index(head) + 1
-        delimiter = chosen[1]
-    else:
-        delimiter = max(_DELIMITERS, key=lambda each: _merit(begin, each, score))
+        if any(chosen[1] in line for line in begin[skipped:]):
+            delimiter = chosen[1]
+    if not delimiter:
+        delimiter = max(_DELIMITERS, key=lambda each: _merit(begin[skipped:], each, score))
     rows = _rows(chain(begin[skipped:], lines), skipped, delimiter, lines)
     first = list(islice(rows, FIRST_ROWS))
     if not first:
         raise BadTable("the file is empty")
-    return Sheet(
-        first, rows, lines.encoding.removesuffix("-sig"), delimiter,
-        is_cut=not content.endswith((b"\n", b"\r", b"\n\0")),
-    )  # fmt: skip
+    return Sheet(first, rows, lines.encoding.removesuffix("-sig"), delimiter)
 
 
 def _first_lines(lines: Lines) -> list[str]:

@@ -8,12 +8,9 @@ from app.market_data.anomalies import DataWarning
 
 
 class LeftOut(NamedTuple):
-    """Lines that are no sessions."""
+    """A line that is no session."""
 
     line: int
-    """The first of them."""
-    lines: int
-    """How many there are."""
     reason: str
 
 

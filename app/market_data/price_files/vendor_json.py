@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 from app.errors import BadTable
 from app.market_data.price_files import dates, headings
 from app.market_data.price_files.decoding import Lines
+from app.market_data.price_files.layout import several
 from app.market_data.price_files.sheets import FIRST_ROWS, MAX_COLUMNS, MAX_ROWS, Row, Sheet
 
 _MAX_DEPTH: Final = 8
@@ -30,6 +31,11 @@ _SHORT: Final = {
 }  # fmt: skip
 _DATE: Final = "date"
 _KLINE: Final = 12
+_GRANULARITIES: Final = {
+    "1h": "hourly", "60m": "hourly", "1m": "1-minute", "5m": "5-minute", "15m": "15-minute",
+    "30m": "30-minute", "90m": "90-minute", "5d": "5-day", "1wk": "weekly", "1mo": "monthly",
+    "3mo": "quarterly",
+}  # fmt: skip
 
 
 def of_json(content: bytes) -> Sheet | None:
@@ -92,21 +98,30 @@ def _find(message: Any, depth: int) -> Iterator[list[Any]] | None:
     if depth > _MAX_DEPTH:
         return None
     if isinstance(message, list):
-        return _of_list(message)
+        return _of_list(message, depth)
     if not isinstance(message, dict):
         return None
     for table in (_of_columns(message), _of_days(message), _of_split(message)):
         if table is not None:
             return table
-    for value in message.values():
-        if isinstance(value, list | dict):
-            found = _find(value, depth + 1)
-            if found is not None:
-                return found
-    return None
+    return _only(
+        (name, found)
+        for name, value in message.items()
+        if isinstance(value, list | dict) and (found := _find(value, depth + 1)) is not None
+    )
 
 
-def _of_list(items: list[Any]) -> Iterator[list[Any]] | None:
+def _only(tables: Iterable[tuple[str, Iterator[list[Any]]]]) -> Iterator[list[Any]] | None:
+    """Return the one table that there is; raise BadTable where there are several."""
+    found = list(islice(tables, MAX_COLUMNS))
+    if len(found) > 1:
+        raise BadTable(
+            f"the message holds {several([name for name, _ in found])}; send one at a time"
+        )
+    return found[0][1] if found else None
+
+
+def _of_list(items: list[Any], depth: int) -> Iterator[list[Any]] | None:
     records = [item for item in islice(items, FIRST_ROWS) if isinstance(item, dict)]
     if records and len(records) == min(len(items), FIRST_ROWS):
         heads = list(dict.fromkeys(head for record in records for head in record))
@@ -218,7 +233,11 @@ def _are_heads(heads: Sequence[str]) -> bool:
 def _yahoo(message: Any) -> tuple[Iterator[Row], ZoneInfo | None] | None:
     """Read Yahoo's chart: stamps, and prices in lists elsewhere; its zone is the exchange's."""
     try:
-        result = message["chart"]["result"][0]
+        results = message["chart"]["result"]
+        if len(results) > 1:
+            names = [str(each["meta"].get("symbol")) for each in results]
+            raise BadTable(f"the message holds {several(names)}; send one at a time")
+        result = results[0]
         quote = result["indicators"]["quote"][0]
         stamps = result["timestamp"]
         columns = {"timestamp": stamps} | {
@@ -237,7 +256,8 @@ def _yahoo(message: Any) -> tuple[Iterator[Row], ZoneInfo | None] | None:
     except (KeyError, IndexError, TypeError, AttributeError):
         return None
     if granularity != "1d":
-        raise BadTable(f"these are bars of {str(granularity)[:8]}; send daily ones")
+        name = _GRANULARITIES.get(granularity, f"{str(granularity)[:8]} (not daily)")
+        raise BadTable(f"these are {name} bars; send daily ones")
     if isinstance(symbol, str):
         columns["symbol"] = [symbol] * len(stamps)
     try:
