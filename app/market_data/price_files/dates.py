@@ -36,7 +36,7 @@ _MONTHS: Final = {
     )
     for name in names.split()
 }
-_FAR: Final = 50
+_FAR: Final = 15
 """Times as far apart as the days of the better reading: those of the other are none."""
 _CENTURY_FROM: Final = 70
 """Years of two digits from here are of the last century, as POSIX has it (strptime, %y)."""

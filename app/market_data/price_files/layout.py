@@ -178,6 +178,8 @@ def _row_names(head: list[str], heads: list[Head | None], below: Sequence[Row]) 
         return 0
     return int(
         all(len(cells) == len(head) + 1 and is_dated(cells[0]) for _, cells in below[:_SAMPLE])
+        # and not for a delimiter at the end of each line
+        and any(cells[-1] for _, cells in below[:_SAMPLE])
     )
 
 
@@ -315,8 +317,8 @@ def _roles(heads: Sequence[Head | None], sample: Sequence[list[str]]) -> dict[Ro
         roles["date"] = min(written or dated)[1]
     else:
         free = [
-            at for at in range(max(map(len, sample), default=0))
-            if at not in roles.values() and (at >= len(heads) or heads[at] is None or _is_named_date(heads[at]))
+            at for at, known in enumerate(heads)
+            if at not in roles.values() and (known is None or known.role == "date")
         ]  # fmt: skip
         at = _by_content(free, heads, sample)
         if at is not None:
@@ -449,11 +451,13 @@ def _refuse_wide(
     sample: Sequence[list[str]],
 ) -> None:
     """Refuse a file whose opens, highs or lows may be instruments that are called so."""
+    other = next(roles[role] for role in ("open", "high", "low") if role in roles)
     others = [
         head[at] for at in range(len(head))
         if heads[at] is None and at not in roles.values() and _is_prices(sample, at)
+        and (not {"open", "high", "low"} <= roles.keys() or _is_near(sample, at, other))
     ]  # fmt: skip
-    if others and not {"open", "high", "low"} <= roles.keys():
+    if others:
         raise BadTable(
             f"no column is called Close, and several hold numbers ({_list(head, roles, others)}):"
             " if each is an instrument, send one at a time"

@@ -24,6 +24,11 @@ NO_PRICE: Final = frozenset(
 
 _PLAIN: Final = frozenset("0123456789.")
 _spaces: Final = re.compile(r"[\s\u00a0\u2007\u2009\u202f'\u2019`_]")
+_SPACES: Final = r"[\s\u00a0\u2007\u2009\u202f'\u2019]"
+_gap: Final = re.compile(rf"\d{_SPACES}+\d")
+_run_of_digits: Final = re.compile(rf"\d(?:[\d.,]|{_SPACES})*")
+_SPACED: Final = rf"\d{{1,3}}(?:{_SPACES}\d{{3}})+(?:[.,]\d*)?|\d{{1,2}}(?:{_SPACES}\d{{2}})*{_SPACES}\d{{3}}(?:[.,]\d*)?"
+_spaced: Final = re.compile(_SPACED)
 _number: Final = re.compile(r"[-+]?[0-9][0-9.,]*(?:[eE][-+]?[0-9]+)?|[-+]?\.[0-9]+")
 # what stands before or after a number and says of what it is
 _CURRENCIES: Final = frozenset(
@@ -46,7 +51,13 @@ _all_grouped: Final = {
     mark: re.compile(rf"(?>(?:{pattern.pattern})\n)*+(?:{pattern.pattern})")
     for mark, pattern in _grouped.items()
 }
-_SIMPLE: Final = str.maketrans("", "", "$€£¥₹₩₽₺ \u00a0\u2007\u2009\u202f'\u2019")
+# of lines: a space is \s, which a line's end is as well
+_all_spaced: Final = re.compile(
+    rf"(?>(?:{_SPACED}|[\d.,]+)\n)*+(?:{_SPACED}|[\d.,]+)".replace(r"\s", " ")
+)
+_SIGNS: Final = str.maketrans("", "", "$€£¥₹₩₽₺")
+_BLANKS: Final = frozenset(" \u00a0\u2007\u2009\u202f'\u2019")
+_UNSPACED: Final = str.maketrans("", "", "".join(_BLANKS))
 _FIGURES: Final = frozenset("0123456789.,+-eE\n")
 _volume: Final = re.compile(r"([\d.,]+)\s*([a-z\u4e00-\u9fff]*)\.?")
 _TIMES: Final = {
@@ -64,7 +75,7 @@ def bare(cell: str) -> str | None:
         cell = unicodedata.normalize("NFKC", cell)
     closed = _spaces.sub("", cell)
     found = _number.search(closed)
-    if found is None:
+    if found is None or not _is_spaced_well(cell):
         return None
     before, after = closed[: found.start()], closed[found.end() :]
     if not before and not after:
@@ -77,6 +88,14 @@ def bare(cell: str) -> str | None:
     if all(_is_currency(part) for part in (before, after)):
         return sign + found[0]
     return None
+
+
+def _is_spaced_well(cell: str) -> bool:
+    """Tell whether what stands between digits parts thousands, as in 1 234,50, and is no slip."""
+    if not _gap.search(cell):
+        return True
+    digits = _run_of_digits.search(cell)
+    return digits is not None and _spaced.fullmatch(digits[0].strip()) is not None
 
 
 def _is_currency(text: str) -> bool:
@@ -94,8 +113,12 @@ class Column(NamedTuple):
     @classmethod
     def of(cls, cells: Sequence[str]) -> "Column":
         """Take off what stands around numbers; for all cells at once where that is simple."""
-        joined = "\n".join(cells).translate(_SIMPLE)
-        if set(joined) <= _FIGURES:
+        joined = "\n".join(cells).translate(_SIGNS)
+        letters = set(joined)
+        if letters & _BLANKS and _all_spaced.fullmatch(joined):
+            joined = joined.translate(_UNSPACED)
+            letters -= _BLANKS
+        if letters <= _FIGURES:
             return cls(joined.split("\n"), joined)
         return cls([bare(cell) for cell in cells], None)
 
@@ -114,7 +137,7 @@ def evidence(texts: Iterable[str | None]) -> Evidence:
     """Look for a number that can be written with a decimal point alone, or with a comma."""
     either_comma = either_point = False
     for text in texts:
-        if not text or ("," not in text and "." not in text):
+        if not text or ("," not in text and "." not in text) or not text.strip(".,+-"):
             continue
         commas, points = text.count(","), text.count(".")
         if commas and points:
