@@ -22,7 +22,7 @@ _RUN: Final = 20
 """Days that a history must have before it can prove a calendar wrong."""
 _DIFFERENCES: Final = 4
 """Rows at which the two differ, at least, and at least this share of the run:"""
-_SHARE: Final = 0.04
+_SHARE: Final = 0.025
 _STRANGE: Final = 2
 """Of them, days that are no sessions: no vendor invents those, while any may leave some out."""
 _SHARE_MISSING: Final = 0.1

@@ -79,6 +79,14 @@ def test_what_neither_split_nor_unit_makes_is_named_too(times: float, row: int) 
     assert said(closes) == [("implausible_jump", row)]
 
 
+def test_a_unit_that_changes_again_and_again_is_no_volatility() -> None:
+    closes = walk(5)
+    closes[40:50:2] *= 100
+
+    # the row after each is the way back
+    assert said(closes) == [("unit_jump", row) for row in range(40, 50)]
+
+
 @pytest.mark.parametrize("unit", [100, 1_000, 10_000, 1_000_000])
 @pytest.mark.parametrize("sign", [1, -1])
 def test_any_unit_is_named(unit: int, sign: int) -> None:
