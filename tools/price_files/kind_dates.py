@@ -139,12 +139,8 @@ def without_years(chance: Chance) -> PriceFile:
     return _faulty(table, f"dates as {form.replace('%', '')}", ())
 
 
-def ambiguous_throughout(chance: Chance) -> PriceFile:
-    """
-    Write the first days of months alone, day and month both up to twelve, in no order.
-
-    Read either way they are as far apart from one another.
-    """
+def _up_to_twelve(chance: Chance) -> Table:
+    """Write the days of a year whose day and month may be exchanged, and nothing else."""
     year = chance.randrange(2021, 2026)
     pairs = [(one, other) for one in range(1, 13) for other in range(1, 13)]
     weekdays = [
@@ -155,8 +151,22 @@ def ambiguous_throughout(chance: Chance) -> PriceFile:
     walk = a_walk(chance, calendar=WEEKDAYS, days=sorted(weekdays))
     sign = chance.choice("/.-")
     form = chance.choice((f"%d{sign}%m{sign}%Y", f"%m{sign}%d{sign}%Y", f"%d{sign}%m{sign}%y"))
-    table = a_table(chance, BY_NAME["stooq"], walk=walk, style=PLAIN, date_style=strftime(form))
-    return _faulty(table, "day and month up to twelve", ())
+    return a_table(chance, BY_NAME["stooq"], walk=walk, style=PLAIN, date_style=strftime(form))
+
+
+def ambiguous_but_in_order(chance: Chance) -> PriceFile:
+    """Leave it to their order to say which is the day and which the month."""
+    return _up_to_twelve(chance).file(KIND, "day and month up to twelve, in order", Expect.EITHER)
+
+
+def ambiguous_throughout(chance: Chance) -> PriceFile:
+    """Write days that are as likely, and in as little order, read either way."""
+    table = _up_to_twelve(chance)
+    rows = list(range(len(table.walk)))
+    chance.shuffle(rows)
+    for column in table.sheet.columns:
+        column.cells = [column.cells[row] for row in rows]
+    return _faulty(table, "day and month up to twelve, in no order", ())
 
 
 def broken_date(chance: Chance) -> PriceFile:
@@ -224,6 +234,7 @@ FAULTY: Final = (
     without_dates,
     ambiguous_throughout,
     broken_date,
+    ambiguous_but_in_order,
     without_years,
     dates_in_two_styles,
     two_date_columns,

@@ -59,6 +59,11 @@ def _row(chance: Chance, length: int) -> int:
     return chance.randrange(1, length)
 
 
+def _where(walk: Walk, row: int) -> str:
+    """Say whether a jump is within what the shipped model looks back on."""
+    return "in the newest 60" if row > len(walk) - 60 else "before the newest 60"
+
+
 def a_split(chance: Chance) -> PriceFile:
     """Multiply all prices from one row on, which nothing says."""
     walk, factor = _walk(chance), _factor(chance)
@@ -67,7 +72,7 @@ def a_split(chance: Chance) -> PriceFile:
     table = a_table(chance, chance.choice(_LAYOUTS), walk=spoilt, style=PLAIN)
     return table.file(
         KIND,
-        f"times {factor:.3g} from a row on",
+        f"a factor from a row on, {_where(walk, row)}: {factor:.3g}",
         Expect.FAULTY,
         (line(table.line(row)),),
         by_reader=False,
@@ -83,7 +88,7 @@ def a_stretch(chance: Chance) -> PriceFile:
     table = a_table(chance, chance.choice(_LAYOUTS), walk=spoilt, style=PLAIN)
     return table.file(
         KIND,
-        f"times {factor:.3g} for some rows",
+        f"a factor for some rows, {_where(walk, row)}: {factor:.3g}",
         Expect.FAULTY,
         (line(table.line(row)),),
         by_reader=False,

@@ -256,8 +256,8 @@ def no_table(chance: Chance) -> PriceFile:
     if chance.random() < 0.5:
         text = chance.choice(_REFUSED_TEXTS)
         sentence = re.search(r'(?:Message|Information|message|detail)": "([^"]+)', text)
-        said = re.escape((sentence.group(1) if sentence else text.strip())[:40])
-        return PriceFile(KIND, "a vendor's sentence", text.encode(), Expect.FAULTY, said=((said,),))
+        said = ((re.escape(sentence.group(1)[:40]),),) if sentence else ()
+        return PriceFile(KIND, "a vendor's sentence", text.encode(), Expect.FAULTY, said=said)
     page = chance.choice(_PAGES)
     return PriceFile(KIND, "no table at all", page, Expect.FAULTY)
 

@@ -76,7 +76,7 @@ def midnight_in_utc(chance: Chance) -> PriceFile:
     write, name = _in_utc(chance, calendar, time())
     sheet, _ = _stamped(chance, walk, write)
     truth = truth_of(walk, forecast_date=after(calendar, walk.days[-1]))
-    shape = f"{calendar}'s midnight in UTC, {name}"
+    shape = f"midnight in UTC: {calendar}, {name}"
     return PriceFile(KIND, shape, sheet.content(), Expect.SOUND, truth, calendar)
 
 
@@ -88,7 +88,7 @@ def opening_in_utc(chance: Chance) -> PriceFile:
     sheet, _ = _stamped(chance, walk, write)
     truth = truth_of(walk, forecast_date=after(calendar, walk.days[-1]))
     return PriceFile(
-        KIND, f"{calendar}'s opening in UTC, {name}", sheet.content(), Expect.SOUND, truth, calendar
+        KIND, f"opening in UTC: {calendar}, {name}", sheet.content(), Expect.SOUND, truth, calendar
     )
 
 
@@ -103,9 +103,7 @@ def own_midnight(chance: Chance) -> PriceFile:
     )
     asked = calendar if chance.random() < 0.5 else None
     truth = truth_of(walk, forecast_date=after(calendar, walk.days[-1]) if asked else None)
-    return PriceFile(
-        KIND, f"{calendar}'s own midnight", sheet.content(), Expect.SOUND, truth, asked
-    )
+    return PriceFile(KIND, f"own midnight: {calendar}", sheet.content(), Expect.SOUND, truth, asked)
 
 
 def opening_epochs(chance: Chance) -> PriceFile:
@@ -170,7 +168,7 @@ def midnight_without_exchange(chance: Chance) -> PriceFile:
     walk = a_walk(chance, calendar=calendar)
     write, name = _in_utc(chance, calendar, time())
     sheet, _ = _stamped(chance, walk, write)
-    shape = f"{calendar}'s midnight in UTC, {name}, no calendar"
+    shape = f"midnight in UTC, no calendar: {calendar}, {name}"
     # to read them right is no fault: their weekdays say where they are from
     return PriceFile(KIND, shape, sheet.content(), Expect.EITHER, truth_of(walk))
 

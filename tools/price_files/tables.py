@@ -9,7 +9,7 @@ from tools.price_files.layout import Layout
 from tools.price_files.layouts_asia import ASIAN_LAYOUTS
 from tools.price_files.layouts_english import ENGLISH
 from tools.price_files.layouts_europe import EUROPEAN_LAYOUTS, INVESTING
-from tools.price_files.numbers import NumberStyle, is_ambiguous
+from tools.price_files.numbers import PLAIN, NumberStyle, is_ambiguous
 from tools.price_files.price_file import Expect, PriceFile, Said, Truth, truth_of
 from tools.price_files.sessions import EVERY_DAY, after
 from tools.price_files.sheet import Column, Sheet
@@ -90,8 +90,12 @@ def a_table(
 ) -> Table:
     """Return a table of a vendor; what is not said is chosen as the vendor has it."""
     layout = layout or chance.choice(LAYOUTS)
-    style = style or chance.choice(layout.styles)
     delimiter = delimiter or chance.choice(layout.delimiters)
+    if style is None:
+        # one in which prices of so many decimals are beyond doubt
+        decimals = 2 if walk is None else walk.decimals
+        plain = [each for each in layout.styles if not is_ambiguous(each, decimals, delimiter)]
+        style = chance.choice(plain or (PLAIN,))
     calendar = chance.choice(layout.calendars or _EXCHANGES)
     while walk is None:
         tried = a_walk(chance, calendar=calendar, scale=scale, length=length)
