@@ -89,6 +89,7 @@ def _file(
     shape: str,
     *,
     fault: tuple[Said, ...] | None = None,
+    is_of_calendar: bool = False,
 ) -> PriceFile:
     """Return a file in any layout; one of a fault has to say it."""
     layout = BY_NAME[chance.choice(("stooq", "yahoo", "alpha vantage", "google sheets", "onvista"))]
@@ -111,6 +112,7 @@ def _file(
         truth=truth,
         calendar=asked,
         by_reader=False,
+        is_of_calendar=is_of_calendar,
     )
 
 
@@ -223,7 +225,14 @@ def a_wrong_calendar(chance: Chance) -> PriceFile:
         ("XNYS", "XTKS", "XLON", "XHKG", "XETR", "XBOM", "XASX", "BVMF", "XTAE"), 2
     )
     walk = a_walk(chance, calendar=one, length=chance.randrange(260, 600))
-    return _file(chance, walk, other, f"called {other}", fault=((r"session", r"calendar"),))
+    return _file(
+        chance,
+        walk,
+        other,
+        f"called {other}",
+        fault=((r"session", r"calendar"),),
+        is_of_calendar=True,
+    )
 
 
 def no_such_calendar(chance: Chance) -> PriceFile:

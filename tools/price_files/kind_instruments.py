@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Final
 
 from tools.price_files.numbers import PLAIN, TRIMMED
@@ -60,7 +59,7 @@ def one_in_a_column(chance: Chance) -> PriceFile:
     table = a_table(chance, BY_NAME["stooq"])
     at = chance.randrange(len(table.sheet.columns) + 1)
     name = chance.choice(chance.choice(_TICKERS))
-    table.sheet.insert(at, chance.choice(_HEADS), "symbol", [name] * len(table.walk))
+    table.sheet.insert(at, _head(chance, at), "symbol", [name] * len(table.walk))
     return table.file(KIND, "one name in a column")
 
 
@@ -114,7 +113,7 @@ def several_in_a_column(chance: Chance) -> PriceFile:
         shape = "by day"
     sheet = _stacked(chance, walks, rows)
     at = chance.choice((0, 1, len(sheet.columns)))
-    head = chance.choice(_HEADS)
+    head = _head(chance, at)
     sheet.insert(at, head, "symbol", [tickers[which] for which, _ in rows])
     return _refused(sheet, f"several {shape}, named", (*_named(tickers),))
 
@@ -126,9 +125,8 @@ def several_disjoint(chance: Chance) -> PriceFile:
     rows = [(0, row) for row in range(cut)] + [(1, row) for row in range(cut, len(walks[1]))]
     sheet = _stacked(chance, walks, rows)
     sheet.is_newest_first = chance.random() < 0.4
-    sheet.insert(
-        chance.choice((0, 1, 6)), chance.choice(_HEADS), "symbol", [tickers[at] for at, _ in rows]
-    )
+    place = chance.choice((0, 1, len(sheet.columns)))
+    sheet.insert(place, _head(chance, place), "symbol", [tickers[at] for at, _ in rows])
     return _refused(sheet, "several, one after the other", (*_named(tickers),))
 
 
@@ -151,7 +149,7 @@ def a_few_rows_of_another(chance: Chance) -> PriceFile:
     rows += [(1, row) for row in range(len(walks[1]) - few, len(walks[1]))]
     sheet = _stacked(chance, walks, rows)
     if chance.random() < 0.6:
-        sheet.insert(1, chance.choice(_HEADS), "symbol", [tickers[at] for at, _ in rows])
+        sheet.insert(1, _head(chance, 1), "symbol", [tickers[at] for at, _ in rows])
     return _refused(sheet, "a few rows of another", ())
 
 
@@ -191,6 +189,11 @@ def repeated_heads(chance: Chance) -> PriceFile:
             head = field.title() + (f".{at}" if numbered and at else "")
             sheet.columns.append(Column(head, field, _cells(walk, field)))
     return _refused(sheet, "heads that repeat", ((*SEVERAL, r"repeat"),))
+
+
+def _head(chance: Chance, at: int) -> str:
+    """Choose a head; only a first column has an empty one, as an index has it."""
+    return chance.choice([each for each in _HEADS if each or at == 0])
 
 
 def _several(chance: Chance, count: int = 0) -> tuple[list[Walk], list[str]]:
@@ -308,8 +311,8 @@ def different_lengths(chance: Chance) -> PriceFile:
     walks, tickers = _several(chance, 2)
     begin = chance.randrange(20, 60)
     rows = [(at, row) for row in range(len(walks[0])) for at in (0, 1) if at == 0 or row >= begin]
-    sheet = _stacked(chance, [walks[0], replace(walks[1])], rows)
-    sheet.insert(0, chance.choice(_HEADS), "symbol", [tickers[at] for at, _ in rows])
+    sheet = _stacked(chance, walks, rows)
+    sheet.insert(0, _head(chance, 0), "symbol", [tickers[at] for at, _ in rows])
     return _refused(sheet, "one begins later", (*_named(tickers),))
 
 

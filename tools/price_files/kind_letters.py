@@ -107,12 +107,12 @@ _HEADS: Final = {
     "Korean": ("날짜|일자|일시", "시가|시작가", "고가", "저가", "종가|현재가"),
 }
 _ENCODINGS: Final = {
-    "Polish": ("cp1250", "iso-8859-2"),
-    "Turkish": ("cp1254", "iso-8859-9"),
+    "Polish": ("cp1250", "cp1250"),
+    "Turkish": ("cp1254", "cp1254"),
     "Russian": ("cp1251", "cp1251"),
     "Chinese": ("gbk", "gb18030"),
     "Taiwan's Chinese": ("big5", "cp950"),
-    "Japanese": ("shift_jis", "cp932", "euc-jp"),
+    "Japanese": ("shift_jis", "cp932"),
     "Korean": ("euc-kr", "cp949"),
 }
 """Besides the Unicode ones, and Windows-1252 of the West."""
@@ -191,6 +191,7 @@ def unicode_of_any_kind(chance: Chance) -> PriceFile:
     order = chance.choice(("utf-16-le", "utf-16-be"))
     if chance.random() < 0.5:
         table.sheet.delimiter = "\t"
+        table.sheet.preamble = [each for each in table.sheet.preamble if "sep=" not in each]
     content = ("\ufeff" + table.sheet.text()).encode(order)
     file = table.file(KIND, f"{order} with its mark")
     return PriceFile(KIND, file.shape, content, Expect.SOUND, file.truth)

@@ -1,5 +1,6 @@
 """D: what a mark in a number means, and what is no number."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from tools.price_files.dates import STYLES
@@ -263,7 +264,13 @@ def hidden_by_a_spreadsheet(chance: Chance) -> PriceFile:
     column = table.sheet.column(chance.choice(FIELDS))
     if chance.random() < 0.5:
         column.cells[:] = ["#####"] * len(table.walk)
-        return table.file(KIND, "a column of #####", Expect.FAULTY)
+        if column.role == "close":
+            return table.file(KIND, "closes of #####", Expect.FAULTY)
+        # what the other columns say is right, and may be all that is read
+        truth = table.truth()
+        left = {field: bar for field, bar in truth.bars.items() if field != column.role}
+        truth = replace(truth, bars=left)
+        return table.file(KIND, "a column of #####", Expect.EITHER, truth=truth, by_reader=False)
     row = chance.randrange(len(table.walk))
     column.cells[row] = column.cells[row] + chance.choice(("K", "M", "%"))
     return table.file(KIND, "a price in thousands", Expect.FAULTY, (line(table.line(row)),))

@@ -63,7 +63,8 @@ def newest_row_empty(chance: Chance) -> PriceFile:
 
 def _emptied(chance: Chance, table: Table, rows: list[int], shape: str) -> PriceFile:
     sheet, nothing = table.sheet, chance.choice(_NOTHING)
-    said = line(table.line(rows[0]))
+    # one of several may stand for all
+    said = tuple(text for row in rows for text in line(table.line(row)))
     for row in rows:
         for column in sheet.columns:
             if column.role in PRICES or column.role.startswith(

@@ -288,7 +288,14 @@ def weekends_filled(chance: Chance) -> PriceFile:
     }
     filled = replace(walk, days=days, bars=bars, volumes=[1] * len(days))
     table = a_table(chance, BY_NAME["stooq"], walk=filled)
-    return table.file(KIND, "weekends filled", Expect.FAULTY, calendar="XNYS", by_reader=False)
+    return table.file(
+        KIND,
+        "weekends filled",
+        Expect.FAULTY,
+        calendar="XNYS",
+        by_reader=False,
+        is_of_calendar=True,
+    )
 
 
 SOUND: Final = (

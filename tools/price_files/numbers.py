@@ -107,10 +107,9 @@ def is_ambiguous(style: NumberStyle, decimals: int, delimiter: str) -> bool:
     if style.group in {",", "."} and behind == 0:
         return True
     mark = style.point
-    if delimiter == "\t":
-        return behind == 3 and mark == "," and style.group == ""
+    # tabs are of no country: a point is what most programs write
     expected = "," if delimiter == ";" else "."
-    return behind == 3 and mark != expected and style.group == ""
+    return behind == 3 and mark != expected
 
 
 Writer = Callable[[float], str]

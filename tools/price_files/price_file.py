@@ -60,6 +60,8 @@ class PriceFile:
     calendar: str | None = None
     said: tuple[Said, ...] = ()
     """What a refusal, or a warning, has to name: each of these."""
+    is_of_calendar: bool = False
+    """The prices are right and the calendar is not: without a forecast date a warning is enough."""
     by_reader: bool = True
     """The fault is seen in the file itself, so that `/bars` too has to refuse or warn."""
     allowed: tuple[str, ...] = ("unlike_training",)
@@ -110,15 +112,24 @@ def counts(number: int) -> Said:
     return (rf"(?<![\d.]){number}(?![\d.])",)
 
 
-HOURLY: Final[Said] = (r"hour", r"minute", r"intraday", r"not daily", r"no daily", r"a day")
-WEEKLY: Final[Said] = (r"week", r"not daily", r"no daily")
+HOURLY: Final[Said] = (
+    r"hour",
+    r"minute",
+    r"intraday",
+    r"not daily",
+    r"no daily",
+    r"a day",
+    r"\b1h\b",
+)
+WEEKLY: Final[Said] = (r"week", r"1wk", r"not daily", r"no daily")
 MONTHLY: Final[Said] = (r"month", r"quarter", r"not daily", r"no daily")
 SEVERAL: Final[Said] = (
     r"several",
-    r"instruments",
+    r"instrument",
     r"more than one",
     r"\btwo\b",
     r"twice",
     r"differ",
+    r"other prices",
 )
 NO_HEADER: Final[Said] = (r"head", r"column")

@@ -55,6 +55,7 @@ class Table:
         truth: Truth | None = None,
         calendar: str | None = None,
         by_reader: bool = True,
+        is_of_calendar: bool = False,
     ) -> PriceFile:
         """Return the file as it is now; one that has no truth is faulty."""
         if truth is None and expect is not Expect.FAULTY:
@@ -67,6 +68,7 @@ class Table:
             truth,
             calendar,
             said,
+            is_of_calendar,
             by_reader,
         )
 

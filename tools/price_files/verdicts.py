@@ -90,7 +90,8 @@ def judge(file: PriceFile, answers: Answers) -> tuple[Verdict, str]:
         refused = _said(file, [plain.detail], Verdict.REFUSED)
         return _unless_silent(file, bars, wrong_bars, refused)
     wrong = _wrong_forecast(file.truth, plain) or (wrong_bars if bars.status == _OK else "")
-    if strict.status != _OK:
+    undated = file.is_of_calendar and plain.warnings and plain.body["forecast_date"] is None
+    if strict.status != _OK or undated:
         messages = [strict.detail, *_messages(plain)]
         warned = _said(file, messages, Verdict.WARNED)
         return _unless_silent(file, bars, wrong_bars, warned)
@@ -104,8 +105,9 @@ def _of_bars_alone(file: PriceFile, bars: Answer, wrong: str) -> tuple[Verdict, 
     if file.is_sound:
         if refused:
             return Verdict.LOST, f"refused: {bars.detail}"
-        if wrong or (warned and file.expect is Expect.SOUND):
-            return Verdict.LOST, wrong or f"warned of: {_messages(bars)[0]}"
+        short = wrong or _missing(file, bars)
+        if short or (warned and file.expect is Expect.SOUND):
+            return Verdict.LOST, short or f"warned of: {_messages(bars)[0]}"
         return _said(file, _messages(bars), Verdict.READ)
     if refused:
         return _said(file, [bars.detail], Verdict.REFUSED)
@@ -121,6 +123,8 @@ def _of_sound(
         return (Verdict.MISREAD if silent else Verdict.LOST), wrong
     if bars.status == _OK and wrong_bars:
         return (Verdict.LOST if bars.warnings else Verdict.MISREAD), wrong_bars
+    if bars.status == _OK and (missing := _missing(file, bars)):
+        return Verdict.LOST, missing
     for answer, by in ((plain, ""), (bars, " by /bars"), (strict, " by strict")):
         may_refuse = answer is strict and (
             file.expect is Expect.NOTED or strict.detail.startswith(file.allowed)
@@ -175,10 +179,17 @@ def _wrong_bars(file: PriceFile, answer: Answer) -> str:
     if truth is None:
         return "nothing of it can be right"
     read: dict[str, list[Any]] = answer.body.get("bars") or {}
-    if read.keys() != truth.bars.keys():
+    if not read or not read.keys() <= truth.bars.keys():
         return f"columns {', '.join(read)}, and the file has {', '.join(truth.bars)}"
     wrong = _wrong_dates(truth, answer.body.get("dates") or [])
     return wrong or next(filter(None, (_wrong_column(truth, *each) for each in read.items())), "")
+
+
+def _missing(file: PriceFile, bars: Answer) -> str:
+    """Say which columns were left out: what was read is right, and less than the file has."""
+    assert file.truth is not None
+    left_out = [name for name in file.truth.bars if name not in bars.body["bars"]]
+    return f"without the columns {', '.join(left_out)}" if left_out else ""
 
 
 def _wrong_column(truth: Truth, name: str, prices: list[Any]) -> str:
