@@ -26,7 +26,7 @@ from app.artifact.manifest import BARS
 from app.errors import BadInput, BadTable, NotJson
 from app.market_data import exchange_calendars
 from app.market_data.price_files import reader
-from app.market_data.price_files.layout import shown
+from app.market_data.price_files.quoting import shown
 from app.market_data.price_files.table import Reading, Table
 from app.observability.request_record import Headers
 from app.serving.app_state import AppState

@@ -1,6 +1,5 @@
 """The rows of a file as sessions: each day once, oldest first, and bars of a day each."""
 
-from bisect import bisect_right
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, time
@@ -11,7 +10,8 @@ from zoneinfo import ZoneInfo
 from app.errors import BadTable
 from app.market_data import bar_frequency
 from app.market_data.anomalies import DataWarning
-from app.market_data.price_files import dates, instruments
+from app.market_data.price_files import instruments
+from app.market_data.price_files.cells import dates
 
 _SATURDAY: Final = 5
 _SUNDAY: Final = 6

@@ -13,10 +13,16 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from app.errors import BadTable
-from app.market_data.price_files import dates, headings
-from app.market_data.price_files.decoding import Lines
-from app.market_data.price_files.layout import several
-from app.market_data.price_files.sheets import FIRST_ROWS, MAX_COLUMNS, MAX_ROWS, Row, Sheet
+from app.market_data.price_files.cells import dates, headings
+from app.market_data.price_files.quoting import several
+from app.market_data.price_files.sheets.csv_sheet import (
+    FIRST_ROWS,
+    MAX_COLUMNS,
+    MAX_ROWS,
+    Row,
+    Sheet,
+)
+from app.market_data.price_files.sheets.decoding import Lines
 
 _MAX_DEPTH: Final = 8
 _MAX_WORDS: Final = 200
@@ -127,9 +133,10 @@ def _of_list(items: list[Any], depth: int) -> Iterator[list[Any]] | None:
         heads = list(dict.fromkeys(head for record in records for head in record))
         if _are_heads(heads):
             return _records(heads, items)
-        nested = [value for record in records[:1] for value in record.values()]
-        return next(
-            (found for each in nested if (found := _find(each, _MAX_DEPTH)) is not None), None
+        return _only(
+            (_cell(record.get("symbol") or record.get("ticker")) or f"record {number}", found)
+            for number, record in enumerate(records, 1)
+            if (found := _find(record, depth + 1)) is not None
         )
     rows = [item for item in islice(items, FIRST_ROWS) if isinstance(item, list)]
     if rows and len(rows) == min(len(items), FIRST_ROWS):
