@@ -66,8 +66,8 @@ def read_bars(
     Read bars: instrument, date, open, high, low, close, volume.
 
     Files are read as the service reads them (`app.market_data.price_files`), of one instrument each
-    unless `is_long`, or a column is said to name the instruments; see `tidy_bars` for prices. A date
-    may come twice, in the file's order: `quality.check` says so by date.
+    unless `is_long`, or a column is said to name the instruments; see `tidy_bars` for prices. A
+    date may come twice, in the file's order: `quality.check` says so by date.
     Raises BadData with the file, the line and the reason.
     """
     tables = _tables(path, (), by=instrument_column, is_long=is_long)

@@ -35,6 +35,7 @@ def unknown_prices(
 
 
 def is_near(sample: Sequence[list[str]], at: int, close: int) -> bool:
+    """Tell whether a column moves with another: within half and twice of it throughout."""
     pairs = [(_figure(row, at), _figure(row, close)) for row in sample]
     whole = [(one, other) for one, other in pairs if one and other]
     return len(whole) > 1 and all(0.5 < one / other < 2 for one, other in whole)  # noqa: PLR2004
@@ -98,11 +99,16 @@ def _by_content(
     return next(
         (
             at for at in free
-            if at < len(heads) and (known := heads[at]) is not None and known.role == "date" and not holds(sample, at, dates.is_time)
-            and any(at < len(cells) and cells[at] and not numbers.is_numeric(cells[at]) for cells in sample)
+            if (known := heads[at]) is not None and known.role == "date"
+            and not holds(sample, at, dates.is_time) and _holds_words(sample, at)
         ),
         None,
     )  # fmt: skip
+
+
+def _holds_words(sample: Sequence[list[str]], at: int) -> bool:
+    cells = [row[at] for row in sample if at < len(row) and row[at]]
+    return not all(map(numbers.is_numeric, cells))
 
 
 def _skips_days(sample: Sequence[list[str]]) -> bool:
@@ -149,18 +155,22 @@ def holds(sample: Sequence[list[str]], at: int, what: Callable[[str], bool]) -> 
 
 
 def is_blank(sample: Sequence[list[str]], at: int) -> bool:
+    """Tell whether a column holds nothing."""
     return not any(at < len(row) and row[at].lower() not in numbers.NO_PRICE for row in sample)
 
 
 def is_prices(sample: Sequence[list[str]], at: int) -> bool:
+    """Tell whether most cells of a column that are not empty are numbers, and no dates."""
     return holds(sample, at, is_figure)
 
 
 def has_figures(sample: Sequence[list[str]], at: int) -> bool:
+    """Tell whether any cell of a column is a number."""
     return any(at < len(row) and is_figure(row[at]) for row in sample)
 
 
 def is_figure(cell: str) -> bool:
+    """Tell whether a cell is a number and no date."""
     return numbers.is_numeric(cell) and not dates.is_date(cell)
 
 
@@ -196,4 +206,5 @@ def _is_text(cell: str) -> bool:
 
 
 def is_priced(head: Head | None) -> bool:
+    """Tell whether a head is that of prices."""
     return head is not None and head.role in PRICES

@@ -121,9 +121,9 @@ def check_days(
         if far or len(differing) > _MOST_DIFFERING:
             one, other = differing[0]
             raise BadTable(
-                f"{days[one]} comes on {unit}s {lines[one]} and {lines[other]} with other prices, and"
-                f" so do {len(differing)} rows in all: these are several instruments, or several"
-                " bars a day; send one of each"
+                f"{days[one]} comes on {unit}s {lines[one]} and {lines[other]} with other prices,"
+                f" and so do {len(differing)} rows in all: these are several instruments, or"
+                " several bars a day; send one of each"
             )
     return kept, _repeated(days, lines, sorted(same + differing), unit, kept)
 

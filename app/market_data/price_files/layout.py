@@ -272,7 +272,7 @@ def _list(head: Sequence[str], roles: dict[Role, int], others: Sequence[str]) ->
 def _unnamed(sheet: Sheet) -> Layout:
     """Take a file that names no prices for what it can be alone; raise BadTable otherwise."""
     rows = sheet.first
-    line, first = rows[0]
+    _, first = rows[0]
     if len(first) == 1 and numbers.is_numeric(first[0]) and not columns.is_dated(first[0]):
         # one column of figures, pasted
         return Layout([], None, 0, {"close": 0}, [], "")
@@ -301,7 +301,8 @@ def _single(sheet: Sheet) -> Layout:
     at = next(
         (
             max(0, number - 1) for number, (_, cells) in enumerate(sheet.first[:_LOOKED_AT])
-            if any(map(columns.is_figure, cells)) and (len(cells) == 1 or any(map(columns.is_dated, cells)))
+            if any(map(columns.is_figure, cells))
+            and (len(cells) == 1 or any(map(columns.is_dated, cells)))
         ),
         0,
     )  # fmt: skip

@@ -181,7 +181,7 @@ class _File(NamedTuple):
             raw = read.raw(zone, is_flawed=False)
             _check_prices(raw, self.sheet.unit)
             return Table(
-                adjusted(raw.columns), raw.dates, raw.lines, raw.warnings, read.reading(raw),
+                adjusted(raw.columns), raw.dates, raw.lines, raw.warnings, read.reading(),
                 self.sheet.unit,
             )  # fmt: skip
         except BadTable as error:

@@ -78,13 +78,13 @@ class Rows:
             warnings.append(DataWarning("order_unknown", f"{message} Date"))
         if self.layout.unknown:
             message = (
-                f"the column {shown(self.layout.unknown)!r} looks like prices and was not read: call"
-                " columns Open, High, Low and Close"
+                f"the column {shown(self.layout.unknown)!r} looks like prices and was not read:"
+                " call columns Open, High, Low and Close"
             )
             warnings.append(DataWarning("unknown_column", message))
         return RawTable(columns, days, lines, warnings, self.layout.head, volumes)
 
-    def reading(self, raw: RawTable) -> Reading:
+    def reading(self) -> Reading:
         """Say how the rows were read."""
         return reading_of(self.sheet, self.layout)._replace(
             dates=self.form,

@@ -112,7 +112,7 @@ def _unfinished(
     return [DataWarning("unfinished_bar", message)]
 
 
-def in_order(
+def in_order(  # noqa: PLR0913 - a row in all its columns
     days: Sequence[date],
     lines: Sequence[int],
     columns: Mapping[str, Sequence[float]],
@@ -124,7 +124,8 @@ def in_order(
     """
     Return the rows, oldest first and each date once, and say where a file was otherwise.
 
-    What `is_flawed` may keep a date twice, in the order of the file. Raises BadTable where bars are not daily, and where they are those of several instruments.
+    What `is_flawed` may keep a date twice, in the order of the file. Raises BadTable where bars are
+    not daily, and where they are those of several instruments.
     """
     warnings: list[DataWarning] = []
     steps = list(pairwise(days))

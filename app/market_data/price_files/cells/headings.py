@@ -26,14 +26,15 @@ _MAX_HEAD: Final = 80
 _NAMES: Final[dict[Role, str]] = {
     "date": """
         date, datetime, tradedate, tradingdate, tradingday, observationdate, pricedate,
-        businessdate, datadate, ds, day, timestamp, time, opentime, timeopen, gmttime,
-        localtime, windowstart, snappedat, dateutc, datetimeutc, timeutc, timestamputc, utc,
-        utctime, dategmt, period, asof, asofdate, sessiondate, session, dt, d, t, unix,
-        unixtimestamp, epoch, startdate, begin, datum, zeit, zeitpunkt, handelstag, datumzeit,
-        tag, jour, horodatage, datedecotation, fecha, fechahora, dia, hora, data, datapregao,
-        datahora, giorno, dataora, dato, paivamaara, paivays, pvm, kaupankayntipaiva, tarih,
-        gun, data sesji, dzien, дата, датавремя, день, дататоргов, время, begin, 日期, 交易日期,
-        交易日, 日付, 日付け, 年月日, 取引日, 时间, 時間, 時間戳, 日時, 날짜, 일자, 거래일, 거래일자, 년월일, 일시
+        businessdate, datadate, ds, day, timestamp, time, opentime, timeopen, gmttime, localtime,
+        windowstart, snappedat, dateutc, datetimeutc, timeutc, timestamputc, utc, utctime,
+        dategmt, period, asof, asofdate, sessiondate, session, dt, d, t, unix, unixtimestamp,
+        epoch, startdate, begin, datum, zeit, zeitpunkt, handelstag, datumzeit, tag, jour,
+        horodatage, datedecotation, fecha, fechahora, dia, hora, data, datapregao, datahora,
+        giorno, dataora, dato, paivamaara, paivays, pvm, kaupankayntipaiva, tarih, gun,
+        data sesji, dzien, дата, датавремя, день, дататоргов, время, begin, 日期, 交易日期,
+        交易日, 日付, 日付け, 年月日, 取引日, 时间, 時間, 時間戳, 日時, 날짜, 일자, 거래일,
+        거래일자, 년월일, 일시
     """,
     "time": """
         time, hour, uhrzeit, heure, hora, ora, klokkeslett, tid, kello, saat, godzina, время,
@@ -41,83 +42,80 @@ _NAMES: Final[dict[Role, str]] = {
     """,
     "open": """
         open, 1open, openprice, openingprice, opening, opn, firstprice, first, o, eroffnung,
-        eroffn, eroffnungskurs, erster, anfangskurs, ersterkurs, ouverture, ouv,
-        coursouverture, courseouverture, coursdouverture, cours d'ouverture, premier, premier
-        cours, cours ouv, ouvert, apertura, aper, abre, precioapertura, preciodeapertura,
-        prezzoapertura, prezzodiapertura, abertura, abert, precodeabertura, precoabertura,
-        preabe, oppningskurs, oppning, oppnings, oppen, oppet, abning, abningskurs, aben,
-        apning, apningskurs, apen, apningspris, avaus, avauskurssi, openen, openingskoers,
-        acilis, acilisfiyati, acilistl, otwarcie, kursotwarcia, otw, открытие, откр,
-        ценаоткрытия, первая, ценапервойсделки, 开盘, 开盘价, 開盤, 開盤價, 開市, 開市價, 今开, 始値, 始め値, 始值,
-        시가, 오픈, 시작가
+        eroffn, eroffnungskurs, erster, anfangskurs, ersterkurs, ouverture, ouv, coursouverture,
+        courseouverture, coursdouverture, cours d'ouverture, premier, premier cours, cours ouv,
+        ouvert, apertura, aper, abre, precioapertura, preciodeapertura, prezzoapertura,
+        prezzodiapertura, abertura, abert, precodeabertura, precoabertura, preabe, oppningskurs,
+        oppning, oppnings, oppen, oppet, abning, abningskurs, aben, apning, apningskurs, apen,
+        apningspris, avaus, avauskurssi, openen, openingskoers, acilis, acilisfiyati, acilistl,
+        otwarcie, kursotwarcia, otw, открытие, откр, ценаоткрытия, первая, ценапервойсделки,
+        开盘, 开盘价, 開盤, 開盤價, 開市, 開市價, 今开, 始値, 始め値, 始值, 시가, 오픈, 시작가
     """,
     "high": """
         high, 2high, highprice, highestprice, highest, dayhigh, hi, h, max, maxprice, maximum,
-        hoch, hochst, hochstkurs, tageshoch, hochstpreis, haut, plushaut, +haut, cours plus
-        haut, plus haut du jour, maximo, alto, mayor, max, precio maximo, maximadia, mas alto,
-        massimo, prezzo massimo, maxima, alta, precomaximo, premax, hog, hogst, hogsta,
-        hogstakurs, hogstapris, hoj, hojest, hojeste, hojestekurs, hoy, hoyest, hoyeste, ylin,
-        korkein, ylinkurssi, hoog, hoogste, yuksek, enyuksek, gunicienyuksek, yuksektl,
-        najwyzszy, najwyzsza, kursmax, maks, maksimum, максимум, макс, высшая, максимальная,
+        hoch, hochst, hochstkurs, tageshoch, hochstpreis, haut, plushaut, +haut, cours plus haut,
+        plus haut du jour, maximo, alto, mayor, max, precio maximo, maximadia, mas alto, massimo,
+        prezzo massimo, maxima, alta, precomaximo, premax, hog, hogst, hogsta, hogstakurs,
+        hogstapris, hoj, hojest, hojeste, hojestekurs, hoy, hoyest, hoyeste, ylin, korkein,
+        ylinkurssi, hoog, hoogste, yuksek, enyuksek, gunicienyuksek, yuksektl, najwyzszy,
+        najwyzsza, kursmax, maks, maksimum, максимум, макс, высшая, максимальная,
         максимальнаяцена, 最高, 最高价, 最高價, 高, 高价, 高値, 高值, 고가, 최고가
     """,
     "low": """
         low, 3low, lowprice, lowestprice, lowest, daylow, lo, l, min, minprice, minimum, tief,
-        tiefst, tiefstkurs, tagestief, tiefstpreis, niedrig, bas, plusbas, +bas, cours plus
-        bas, plus bas du jour, minimo, bajo, menor, precio minimo, minimadia, mas bajo, prezzo
-        minimo, minima, baixa, precominimo, premin, lag, lagst, lagsta, lagstakurs,
-        lagstapris, lav, lavest, laveste, lavestekurs, alin, matalin, alinkurssi, laag,
-        laagste, dusuk, endusuk, guniciendusuk, dusuktl, najnizszy, najnizsza, kursmin,
-        минимум, мин, низшая, минимальная, минимальнаяцена, 最低, 最低价, 最低價, 低, 低价, 安値, 安值, 저가,
-        최저가
+        tiefst, tiefstkurs, tagestief, tiefstpreis, niedrig, bas, plusbas, +bas, cours plus bas,
+        plus bas du jour, minimo, bajo, menor, precio minimo, minimadia, mas bajo, prezzo minimo,
+        minima, baixa, precominimo, premin, lag, lagst, lagsta, lagstakurs, lagstapris, lav,
+        lavest, laveste, lavestekurs, alin, matalin, alinkurssi, laag, laagste, dusuk, endusuk,
+        guniciendusuk, dusuktl, najnizszy, najnizsza, kursmin, минимум, мин, низшая, минимальная,
+        минимальнаяцена, 最低, 最低价, 最低價, 低, 低价, 安値, 安值, 저가, 최저가
     """,
     "close": """
         close, 4close, closeprice, closingprice, closing, closelast, settle, settlement,
-        settlementprice, settleprice, legalcloseprice, endprice, value at close, last,
-        lastprice, latest, latestprice, lasttrade, ltp, price, nav, c, schlusskurs, schluss,
-        zuletzt, letzter, letzterkurs, kurs, schlusspreis, abrechnungspreis, cloture, clot,
-        dernier, dernier cours, coursdecloture, courscloture, fermeture, cours, prix, cierre,
-        cerrar, preciodecierre, preciocierre, ultimo, ultimoprecio, precio, ult, cotizacion,
-        chiusura, prezzochiusura, prezzodichiusura, prezzo, prezzo ufficiale, ultimoprezzo,
-        chius, fechamento, fecho, fechamentodia, precodefechamento, precofechamento,
-        ultimopreco, preco, preult, cotacao, fech, senaste, senast, senastekurs, senastpris,
-        slutkurs, stangning, stangningskurs, stangningspris, slut, seneste, senestekurs,
-        lukkekurs, lukning, luk, siste, sistekurs, sluttkurs, slutt, stenging, paatos,
-        paatoskurssi, viimeisin, viimeinen, paatosarvo, laatste, slot, slotkoers, koers,
-        laatst, sluitkoers, kapanis, kapanisfiyati, kapanistl, simdi, son, sonfiyat, fiyat,
-        zamkniecie, kurszamkniecia, ostatnio, ostatni, cena, kurs, закрытие, ценазакрытия,
-        цена, последняя, ценапоследнейсделки, закр, курс, 收盘, 收盘价, 收盤, 收盤價, 收市, 收市價, 最新价, 現價,
-        現価, 終値, 終わり値, 终值, 종가, 현재가, 마감가
+        settlementprice, settleprice, legalcloseprice, endprice, value at close, last, lastprice,
+        latest, latestprice, lasttrade, ltp, price, nav, c, schlusskurs, schluss, zuletzt,
+        letzter, letzterkurs, kurs, schlusspreis, abrechnungspreis, cloture, clot, dernier,
+        dernier cours, coursdecloture, courscloture, fermeture, cours, prix, cierre, cerrar,
+        preciodecierre, preciocierre, ultimo, ultimoprecio, precio, ult, cotizacion, chiusura,
+        prezzochiusura, prezzodichiusura, prezzo, prezzo ufficiale, ultimoprezzo, chius,
+        fechamento, fecho, fechamentodia, precodefechamento, precofechamento, ultimopreco, preco,
+        preult, cotacao, fech, senaste, senast, senastekurs, senastpris, slutkurs, stangning,
+        stangningskurs, stangningspris, slut, seneste, senestekurs, lukkekurs, lukning, luk,
+        siste, sistekurs, sluttkurs, slutt, stenging, paatos, paatoskurssi, viimeisin, viimeinen,
+        paatosarvo, laatste, slot, slotkoers, koers, laatst, sluitkoers, kapanis, kapanisfiyati,
+        kapanistl, simdi, son, sonfiyat, fiyat, zamkniecie, kurszamkniecia, ostatnio, ostatni,
+        cena, kurs, закрытие, ценазакрытия, цена, последняя, ценапоследнейсделки, закр, курс,
+        收盘, 收盘价, 收盤, 收盤價, 收市, 收市價, 最新价, 現價, 現価, 終値, 終わり値, 终值, 종가,
+        현재가, 마감가
     """,
     "adjusted": """
         adjclose, adjustedclose, 5adjustedclose, adjcloseprice, adjustedcloseprice, closeadj,
         closeadjusted, adjustedclosingprice, adjprice, totalreturnclose, adjlast, adjusted,
-        adjustierterschlusskurs, adjschlusskurs, angepassterschlusskurs,
-        bereinigterschlusskurs, coursajuste, clotureajustee, clotureajuste,
-        coursdeclotureajuste, cierreajustado, cierreaj, preciodecierreajustado,
-        fechamentoajustado, chiusurarettificata, chiusuraagg, justeradstangningskurs,
-        justeretlukkekurs, duzeltilmiskapanis, duzkapanis, скорректированноезакрытие,
-        скоррзакрытие, 后复权价, 复权收盘价, 調整後收盤價, 調整後終値, 調整済み終値, 終値調整値, 修正終値, 수정종가, 수정주가
+        adjustierterschlusskurs, adjschlusskurs, angepassterschlusskurs, bereinigterschlusskurs,
+        coursajuste, clotureajustee, clotureajuste, coursdeclotureajuste, cierreajustado,
+        cierreaj, preciodecierreajustado, fechamentoajustado, chiusurarettificata, chiusuraagg,
+        justeradstangningskurs, justeretlukkekurs, duzeltilmiskapanis, duzkapanis,
+        скорректированноезакрытие, скоррзакрытие, 后复权价, 复权收盘价, 調整後收盤價, 調整後終値,
+        調整済み終値, 終値調整値, 修正終値, 수정종가, 수정주가
     """,
     "volume": """
         volume, 5volume, 6volume, vol, tickvol, totalvolume, volumebtc, sharevolume,
-        volumetraded, totaltradequantity, noofshares, numberofshares, tradedquantity,
-        ttltrdqnty, quantity, umsatz, stuecke, stucke, volumen, gehandeltestucke, qte,
-        volumes, volumi, quantita, voltotal, volumem, quatot, omsattning, omsetning,
-        omsaetning, volym, volumi, vaihto, hacim, hac, islemhacmi, lot, wolumen, wol,
-        wolumenobrotu, obrot, объем, объём, количество, 成交量, 交易量, 成交股數, 总手, 出来高, 売買高, 売買高株,
-        거래량
+        volumetraded, totaltradequantity, noofshares, numberofshares, tradedquantity, ttltrdqnty,
+        quantity, umsatz, stuecke, stucke, volumen, gehandeltestucke, qte, volumes, volumi,
+        quantita, voltotal, volumem, quatot, omsattning, omsetning, omsaetning, volym, volumi,
+        vaihto, hacim, hac, islemhacmi, lot, wolumen, wol, wolumenobrotu, obrot, объем, объём,
+        количество, 成交量, 交易量, 成交股數, 总手, 出来高, 売買高, 売買高株, 거래량
     """,
     "instrument": """
         ticker, symbol, instrument, instrumentid, isin, tscode, uniqueid, stock, stockname,
-        stockcode, security, securityid, secid, secname, shortname, name, companyname,
-        company, code, asset, contract, figi, cusip, ric, permno, sedol, pair, currencypair,
-        series id, scripcode, scrip, scriptname, tckrsymb, codneg, sourcesymbol, underlying,
-        index name, indexname, mnemonic, wkn, kurzel, wertpapier, valor, titre, libelle,
-        valeur, simbolo, emisora, ativo, papel, titolo, strumento, aktie, vardepapper,
-        kortnamn, papir, hisse, sembol, hissekodu, spolka, walor, nazwa, тикер, инструмент,
-        бумага, 股票代码, 代码, 证券代码, 名称, 股票名称, 證券代號, 證券名稱, 代號, 股票代號, 銘柄, 銘柄コード, コード, 証券コード, 銘柄名,
-        종목, 종목코드, 종목명
+        stockcode, security, securityid, secid, secname, shortname, name, companyname, company,
+        code, asset, contract, figi, cusip, ric, permno, sedol, pair, currencypair, series id,
+        scripcode, scrip, scriptname, tckrsymb, codneg, sourcesymbol, underlying, index name,
+        indexname, mnemonic, wkn, kurzel, wertpapier, valor, titre, libelle, valeur, simbolo,
+        emisora, ativo, papel, titolo, strumento, aktie, vardepapper, kortnamn, papir, hisse,
+        sembol, hissekodu, spolka, walor, nazwa, тикер, инструмент, бумага, 股票代码, 代码,
+        证券代码, 名称, 股票名称, 證券代號, 證券名稱, 代號, 股票代號, 銘柄, 銘柄コード, コード,
+        証券コード, 銘柄名, 종목, 종목코드, 종목명
     """,
 }
 
@@ -125,22 +123,21 @@ _NAMES: Final[dict[Role, str]] = {
 _QUALIFIERS: Final = frozenset(
     """
     price prices value level index rate usd eur gbp gbx gbp jpy chf cad aud hkd cny rmb inr rs
-    krw try tl sek nok dkk pln brl mxn zar rub usdt busd usdc cents pence in of the at day
-    days daily today session adj adjusted unadjusted raw local utc gmt est edt et cet jst kurs
-    preis cours prix precio prezzo preco fiyat fiyati cena цена price 价 價 円 元 원
+    krw try tl sek nok dkk pln brl mxn zar rub usdt busd usdc cents pence in of the at day days
+    daily today session adj adjusted unadjusted raw local utc gmt est edt et cet jst kurs preis
+    cours prix precio prezzo preco fiyat fiyati cena цена price 价 價 円 元 원
     """.split()  # noqa: SIM905 - words are read better so
 )
 # and with these it is something else
 _OTHERS: Final = frozenset(
     """
-    time date datetime timestamp interest prev previous prior pre change chg changes pct
-    percent perc ratio ret return returns diff volume vol qty quantity count trades turnover
-    amount avg average mean median ma sma ema vwap wap twap std var variance volatility range
-    spread gap 52w 52 week weeks month year ytd hi lo limit upper lower bid ask mid cap
-    marketcap market log lag shift next weighted typical strike fair reference ref base
-    nominal face par issue theoretical intrinsic target signal flag score rank forecast
-    predicted prediction iv oi factor split dividend vorherig vortag veille anterior
-    precedente poprzedni onceki предыдущая
+    time date datetime timestamp interest prev previous prior pre change chg changes pct percent
+    perc ratio ret return returns diff volume vol qty quantity count trades turnover amount avg
+    average mean median ma sma ema vwap wap twap std var variance volatility range spread gap 52w
+    52 week weeks month year ytd hi lo limit upper lower bid ask mid cap marketcap market log lag
+    shift next weighted typical strike fair reference ref base nominal face par issue theoretical
+    intrinsic target signal flag score rank forecast predicted prediction iv oi factor split
+    dividend vorherig vortag veille anterior precedente poprzedni onceki предыдущая
     """.split()  # noqa: SIM905 - words are read better so
 )
 

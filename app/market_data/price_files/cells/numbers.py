@@ -17,7 +17,8 @@ Mark: TypeAlias = Literal[".", ","]
 """What ends the whole part of a number."""
 
 NO_PRICE: Final = frozenset(
-    {"", "null", "nan", "none", "n/a", "#n/a", "na", "nil", "-", "--", "---", "—", ".", "<na>", "nat",
+    {"", "null", "nan", "none", "n/a", "#n/a", "na", "nil", "-", "--", "---", "—", ".", "<na>",
+     "nat",
      "n.a.", "n.v.", "k.a.", "#n/a n/a", "\\n", "b/d"}
 )  # fmt: skip
 """What vendors write for a day without trading."""
@@ -39,7 +40,7 @@ _CURRENCIES: Final = frozenset(
     usd eur gbp gbx gbp jpy chf cad aud nzd hkd sgd cny cnh rmb inr krw twd thb idr myr php
     vnd try sek nok dkk isk pln czk huf ron bgn rub uah brl mxn ars clp cop pen zar ils sar
     aed kwd qar egp pkr usdt usdc busd btc eth us a c hk nz s r rs re kr kc zl tl ft lei lv p
-    руб р 元 円 原 원 圓 港元
+    руб 元 円 原 원 圓 港元
     """.split()  # noqa: SIM905 - words are read better so
 )
 _grouped: Final = {
@@ -65,7 +66,8 @@ _UNSPACED: Final = str.maketrans("", "", "".join(_BLANKS))
 _FIGURES: Final = frozenset("0123456789.,+-eE\n")
 _volume: Final = re.compile(r"([\d.,]+)\s*([a-z\u4e00-\u9fff]*)\.?")
 _TIMES: Final = {
-    "": 1.0, "k": 1e3, "tsd": 1e3, "m": 1e6, "mio": 1e6, "mn": 1e6, "mln": 1e6, "b": 1e9, "mrd": 1e9,
+    "": 1.0, "k": 1e3, "tsd": 1e3, "m": 1e6, "mio": 1e6, "mn": 1e6, "mln": 1e6, "b": 1e9,
+    "mrd": 1e9,
     "bn": 1e9, "t": 1e12, "lakh": 1e5, "cr": 1e7, "万": 1e4, "萬": 1e4, "亿": 1e8, "億": 1e8,
 }  # fmt: skip
 _ungrouped: Final = re.compile(r"\d{5,}")
@@ -133,7 +135,7 @@ class Evidence(NamedTuple):
     mark: Mark | None
     """That of the first number that has one alone; None where there is no such number."""
     either: frozenset[Mark] = frozenset()
-    """What stands in numbers such as 18,450, where it could end the whole part or part thousands."""
+    """What stands in numbers such as 18,450, where it could end the whole part or not."""
 
 
 def evidence(texts: Iterable[str | None]) -> Evidence:
@@ -216,7 +218,7 @@ def is_either(cells: Sequence[str]) -> bool:
 
 def read(cells: Sequence[str], column: Column, mark: Mark) -> list[float | None]:
     """
-    Read a column; NaN is what vendors write for no price, None what is something else than a number.
+    Read a column; NaN is what vendors write for no price, None what is something else.
 
     `column` is what `Column.of` made of the cells.
     """

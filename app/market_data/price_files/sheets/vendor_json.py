@@ -9,7 +9,7 @@ answered in the vendor's words, bounded.
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 from zoneinfo import ZoneInfo
 
 from app.errors import BadTable
@@ -24,6 +24,8 @@ from app.market_data.price_files.sheets.csv_sheet import (
 )
 from app.market_data.price_files.sheets.decoding import Lines
 
+_Json: TypeAlias = Any
+"""Whatever JSON may hold."""
 _MAX_DEPTH: Final = 8
 _MAX_WORDS: Final = 200
 """Characters of a vendor's message that are passed on."""
@@ -71,8 +73,8 @@ def of_json(content: bytes) -> Sheet | None:
 _FEW: Final = 2**16
 
 
-def _rows(message: Any) -> tuple[Iterator[Row], ZoneInfo | None]:
-    """Return a header in row 0 and the records below it, and the exchange's zone where it is named."""
+def _rows(message: _Json) -> tuple[Iterator[Row], ZoneInfo | None]:
+    """Return a header and the records below it, and the exchange's zone where it is named."""
     chart = _yahoo(message)
     if chart is not None:
         return chart
@@ -93,13 +95,13 @@ def _numbered(rows: Iterable[Sequence[Any]]) -> Iterator[Row]:
         yield number, [_cell(value) for value in row]
 
 
-def _cell(value: Any) -> str:
+def _cell(value: _Json) -> str:
     if value is None or isinstance(value, bool | list | dict):
         return ""
     return str(value).strip()
 
 
-def _find(message: Any, depth: int) -> Iterator[list[Any]] | None:
+def _find(message: _Json, depth: int) -> Iterator[list[Any]] | None:
     """Look for the first thing that is a table, from the outside in."""
     if depth > _MAX_DEPTH:
         return None
@@ -237,7 +239,7 @@ def _are_heads(heads: Sequence[str]) -> bool:
     return "date" in roles and bool(roles & {"close", "adjusted"})
 
 
-def _yahoo(message: Any) -> tuple[Iterator[Row], ZoneInfo | None] | None:
+def _yahoo(message: _Json) -> tuple[Iterator[Row], ZoneInfo | None] | None:
     """Read Yahoo's chart: stamps, and prices in lists elsewhere; its zone is the exchange's."""
     try:
         results = message["chart"]["result"]
@@ -277,7 +279,7 @@ def _yahoo(message: Any) -> tuple[Iterator[Row], ZoneInfo | None] | None:
     return _numbered(_zipped(columns)), zone
 
 
-def _words(message: Any) -> str | None:
+def _words(message: _Json) -> str | None:
     """Return what a vendor says in place of prices, made fit for a message of ours."""
     found = _error(message, 0)
     if found is None:
@@ -290,7 +292,7 @@ def _words(message: Any) -> str | None:
     )
 
 
-def _error(message: Any, depth: int) -> str | None:
+def _error(message: _Json, depth: int) -> str | None:
     if depth > _MAX_DEPTH:
         return None
     if isinstance(message, list):
