@@ -207,7 +207,7 @@ def test_there_is_a_date_for_each_session() -> None:
 def test_dates_of_no_sessions_say_nothing(tmp_path: Path, calendar: str | None) -> None:
     publish(tmp_path, window=5)
     with serving(tmp_path) as client:
-        body = {"prices": [], "dates": [], "calendar": calendar}
+        body: dict[str, object] = {"prices": [], "dates": [], "calendar": calendar}
         answer = client.post("/predict", json=body)
 
     assert (answer.status_code, answer.json()["code"]) == (422, "window_too_short")
