@@ -9,7 +9,6 @@ from app.forecasting.arrays import Floats
 from app.forecasting.forecaster import Forecast, Model, adapts_by
 from app.market_data import anomalies
 from app.market_data.anomalies import DataWarning
-from app.market_data.date_checks import CALENDAR_DISAGREES
 from app.serving.pipeline import ForecastQuery
 
 _NOT_WORSE: Final = 1.01
@@ -18,6 +17,8 @@ _NOT_WORSE: Final = 1.01
 UNLIKE_TRAINING: Final = DataWarning(
     "unlike_training", "these prices move as in no window that the model was fitted on"
 )
+
+_OF_THE_CALENDAR: Final = "calendar_disagrees"
 
 _NO_INTERVALS: Final = DataWarning(
     "no_intervals", "this model forecasts a point and has no intervals to give"
@@ -89,7 +90,7 @@ def refuse(warnings: list[DataWarning], field: str) -> None:
     A calendar that disagrees is none: right prices are not refused for a wrong table.
     """
     for warning in warnings:
-        if warning.code != CALENDAR_DISAGREES:
+        if warning.code != _OF_THE_CALENDAR:
             message = f"{warning.code}: {warning.message}"
             raise Suspicious(message, field=field, index=warning.row)
 
