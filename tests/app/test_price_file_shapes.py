@@ -348,7 +348,7 @@ def test_lines_of_dividends_are_named_and_no_fault() -> None:
 @pytest.mark.parametrize("volume", ["", "0"])
 def test_a_newest_bar_without_a_volume_may_not_have_ended(volume: str) -> None:
     rows = [[bar.day, bar.close, 1000] for bar in WALK]
-    rows[-1][2] = volume  # type: ignore[call-overload]
+    rows[-1][2] = volume
 
     table = reader.read(text(["Date", "Close", "Volume"], rows).encode())
 
