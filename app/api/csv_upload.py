@@ -7,6 +7,7 @@ from threading import Event
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
+import numpy as np
 from fastapi import APIRouter, Request, Response
 from pydantic import ValidationError
 from pydantic_core import to_json
@@ -24,7 +25,8 @@ from app.api.schemas import (
 )
 from app.artifact.manifest import BARS
 from app.errors import BadInput, BadTable, NotJson
-from app.market_data import exchange_calendars
+from app.market_data import anomalies, exchange_calendars
+from app.market_data.anomalies import DataWarning
 from app.market_data.price_files import reader
 from app.market_data.price_files.quoting import shown
 from app.market_data.price_files.table import Reading, Table
@@ -105,18 +107,30 @@ async def bars(request: Request) -> Response:
 
     def answer(_: Event) -> bytes:
         table = reader.read(content, _zone(asked))
+        warnings = [*table.warnings, *map(table.located, _damage(table))]
         return to_json(
             TableResponse(
                 dates=table.dates,
                 bars={field: table.columns[field] for field in BARS if field in table.columns},
                 lines=table.lines,
                 read_as=_reading(table.reading),
-                warnings=[warning_of(table.located(warning)) for warning in table.warnings],
+                warnings=[warning_of(warning) for warning in warnings],
             )
         )
 
     written = await state["workers"].run(answer, request.receive)
     return Response(written, media_type="application/json")
+
+
+def _damage(table: Table) -> list[DataWarning]:
+    """Say what looks damaged in a file's bars, or its closes, all of them."""
+    if all(field in table.columns for field in BARS):
+        history = np.array([table.columns[field] for field in BARS]).T
+    elif "close" in table.columns:
+        history = np.array(table.columns["close"])[:, None]
+    else:
+        return []
+    return anomalies.explain(history) if len(history) > 1 else []
 
 
 def _reading(reading: Reading) -> ReadingResponse:

@@ -100,7 +100,8 @@ def _by_content(
         (
             at for at in free
             if (known := heads[at]) is not None and known.role == "date"
-            and not holds(sample, at, dates.is_time) and _holds_words(sample, at)
+            and not holds(sample, at, dates.is_time)
+            and (_holds_words(sample, at) or holds(sample, at, dates.is_month))
         ),
         None,
     )  # fmt: skip

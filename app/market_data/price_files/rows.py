@@ -188,12 +188,11 @@ class Rows:
     def _is_newest(self, row: int, kept: Sequence[int]) -> bool:
         cells = self.texts["date"]
         try:
-            one, other, last = sessions.days_of(
-                [(0, cells[at]) for at in (row, kept[0], kept[-1])], self.unit
-            )
+            # all of them: from few one could not tell the day from the month
+            one, *others = sessions.days_of([(0, cells[at]) for at in (row, *kept)], self.unit)
         except BadTable:
             return False
-        return one > max(other, last)
+        return one > max(others)
 
     def _is_event(self, row: int) -> bool:
         cells = [column[row] for column in (*self.texts.values(), *self.beside)]

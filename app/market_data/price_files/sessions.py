@@ -79,9 +79,8 @@ def _local(
     has_friday = weekdays[_SATURDAY - 1] > 0 or len(own) < _SATURDAY
     if has_friday and not weekdays[_SUNDAY] and not weekdays[_SATURDAY]:
         return own, []
-    if len(weekdays) == _SUNDAY + 1 and all(
-        moment.utcoffset() == UTC.utcoffset(None) for moment in moments
-    ):
+    is_every_day = len(weekdays) == _SUNDAY + 1 and 2 * min(weekdays.values()) >= weekdays[0]
+    if is_every_day and all(moment.utcoffset() == UTC.utcoffset(None) for moment in moments):
         # traded every day: its days are those of UTC
         return own, []
     message = (

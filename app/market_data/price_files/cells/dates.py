@@ -101,8 +101,9 @@ _time: Final = re.compile(
 _count: Final = re.compile(
     r"-?\d{5,19}(?:\.0*)?|\d{9,10}\.\d+|\d{5}\.\d+|\d(?:\.\d+)?[eE]\+?(?:9|12|15|18)"
 )
-_month_alone: Final = re.compile(
-    r"\d{4}[-/.](?:0?[1-9]|1[0-2])|[^\W\d_]{3,9}[ -]\d{4}|\d{4}-?Q[1-4]|(?:0[1-9]|1[0-2])/\d{4}"
+_month: Final = re.compile(
+    r"\d{4}[-/.]?(?:0?[1-9]|1[0-2])|(?:0[1-9]|1[0-2])/\d{4}|\d{4}-?Q[1-4]"
+    r"|[^\W\d_]{3,9}\.?[ -](?:\d{4}|\d{2})"
 )
 _TICKS: Final = {9: 1, 10: 1, 12: 1000, 13: 1000, 15: 10**6, 16: 10**6, 18: 10**9, 19: 10**9}
 """A second's parts by the digits of a count since 1970: 9 are until 2001."""
@@ -137,6 +138,11 @@ def is_time(cell: str) -> bool:
     return _time.fullmatch(cell) is not None
 
 
+def is_month(cell: str) -> bool:
+    """Tell whether a cell is a month or a quarter, without a day."""
+    return _month.fullmatch(cell) is not None
+
+
 def is_count(cell: str) -> bool:
     """Tell whether a cell may be a date as a number: since 1970, or as Excel counts."""
     return _count.fullmatch(cell) is not None and _of_count(cell) is not None
@@ -164,7 +170,7 @@ def read(cells: Sequence[tuple[int, str]], unit: str = "line") -> Stamps:
     if is_count(first) and (not forms or _read(forms[0], first) is None):
         return _counted(cells, unit)
     if not forms:
-        if _month_alone.fullmatch(first):
+        if is_month(first):
             raise BadTable(f"{unit} {first_line} has a month for a date: these are monthly bars")
         raise BadTable(f"{unit} {first_line}: this date is of no form known here; write 2026-01-31")
     tried = [(form, *_tried(form, cells)) for form in forms]

@@ -39,7 +39,7 @@ _CURRENCIES: Final = frozenset(
     """
     usd eur gbp gbx gbp jpy chf cad aud nzd hkd sgd cny cnh rmb inr krw twd thb idr myr php
     vnd try sek nok dkk isk pln czk huf ron bgn rub uah brl mxn ars clp cop pen zar ils sar
-    aed kwd qar egp pkr usdt usdc busd btc eth us a c hk nz s r rs re kr kc zl tl ft lei lv p
+    aed kwd qar egp pkr usdt usdc busd btc eth us a c hk nz s r rs re kr kc zl zł tl ft lei lv p
     руб 元 円 原 원 圓 港元
     """.split()  # noqa: SIM905 - words are read better so
 )
