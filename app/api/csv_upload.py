@@ -5,7 +5,6 @@ import io
 from collections.abc import Collection, Iterator, Mapping
 from threading import Event
 from typing import Any, Final
-from zoneinfo import ZoneInfo
 
 import numpy as np
 from fastapi import APIRouter, Request, Response
@@ -106,20 +105,28 @@ async def bars(request: Request) -> Response:
         raise NotJson("the body is no JSON of daily prices")
 
     def answer(_: Event) -> bytes:
-        table = reader.read(content, _zone(asked))
-        warnings = [*table.warnings, *map(table.located, _damage(table))]
+        table = _read(content, asked)
         return to_json(
             TableResponse(
                 dates=table.dates,
                 bars={field: table.columns[field] for field in BARS if field in table.columns},
                 lines=table.lines,
                 read_as=_reading(table.reading),
-                warnings=[warning_of(warning) for warning in warnings],
+                warnings=[warning_of(warning) for warning in table.warnings],
             )
         )
 
     written = await state["workers"].run(answer, request.receive)
     return Response(written, media_type="application/json")
+
+
+def _read(content: bytes, asked: Mapping[str, object]) -> Table:
+    """Read a file, and warn of what looks damaged anywhere in it."""
+    name = asked.get("calendar")
+    table = reader.read(
+        content, exchange_calendars.zone_of(name) if isinstance(name, str) else None
+    )
+    return table._replace(warnings=[*table.warnings, *map(table.located, _damage(table))])
 
 
 def _damage(table: Table) -> list[DataWarning]:
@@ -145,11 +152,6 @@ def _reading(reading: Reading) -> ReadingResponse:
         instrument=reading.instrument,
         left_out=[SkippedLines(line=each.line, reason=each.reason) for each in reading.left_out],
     )
-
-
-def _zone(asked: Mapping[str, object]) -> ZoneInfo | None:
-    name = asked.get("calendar")
-    return exchange_calendars.zone_of(name) if isinstance(name, str) else None
 
 
 BATCH_PARAMETERS: Final = ("model", "version", "levels", "strict")
@@ -188,7 +190,7 @@ async def request_of(request: Request, content: bytes) -> tuple[ForecastRequest,
     asked = _parameters(request.query_params, _DESCRIBED.keys())
 
     def parsed(_: Event) -> tuple[ForecastRequest, Table]:
-        table = reader.read(content, _zone(asked))
+        table = _read(content, asked)
         posted = PredictRequest.model_validate(asked | _history(table, asked, state))
         return predict_codec.checked(posted), table
 

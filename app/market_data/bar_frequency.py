@@ -24,12 +24,11 @@ _DAY_MINUTES: Final = 24 * 60
 
 def longer_than_daily(days: Sequence[date]) -> str | None:
     """Name the frequency of days, in order, further apart than sessions; None for daily."""
-    numbers = [day.toordinal() for day in days]
-    steps = len(numbers) - 1
-    if steps < _LEAST_STEPS or abs(numbers[-1] - numbers[0]) < _LEAST_DAYS * steps:
+    steps = len(days) - 1
+    if steps < _LEAST_STEPS or abs((days[-1] - days[0]).days) < _LEAST_DAYS * steps:
         # nearly always
         return None
-    counts = Counter(abs(two - one) for one, two in pairwise(numbers))
+    counts = Counter(abs((two - one).days) for one, two in pairwise(days))
     return next(
         (
             name
