@@ -26,7 +26,7 @@ from app.artifact.manifest import BARS
 from app.errors import BadInput, BadTable, NotJson
 from app.market_data import exchange_calendars
 from app.market_data.price_files import reader
-from app.market_data.price_files.layout import shown
+from app.market_data.price_files.quoting import shown
 from app.market_data.price_files.table import Reading, Table
 from app.observability.request_record import Headers
 from app.serving.app_state import AppState
@@ -84,7 +84,7 @@ _TRUE: Final = {"true": True, "1": True, "false": False, "0": False}
 )
 async def bars(request: Request) -> Response:
     """
-    Post a file as vendors give it, CSV or JSON; the answer is its sessions as columns, oldest first.
+    Post a file as vendors give it, CSV or JSON; the answer is its sessions, oldest first.
 
     It is how `/predict` reads a file that is posted there. Columns are those that the file has.
     Where it has adjusted closes, all prices are adjusted by them, in units of the last close.

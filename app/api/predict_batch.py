@@ -232,7 +232,7 @@ def _parse(content: bytes, most_whole: int) -> _Posted:
 
 
 def _parse_table(content: bytes, asked: dict[str, object]) -> _Posted:
-    """Read a file of many instruments as the bars of each, or the closes where some have no bars."""
+    """Read a file of many instruments as the bars of each, or as closes where some have no bars."""
     tables = reader.read_many(content)
     if len(tables) > MAX_WINDOWS:
         raise BadTable(

@@ -78,9 +78,8 @@ def _stale_runs(closes: Floats) -> Iterator[tuple[int, str, str]]:
             )
     repeated = int(np.count_nonzero(same))
     if not is_told and repeated >= _FILLED * len(same):
-        yield (
-            int(same.argmax()) + 1,
-            "repeated_closes",
+        message = (
             f"{repeated} of {len(closes)} closes are those of the row before, first here, as where"
-            " days without trading were filled in",
+            " days without trading were filled in"
         )
+        yield int(same.argmax()) + 1, "repeated_closes", message

@@ -8,6 +8,8 @@ from typing import Final
 
 _LEAST_STEPS: Final = 4
 """From bar to bar: fewer say nothing."""
+_LEAST_DAYS: Final = 4
+"""From bar to bar, on average, of what may be no daily series."""
 _SHARE: Final = 0.8
 """Of the steps that must be of the length that a series is called by: holidays move some."""
 _LONGER: Final = {
@@ -21,18 +23,18 @@ _DAY_MINUTES: Final = 24 * 60
 
 
 def longer_than_daily(days: Sequence[date]) -> str | None:
-    """Name the frequency of days, in order, that lie further apart than sessions; None for daily."""
+    """Name the frequency of days, in order, further apart than sessions; None for daily."""
     numbers = [day.toordinal() for day in days]
-    if len(numbers) <= _LEAST_STEPS or abs(numbers[-1] - numbers[0]) < 4 * (len(numbers) - 1):
+    steps = len(numbers) - 1
+    if steps < _LEAST_STEPS or abs(numbers[-1] - numbers[0]) < _LEAST_DAYS * steps:
         # nearly always
         return None
-    steps = Counter(abs(two - one) for one, two in pairwise(numbers))
-    least = _SHARE * steps.total()
+    counts = Counter(abs(two - one) for one, two in pairwise(numbers))
     return next(
         (
             name
             for name, lengths in _LONGER.items()
-            if sum(steps[each] for each in lengths) >= least
+            if sum(counts[each] for each in lengths) >= _SHARE * steps
         ),
         None,
     )
@@ -40,9 +42,9 @@ def longer_than_daily(days: Sequence[date]) -> str | None:
 
 def shorter_than_daily(days: Sequence[date], minutes: Sequence[int | None]) -> str | None:
     """
-    Name the frequency of bars of which a day has several, by their times in minutes; None for daily.
+    Name the frequency of bars of which a day has several, by their times; None for daily ones.
 
-    Days and times are in the order of the file.
+    Times are in minutes; days and times are in the order of the file.
     """
     counts = Counter(days)
     if sum(count > 1 for count in counts.values()) * 2 <= len(counts):

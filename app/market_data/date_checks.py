@@ -60,6 +60,9 @@ def check_dates(dates: list[date] | None, calendar: str | None, sessions: int) -
     Raises BadDate where they are not one for each session, or do not rise, and NoSuchCalendar.
     """
     known = None if calendar is None else find(calendar)
+    if not sessions:
+        # prices that are not there are refused for that
+        return NO_DATES
     if dates is None:
         if known is None:
             return NO_DATES

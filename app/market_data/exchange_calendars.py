@@ -49,17 +49,11 @@ class Calendar:
     """The sessions of one exchange, over the days that are known."""
 
     def __init__(
-        self,
-        name: str,
-        sessions: Days,
-        early_closes: Days,
-        first: date,
-        last: date,
-        timezone: str = "UTC",
+        self, name: str, sessions: Days, early_closes: Days, first: date, last: date
     ) -> None:
         """Take sorted sessions, those of them that end early, and the days they are known of."""
         self.name = name
-        self.timezone = timezone
+        self.timezone = "UTC"
         """Where the exchange is, by its name in the IANA database."""
         self.first = first
         """The first day that is known, a session or not."""
@@ -140,14 +134,15 @@ def of_table(table: Mapping[str, Any]) -> Calendar:
     regular = np.busdaycalendar(table["weekmask"], _days(table["closed"]))
     all_days = _range(first, last)
     sessions = all_days[np.is_busday(all_days, busdaycal=regular)]
-    return Calendar(
+    calendar = Calendar(
         table["exchange"],
         np.sort(np.concatenate([sessions, _days(table["opened"])])),
         _days(table["early_closes"]),
         first,
         last,
-        table["timezone"],
     )
+    calendar.timezone = table["timezone"]
+    return calendar
 
 
 def _days(by_year: Mapping[str, str]) -> Days:

@@ -10,7 +10,7 @@ from app.forecasting.forecaster import Forecast, Model, adapts_by
 from app.market_data import anomalies
 from app.market_data.anomalies import DataWarning
 from app.market_data.date_checks import CALENDAR_DISAGREES
-from app.market_data.price_files.reader import EVENT_ROWS
+from app.market_data.price_files.rows import EVENT_ROWS
 from app.serving.pipeline import ForecastQuery
 
 _NOT_WORSE: Final = 1.01

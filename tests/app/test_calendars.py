@@ -203,6 +203,16 @@ def test_there_is_a_date_for_each_session() -> None:
         date_checks.check_dates(NEW_YEAR, "24/7", 5)
 
 
+@pytest.mark.parametrize("calendar", [None, "XNYS"])
+def test_dates_of_no_sessions_say_nothing(tmp_path: Path, calendar: str | None) -> None:
+    publish(tmp_path, window=5)
+    with serving(tmp_path) as client:
+        body: dict[str, object] = {"prices": [], "dates": [], "calendar": calendar}
+        answer = client.post("/predict", json=body)
+
+    assert (answer.status_code, answer.json()["code"]) == (422, "window_too_short")
+
+
 def test_the_future_is_told_from_its_first_row() -> None:
     today = datetime.now(UTC).date()
     days = [today + timedelta(days=row - 2) for row in range(6)]

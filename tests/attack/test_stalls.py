@@ -24,7 +24,7 @@ MEMORY_MIB = 4 * 32
 def watched(service: Service) -> Iterator[list[float]]:
     """Ask for /livez again and again meanwhile; give how long each answer took, in seconds."""
     took: list[float] = []
-    done = threading.Event()
+    asked, done = threading.Event(), threading.Event()
 
     def ask() -> None:
         with service.connect() as connection:
@@ -33,10 +33,13 @@ def watched(service: Service) -> Iterator[list[float]]:
                 connection.send(request("GET", "/livez"))
                 assert connection.answer() is not None
                 took.append(time.perf_counter() - began)
+                asked.set()
 
     asking = threading.Thread(target=ask)
     asking.start()
     try:
+        # on a busy machine what is watched could be over before the thread begins
+        assert asked.wait(60)
         yield took
     finally:
         done.set()

@@ -47,8 +47,10 @@ PATIENCE_S: Final = DEADLINE_S + 5.0
 LONGEST_ERROR: Final = 1024
 GROWTH: Final = 1.10
 FOUND_FILE: Final = Path(tempfile.gettempdir()) / "nextday-fuzz-found.jsonl"
-WARM_UP: Final = 0.1
-"""Of the requests, but of a short run more: what fills has to be full."""
+WARM_UP: Final = 0.5
+"""Of the requests: what is kept for the next ones fills for the first million, and then is full."""
+HALF_CLOSED_S: Final = 1.0
+"""For so long the service answers who can send no more, and then leaves what it has not begun."""
 FILLED: Final = 20_000
 """Requests after which it is."""
 LAST: Final = 500
@@ -80,7 +82,8 @@ def wrongs(finished: Finished, paths: Sequence[bytes]) -> Iterator[str]:
         yield "more answers than requests"
     elif shot.sound and len(replies) < shot.answers:
         is_refused = bool(replies) and replies[-1].status >= _ERROR and finished.ended
-        if not is_refused:
+        is_given_up = shot.half_close and finished.at - finished.due >= HALF_CLOSED_S
+        if not (is_refused or is_given_up):
             yield f"{len(replies)} answers to {shot.answers} requests"
 
 

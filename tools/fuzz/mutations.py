@@ -301,7 +301,8 @@ class Mutator:
             lambda: chance.randbytes(chance.randrange(1, 200)),
         )
         leave_s = None if chance.random() < 0.02 else 0.05
-        content = chance.choice(ways)()
+        # nothing at all is no request, and waits for one
+        content = chance.choice(ways)() or b"\r\nx"
         return Shot(content, f"misframed: {label}", sound=False, leave_s=leave_s)
 
 

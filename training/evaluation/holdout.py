@@ -96,9 +96,15 @@ def split_files(recipe: Recipe, training: Path, test: Path) -> Split:
     return _split(recipe, training, prices, examples, np.datetime64(after["date"].min(), "D"))
 
 
-def split_folder(recipe: Recipe, folder: Path, holdout_sessions: int | None = None) -> Split:
-    """Hold out the last sessions of all the files in a folder."""
-    prices = csv_files.read_folder(folder, recipe.columns)
+def split_folder(
+    recipe: Recipe,
+    folder: Path,
+    holdout_sessions: int | None = None,
+    *,
+    instrument_column: str | None = None,
+) -> Split:
+    """Hold out the last sessions of all the files in a folder; a column may name instruments."""
+    prices = csv_files.read_folder(folder, recipe.columns, instrument_column=instrument_column)
     return _split_last(recipe, folder, prices, holdout_sessions)
 
 

@@ -35,12 +35,37 @@ def read_csv(path: Path, columns: Sequence[str]) -> pd.DataFrame:
     Raises BadData with the file, the line and the reason.
     """
     [table] = _tables(path, columns).values()
+    return _column(path, path.stem, table, columns)
+
+
+def read_folder(
+    folder: Path, columns: Sequence[str], *, instrument_column: str | None = None
+) -> pd.DataFrame:
+    """
+    Read every CSV of a folder; raise BadData.
+
+    A file is one instrument's, named for it, unless it is the only one or a column is said to name
+    the instruments: then it may hold many, below each other.
+    """
+    paths = _files(folder, columns[-1])
+    is_long = len(paths) == 1
+    return pd.concat(
+        [
+            _column(path, name or path.stem, table, columns)
+            for path in paths
+            for name, table in _tables(path, columns, by=instrument_column, is_long=is_long).items()
+        ],
+        ignore_index=True,
+    )
+
+
+def _column(path: Path, name: str, table: RawTable, columns: Sequence[str]) -> pd.DataFrame:
     if "wanted" not in table.columns:
         wanted, there = " or ".join(columns), ", ".join(filter(None, table.heads))
         raise BadData(path, f"no column {wanted}; the columns are {there}")
     prices = pd.DataFrame(
         {
-            "instrument": path.stem,
+            "instrument": name,
             "date": _dates(path, table),
             "price": _prices(path, table, "wanted"),
             "close": _prices(path, table, "close") if "close" in table.columns else np.nan,
@@ -53,12 +78,6 @@ def read_csv(path: Path, columns: Sequence[str]) -> pd.DataFrame:
     return prices
 
 
-def read_folder(folder: Path, columns: Sequence[str]) -> pd.DataFrame:
-    """Read every CSV of a folder, one instrument each; raise BadData."""
-    paths = _files(folder, columns[-1])
-    return pd.concat([read_csv(path, columns) for path in paths], ignore_index=True)
-
-
 def read_bars(
     path: Path, *, instrument_column: str | None = None, is_long: bool = False
 ) -> pd.DataFrame:
@@ -66,8 +85,8 @@ def read_bars(
     Read bars: instrument, date, open, high, low, close, volume.
 
     Files are read as the service reads them (`app.market_data.price_files`), of one instrument each
-    unless `is_long`, or a column is said to name the instruments; see `tidy_bars` for prices. A date
-    may come twice, in the file's order: `quality.check` says so by date.
+    unless `is_long`, or a column is said to name the instruments; see `tidy_bars` for prices. A
+    date may come twice, in the file's order: `quality.check` says so by date.
     Raises BadData with the file, the line and the reason.
     """
     tables = _tables(path, (), by=instrument_column, is_long=is_long)

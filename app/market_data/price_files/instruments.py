@@ -7,8 +7,8 @@ from typing import Final, NamedTuple
 
 from app.errors import BadTable
 from app.market_data.anomalies import DataWarning
-from app.market_data.price_files.dates import month_of
-from app.market_data.price_files.layout import several, shown
+from app.market_data.price_files.cells.dates import month_of
+from app.market_data.price_files.quoting import several, shown
 
 _MOST_DIFFERING: Final = 2
 """Days that come twice with other prices: more are those of another instrument."""
@@ -17,15 +17,15 @@ _NEAR: Final = 0.25
 """Relative: of two bars of a day that may be one instrument's, before and after a correction."""
 _WEEKDAYS: Final = frozenset(
     """
-    mon tue wed thu fri sat sun mo di mi do fr sa so lun mar mer jeu ven sam dim lu ma me je ve
-    lunes martes miercoles jueves viernes segunda terca quarta quinta sexta
-    """.split()
+    mon tue wed thu fri sat sun mo di mi do fr sa so lun mar mer jeu ven sam dim lu ma me je
+    ve lunes martes miercoles jueves viernes segunda terca quarta quinta sexta
+    """.split()  # noqa: SIM905 - words are read better so
 )
 _NEVER: Final = frozenset(
     """
-    buy sell hold up down bull bear bullish bearish long short flat yes no true false y n t f q1 q2
-    q3 q4 eq be open closed final adjusted close d daily split dividend dividends
-    """.split()
+    buy sell hold up down bull bear bullish bearish long short flat yes no true false y n t f
+    q1 q2 q3 q4 eq be open closed final adjusted close d daily split dividend dividends
+    """.split()  # noqa: SIM905 - words are read better so
 )
 """Words that say something of a day and name no instrument."""
 
@@ -121,9 +121,9 @@ def check_days(
         if far or len(differing) > _MOST_DIFFERING:
             one, other = differing[0]
             raise BadTable(
-                f"{days[one]} comes on {unit}s {lines[one]} and {lines[other]} with other prices, and"
-                f" so do {len(differing)} rows in all: these are several instruments, or several"
-                " bars a day; send one of each"
+                f"{days[one]} comes on {unit}s {lines[one]} and {lines[other]} with other prices,"
+                f" and so do {len(differing)} rows in all: these are several instruments, or"
+                " several bars a day; send one of each"
             )
     return kept, _repeated(days, lines, sorted(same + differing), unit, kept)
 

@@ -1,6 +1,5 @@
 """The rows of a file as sessions: each day once, oldest first, and bars of a day each."""
 
-from bisect import bisect_right
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, time
@@ -11,7 +10,8 @@ from zoneinfo import ZoneInfo
 from app.errors import BadTable
 from app.market_data import bar_frequency
 from app.market_data.anomalies import DataWarning
-from app.market_data.price_files import dates, instruments
+from app.market_data.price_files import instruments
+from app.market_data.price_files.cells import dates
 
 _SATURDAY: Final = 5
 _SUNDAY: Final = 6
@@ -112,7 +112,7 @@ def _unfinished(
     return [DataWarning("unfinished_bar", message)]
 
 
-def in_order(
+def in_order(  # noqa: PLR0913 - a row in all its columns
     days: Sequence[date],
     lines: Sequence[int],
     columns: Mapping[str, Sequence[float]],
@@ -124,7 +124,8 @@ def in_order(
     """
     Return the rows, oldest first and each date once, and say where a file was otherwise.
 
-    What `is_flawed` may keep a date twice, in the order of the file. Raises BadTable where bars are not daily, and where they are those of several instruments.
+    What `is_flawed` may keep a date twice, in the order of the file. Raises BadTable where bars are
+    not daily, and where they are those of several instruments.
     """
     warnings: list[DataWarning] = []
     steps = list(pairwise(days))

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from app.errors import BadTable
-from app.market_data.price_files import headings
+from app.market_data.price_files.cells import headings
 
 MAX_ROW: Final = 2**20
 """Characters of a row: it is taken apart in some milliseconds."""

@@ -49,7 +49,8 @@ _LAST_YEAR: Final = 2099
 # a time of day may follow, with fractions, AM or PM, and an offset or the name of UTC
 _TIME: Final = (
     r"(?:(?:[T ]|, )(\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?(?: ?[AaPp]\.?[Mm]\.?)?)"
-    r" ?(Z|UTC|(?:UTC|GMT)?[+-]\d{2}:?(?:\d{2})?(?::\d{2})?|GMT|[A-Z]{2,5}|\[?[A-Z][a-z]+/[A-Za-z_]+\]?)?)?"
+    r" ?(Z|UTC|(?:UTC|GMT)?[+-]\d{2}:?(?:\d{2})?(?::\d{2})?|GMT|[A-Z]{2,5}"
+    r"|\[?[A-Z][a-z]+/[A-Za-z_]+\]?)?)?"
 )
 _DAY_NAME: Final = r"(?:[^\W\d_]{2,12}\.?,? )?"
 _MONTH: Final = r"([^\W\d_]{3,12})\.?"
@@ -73,7 +74,7 @@ _FORMS: Final = (
     _form("2026/01/31", r"(\d{4})[/.](\d{1,2})[/.](\d{1,2})", "ymd"),
     _form("2026. 01. 31.", r"(\d{4})\. ?(\d{1,2})\. ?(\d{1,2})\.?", "ymd"),
     _form("2026年01月31日", r"(\d{4}) ?[年년] ?(\d{1,2}) ?[月월] ?(\d{1,2}) ?[日일]", "ymd"),
-    _form("20260131", r"(\d{4})(\d{2})(\d{2})", "ymd"),
+    _form("20260131", r"(\d{4})(\d{2})(\d{2})(?:T?0{6})?", "ymd"),
     _form("31.01.2026", r"(\d{1,2})\. ?(\d{1,2})\. ?(\d{4}|\d{2})", "dmy"),
     _form("26.01.31", r"(\d{2})\. ?(\d{1,2})\. ?(\d{1,2})\.?", "ymd"),
     _form("01/31/2026", r"(\d{1,2})/(\d{1,2})/(\d{4}|\d{2})", "mdy"),
@@ -82,7 +83,9 @@ _FORMS: Final = (
     _form("01-31-2026", r"(\d{1,2})-(\d{1,2})-(\d{4}|\d{2})", "mdy"),
     _form("31-01-2026", r"(\d{1,2})-(\d{1,2})-(\d{4}|\d{2})", "dmy"),
     _form("26-01-31", r"(\d{2})-(\d{1,2})-(\d{1,2})", "ymd"),
-    _form("Jan 31, 2026", _DAY_NAME + _MONTH + r"[ -](\d{1,2})(?:st|nd|rd|th)?,?[ -](\d{4})", "bdy"),
+    _form(
+        "Jan 31, 2026", _DAY_NAME + _MONTH + r"[ -](\d{1,2})(?:st|nd|rd|th)?,?[ -](\d{4})", "bdy"
+    ),
     _form(
         "31 Jan 2026",
         _DAY_NAME + r"(\d{1,2})(?:st|nd|rd|th|er|º|\.)?[- /]?(?:de )?" + _MONTH
@@ -284,7 +287,7 @@ def _stems() -> list[tuple[str, int]]:
 @lru_cache(maxsize=1024)
 def month_of(name: str) -> int | None:
     """Return the number of a month by its name or a part of it, in a dozen languages."""
-    lower = unicodedata.normalize("NFD", name.casefold().replace("ı", "i").replace("ź", "z"))
+    lower = unicodedata.normalize("NFD", name.casefold().replace("\u0131", "i"))
     simple = "".join(letter for letter in lower if not unicodedata.combining(letter))
     return next((number for stem, number in _stems() if simple.startswith(stem)), None)
 
@@ -319,7 +322,7 @@ def minutes_of(text: str) -> int | None:
 
 def _clock(text: str) -> time:
     minutes = minutes_of(text) or 0
-    return (datetime.min + timedelta(minutes=minutes)).time()
+    return time(minutes // 60, minutes % 60)
 
 
 def _disorder(days: Sequence[date]) -> int:

@@ -17,7 +17,8 @@ Mark: TypeAlias = Literal[".", ","]
 """What ends the whole part of a number."""
 
 NO_PRICE: Final = frozenset(
-    {"", "null", "nan", "none", "n/a", "#n/a", "na", "nil", "-", "--", "---", "—", ".", "<na>", "nat",
+    {"", "null", "nan", "none", "n/a", "#n/a", "na", "nil", "-", "--", "---", "—", ".", "<na>",
+     "nat",
      "n.a.", "n.v.", "k.a.", "#n/a n/a", "\\n", "b/d"}
 )  # fmt: skip
 """What vendors write for a day without trading."""
@@ -27,16 +28,20 @@ _spaces: Final = re.compile(r"[\s\u00a0\u2007\u2009\u202f'\u2019`_]")
 _SPACES: Final = r"[\s\u00a0\u2007\u2009\u202f'\u2019]"
 _gap: Final = re.compile(rf"\d{_SPACES}+\d")
 _run_of_digits: Final = re.compile(rf"\d(?:[\d.,]|{_SPACES})*")
-_SPACED: Final = rf"\d{{1,3}}(?:{_SPACES}\d{{3}})+(?:[.,]\d*)?|\d{{1,2}}(?:{_SPACES}\d{{2}})*{_SPACES}\d{{3}}(?:[.,]\d*)?"
+_SPACED: Final = (
+    rf"(?:\d{{1,3}}(?:{_SPACES}\d{{3}})+|\d{{1,2}}(?:{_SPACES}\d{{2}})*{_SPACES}\d{{3}})"
+    r"(?:[.,]\d*)?"
+)
 _spaced: Final = re.compile(_SPACED)
-_number: Final = re.compile(r"[-+]?[0-9][0-9.,]*(?:[eE][-+]?[0-9]+)?|[-+]?\.[0-9]+")
+_number: Final = re.compile(r"[-+]?[0-9][0-9.,]*(?:[eE][-+]?[0-9]+)?|(?<![^\W\d_])[-+]?\.[0-9]+")
 # what stands before or after a number and says of what it is
 _CURRENCIES: Final = frozenset(
     """
-    usd eur gbp gbx gbp jpy chf cad aud nzd hkd sgd cny cnh rmb inr krw twd thb idr myr php vnd try sek
-    nok dkk isk pln czk huf ron bgn rub uah brl mxn ars clp cop pen zar ils sar aed kwd qar egp pkr
-    usdt usdc busd btc eth us a c hk nz s r rs re kr kc zl tl ft lei lv p руб р 元 円 原 원 圓 港元
-    """.split()
+    usd eur gbp gbx gbp jpy chf cad aud nzd hkd sgd cny cnh rmb inr krw twd thb idr myr php
+    vnd try sek nok dkk isk pln czk huf ron bgn rub uah brl mxn ars clp cop pen zar ils sar
+    aed kwd qar egp pkr usdt usdc busd btc eth us a c hk nz s r rs re kr kc zl tl ft lei lv p
+    руб 元 円 原 원 圓 港元
+    """.split()  # noqa: SIM905 - words are read better so
 )
 _grouped: Final = {
     mark: re.compile(
@@ -61,7 +66,8 @@ _UNSPACED: Final = str.maketrans("", "", "".join(_BLANKS))
 _FIGURES: Final = frozenset("0123456789.,+-eE\n")
 _volume: Final = re.compile(r"([\d.,]+)\s*([a-z\u4e00-\u9fff]*)\.?")
 _TIMES: Final = {
-    "": 1.0, "k": 1e3, "tsd": 1e3, "m": 1e6, "mio": 1e6, "mn": 1e6, "mln": 1e6, "b": 1e9, "mrd": 1e9,
+    "": 1.0, "k": 1e3, "tsd": 1e3, "m": 1e6, "mio": 1e6, "mn": 1e6, "mln": 1e6, "b": 1e9,
+    "mrd": 1e9,
     "bn": 1e9, "t": 1e12, "lakh": 1e5, "cr": 1e7, "万": 1e4, "萬": 1e4, "亿": 1e8, "億": 1e8,
 }  # fmt: skip
 _ungrouped: Final = re.compile(r"\d{5,}")
@@ -128,27 +134,26 @@ class Evidence(NamedTuple):
 
     mark: Mark | None
     """That of the first number that has one alone; None where there is no such number."""
-    either_comma: bool
-    """Whether some have one comma that could be a mark or part thousands, as in 18,450."""
-    either_point: bool
+    either: frozenset[Mark] = frozenset()
+    """What stands in numbers such as 18,450, where it could end the whole part or not."""
 
 
 def evidence(texts: Iterable[str | None]) -> Evidence:
     """Look for a number that can be written with a decimal point alone, or with a comma."""
-    either_comma = either_point = False
+    either: set[Mark] = set()
     for text in texts:
         if not text or ("," not in text and "." not in text) or not text.strip(".,+-"):
             continue
         commas, points = text.count(","), text.count(".")
         if commas and points:
-            return Evidence("," if text.rindex(",") > text.rindex(".") else ".", False, False)
+            return Evidence("," if text.rindex(",") > text.rindex(".") else ".")
         if commas > 1 or points > 1:
-            return Evidence("." if commas else ",", False, False)
+            return Evidence("." if commas else ",")
         mark: Mark = "," if commas else "."
         if not _is_either(text, mark):
-            return Evidence(mark, False, False)
-        either_comma, either_point = either_comma or bool(commas), either_point or bool(points)
-    return Evidence(None, either_comma, either_point)
+            return Evidence(mark)
+        either.add(mark)
+    return Evidence(None, frozenset(either))
 
 
 def _is_either(text: str, mark: Mark) -> bool:
@@ -166,27 +171,22 @@ def mark_of(column: Column, others: Iterable[str], delimiter: str, *, is_europea
     decides; a number that is written otherwise than the one that did is none, see `read`.
     """
     own = evidence(column.texts)
-    if own.mark is not None:
-        return own.mark
-    if not (own.either_comma or own.either_point):
-        return "."
-    if own.either_comma and own.either_point:
+    if own.mark is not None or not own.either:
+        return own.mark or "."
+    if len(own.either) > 1:
         raise BadTable("has numbers with a point and others with a comma, each before three digits")
     beside = list(others)
     told = _told_by(beside)
     # where 28937998 is written without separators, thousands are as well
     is_ungrouped = delimiter != "," and any(_ungrouped.fullmatch(cell) for cell in beside)
-    if own.either_point:
+    if "." in own.either:
         # 18.450: thousands only where the file is written with decimal commas
-        if told == {","}:
-            return ","
-        if not told and delimiter == ";" and is_european and not is_ungrouped:
+        is_doubtful = delimiter == ";" and is_european and not is_ungrouped
+        if is_doubtful and not told:
             raise _either("18.450")
-        return "."
-    if delimiter == ";" and "." not in told:
-        # a file that separates by semicolons does so for its decimal commas
-        return ","
-    if not told and is_ungrouped:
+        return "," if told == {","} else "."
+    # a file that separates by semicolons does so for its decimal commas
+    if "." not in told and (delimiter == ";" or is_ungrouped):
         return ","
     if len(told) != 1 or delimiter == ";":
         raise _either("18,450")
@@ -218,7 +218,7 @@ def is_either(cells: Sequence[str]) -> bool:
 
 def read(cells: Sequence[str], column: Column, mark: Mark) -> list[float | None]:
     """
-    Read a column; NaN is what vendors write for no price, None what is something else than a number.
+    Read a column; NaN is what vendors write for no price, None what is something else.
 
     `column` is what `Column.of` made of the cells.
     """

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 from app.errors import BadTable
-from app.market_data.price_files.decoding import MAX_ROW, Lines
+from app.market_data.price_files.sheets.decoding import MAX_ROW, Lines
 
 MAX_ROWS: Final = 100_000
 """Four hundred years."""

@@ -9,15 +9,23 @@ answered in the vendor's words, bounded.
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 from zoneinfo import ZoneInfo
 
 from app.errors import BadTable
-from app.market_data.price_files import dates, headings
-from app.market_data.price_files.decoding import Lines
-from app.market_data.price_files.layout import several
-from app.market_data.price_files.sheets import FIRST_ROWS, MAX_COLUMNS, MAX_ROWS, Row, Sheet
+from app.market_data.price_files.cells import dates, headings
+from app.market_data.price_files.quoting import several
+from app.market_data.price_files.sheets.csv_sheet import (
+    FIRST_ROWS,
+    MAX_COLUMNS,
+    MAX_ROWS,
+    Row,
+    Sheet,
+)
+from app.market_data.price_files.sheets.decoding import Lines
 
+_Json: TypeAlias = Any
+"""Whatever JSON may hold."""
 _MAX_DEPTH: Final = 8
 _MAX_WORDS: Final = 200
 """Characters of a vendor's message that are passed on."""
@@ -65,8 +73,8 @@ def of_json(content: bytes) -> Sheet | None:
 _FEW: Final = 2**16
 
 
-def _rows(message: Any) -> tuple[Iterator[Row], ZoneInfo | None]:
-    """Return a header in row 0 and the records below it, and the exchange's zone where it is named."""
+def _rows(message: _Json) -> tuple[Iterator[Row], ZoneInfo | None]:
+    """Return a header and the records below it, and the exchange's zone where it is named."""
     chart = _yahoo(message)
     if chart is not None:
         return chart
@@ -87,13 +95,13 @@ def _numbered(rows: Iterable[Sequence[Any]]) -> Iterator[Row]:
         yield number, [_cell(value) for value in row]
 
 
-def _cell(value: Any) -> str:
+def _cell(value: _Json) -> str:
     if value is None or isinstance(value, bool | list | dict):
         return ""
     return str(value).strip()
 
 
-def _find(message: Any, depth: int) -> Iterator[list[Any]] | None:
+def _find(message: _Json, depth: int) -> Iterator[list[Any]] | None:
     """Look for the first thing that is a table, from the outside in."""
     if depth > _MAX_DEPTH:
         return None
@@ -127,9 +135,10 @@ def _of_list(items: list[Any], depth: int) -> Iterator[list[Any]] | None:
         heads = list(dict.fromkeys(head for record in records for head in record))
         if _are_heads(heads):
             return _records(heads, items)
-        nested = [value for record in records[:1] for value in record.values()]
-        return next(
-            (found for each in nested if (found := _find(each, _MAX_DEPTH)) is not None), None
+        return _only(
+            (_cell(record.get("symbol") or record.get("ticker")) or f"record {number}", found)
+            for number, record in enumerate(records, 1)
+            if (found := _find(record, depth + 1)) is not None
         )
     rows = [item for item in islice(items, FIRST_ROWS) if isinstance(item, list)]
     if rows and len(rows) == min(len(items), FIRST_ROWS):
@@ -230,7 +239,7 @@ def _are_heads(heads: Sequence[str]) -> bool:
     return "date" in roles and bool(roles & {"close", "adjusted"})
 
 
-def _yahoo(message: Any) -> tuple[Iterator[Row], ZoneInfo | None] | None:
+def _yahoo(message: _Json) -> tuple[Iterator[Row], ZoneInfo | None] | None:
     """Read Yahoo's chart: stamps, and prices in lists elsewhere; its zone is the exchange's."""
     try:
         results = message["chart"]["result"]
@@ -270,7 +279,7 @@ def _yahoo(message: Any) -> tuple[Iterator[Row], ZoneInfo | None] | None:
     return _numbered(_zipped(columns)), zone
 
 
-def _words(message: Any) -> str | None:
+def _words(message: _Json) -> str | None:
     """Return what a vendor says in place of prices, made fit for a message of ours."""
     found = _error(message, 0)
     if found is None:
@@ -283,7 +292,7 @@ def _words(message: Any) -> str | None:
     )
 
 
-def _error(message: Any, depth: int) -> str | None:
+def _error(message: _Json, depth: int) -> str | None:
     if depth > _MAX_DEPTH:
         return None
     if isinstance(message, list):
