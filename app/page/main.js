@@ -115,7 +115,7 @@ function take({ name, content, fileName }) {
         `This file has ${Math.round(content.size / 2 ** 20)} MB, and ${LARGEST_MB} MB are the most that the service takes: daily prices of 20 years have about half of one. Is it the right file?`,
       );
     }
-    // the bytes as they are now: a file may change, and is read again with another calendar
+    // the bytes as they are now: they are read again with another calendar
     const bytes = content instanceof Blob ? await content.arrayBuffer() : content;
     await read({ name, content: bytes, fileName }, signal);
     await forecast(signal);

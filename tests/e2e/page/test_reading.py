@@ -48,7 +48,7 @@ def test_what_was_read_as_what_is_told_below_the_name_of_the_file(visit: Visit) 
     told = visit.text("#reading-list")
     assert "date from “Datum”, close from “Schlusskurs”" in told
     assert "“+/- %”" in told
-    assert "utf-8, cells separated by semicolons, header in line 1" in told
+    assert "utf-8, semicolons between cells, header in line 1" in told
     assert "line 202: no date and no price" in told
     assert visit.serious() == []
     visit.picture("reading")
