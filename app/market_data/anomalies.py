@@ -12,7 +12,7 @@ import numpy as np
 
 from app.forecasting.arrays import Floats
 from app.forecasting.screening import STALE_SESSIONS, UNCHANGED_WITHIN
-from app.market_data.jumps import Jump, find_jumps
+from app.market_data.jumps import find_jumps
 
 _PENCE: Final = 100
 _FILLED: Final = 0.2
@@ -35,34 +35,31 @@ def explain(history: Floats, first: int = 0) -> list[DataWarning]:
     Fields are those of bars, or a single one. Rows count from `first`, that of the oldest session.
     """
     closes = history[:, -1]
-    found = sorted(
-        [*map(_of_jump, find_jumps(history)), *_stale_runs(closes)], key=lambda one: one[0]
-    )
+    found = sorted([*_jumps(history), *_stale_runs(closes)], key=lambda one: one[0])
     return [DataWarning(code, message, first + row) for row, code, message in found]
 
 
-def _of_jump(jump: Jump) -> tuple[int, str, str]:
-    """Say what a jump is like."""
-    moved = f"the close is {jump.times:.4g} times the one before"
-    match jump.code:
-        case "unit_jump":
-            why = f"as where the unit changes by {jump.factor}"
-            if jump.factor == _PENCE:
-                why = "as where the unit changes, of pence and pounds"
-        case "possible_split":
-            why = (
-                f"like a split {jump.like} that was not adjusted for;"
-                f" the median move is {jump.median:.1%}"
-            )
-        case _:
-            why = (
-                f"where the median move is {jump.median:.1%}: no split or unit that we know makes"
-                " it, and hardly a market"
-            )
-    return jump.row, jump.code, f"{moved}, {why}"
+_Found = Iterator[tuple[int, str, str]]
 
 
-def _stale_runs(closes: Floats) -> Iterator[tuple[int, str, str]]:
+def _jumps(history: Floats) -> _Found:
+    """Say what each jump is like."""
+    for jump in find_jumps(history):
+        row, moved = jump.row, f"the close is {jump.times:.4g} times the one before"
+        usual = f"the median move is {jump.median:.1%}"
+        match jump.code:
+            case "unit_jump":
+                by = ", of pence and pounds" if jump.factor == _PENCE else f" by {jump.factor}"
+                yield row, "unit_jump", f"{moved}, as where the unit changes{by}"
+            case "possible_split":
+                like = f"like a split {jump.like} that was not adjusted for"
+                yield row, "possible_split", f"{moved}, {like}; {usual}"
+            case "implausible_jump":
+                like = "which no split or unit that we know makes, and hardly a market"
+                yield row, "implausible_jump", f"{moved}, {like}; {usual}"
+
+
+def _stale_runs(closes: Floats) -> _Found:
     same = np.abs(np.diff(np.log(closes))) < UNCHANGED_WITHIN
     if np.count_nonzero(same) < STALE_SESSIONS:
         return

@@ -28,8 +28,6 @@ _STRANGE: Final = 2
 _SHARE_MISSING: Final = 0.1
 """The share from which days that are only left out prove it too, as every weekend of `24/7`."""
 
-CALENDAR_DISAGREES: Final = "calendar_disagrees"
-
 
 class DateReport(NamedTuple):
     """What is known of when a history was."""
@@ -160,7 +158,7 @@ def _held_against(days: Days, calendar: Calendar) -> tuple[int | None, list[Data
             f"the calendar {calendar.name} is likely the wrong one, or wrong: of {len(days)} days"
             f" {'; '.join(differences)}{f'; these days are those of `{fits}`' if fits else ''}"
         )
-        return None, [DataWarning(CALENDAR_DISAGREES, message)]
+        return None, [DataWarning("calendar_disagrees", message)]
     warnings = [
         DataWarning(
             "not_a_session", f"{_weekday(days[row].item())}, was no session of {calendar.name}", row

@@ -9,8 +9,6 @@ from app.forecasting.arrays import Floats
 from app.forecasting.forecaster import Forecast, Model, adapts_by
 from app.market_data import anomalies
 from app.market_data.anomalies import DataWarning
-from app.market_data.date_checks import CALENDAR_DISAGREES
-from app.market_data.price_files.rows import EVENT_ROWS
 from app.serving.pipeline import ForecastQuery
 
 _NOT_WORSE: Final = 1.01
@@ -20,7 +18,8 @@ UNLIKE_TRAINING: Final = DataWarning(
     "unlike_training", "these prices move as in no window that the model was fitted on"
 )
 
-_HARMLESS: Final = {CALENDAR_DISAGREES, EVENT_ROWS}
+_HARMLESS: Final = frozenset({"calendar_disagrees", "event_rows"})
+"""Codes of what is no fault of the data."""
 
 _NO_INTERVALS: Final = DataWarning(
     "no_intervals", "this model forecasts a point and has no intervals to give"

@@ -81,7 +81,7 @@ _HEADS: Final = {
         "Laag|Laagste",
         "Slot|Laatst|Slotkoers",
     ),
-    "Turkish": ("Tarih", "Açılış", "Yüksek|En Yüksek", "Düşük|En Düşük", "Kapanış|Şimdi|Son"),  # noqa: RUF001 - Turkish
+    "Turkish": ("Tarih", "Açılış", "Yüksek|En Yüksek", "Düşük|En Düşük", "Kapanış|Şimdi|Son"),
     "Russian": (
         "Дата",
         "Открытие|Откр.|Цена открытия",
@@ -170,7 +170,7 @@ def letters_in_cells(chance: Chance) -> PriceFile:
             ("삼성전자", "euc-kr"),
             ("台積電", "big5"),
             ("Газпром", "cp1251"),
-            ("Türk Hava Yolları", "cp1254"),  # noqa: RUF001 - Turkish
+            ("Türk Hava Yolları", "cp1254"),
             ("Żabka Group", "cp1250"),
             ("表示能ソ", "shift_jis"),
         )

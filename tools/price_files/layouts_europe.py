@@ -53,7 +53,7 @@ INVESTING: Final = (
     _investing("Swedish", "Datum|Senaste|Öppen|Högst|Lägst|Vol.|+/- %", "iso", "XSTO"),
     _investing("Danish", "Dato|Seneste|Åben|Høj|Lav|Vol.|+/- %", "german", "XCSE"),
     _investing("Finnish", "Päivämäärä|Viimeisin|Avaus|Ylin|Alin|Vol.|Muutos %", "german", "XHEL"),
-    _investing("Turkish", "Tarih|Şimdi|Açılış|Yüksek|Düşük|Hac.|Fark %", "german", "XIST"),  # noqa: RUF001 - Turkish
+    _investing("Turkish", "Tarih|Şimdi|Açılış|Yüksek|Düşük|Hac.|Fark %", "german", "XIST"),
     _investing("Russian", "Дата|Цена|Откр.|Макс.|Мин.|Объём|Изм. %", "german", "XMOS"),
 )
 
@@ -257,7 +257,7 @@ EUROPEAN_LAYOUTS: Final = (
     ),
     Layout(
         "a Turkish bank",
-        "Tarih=date|Açılış=open|Yüksek=high|Düşük=low|Kapanış=close|Hacim=volume",  # noqa: RUF001 - Turkish
+        "Tarih=date|Açılış=open|Yüksek=high|Düşük=low|Kapanış=close|Hacim=volume",
         dates=("german", "tr"),
         styles=_EURO,
         delimiters=(";",),

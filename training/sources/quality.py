@@ -19,7 +19,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from app.forecasting.arrays import Bools, Floats
-from app.market_data.jumps import Jump, find_jumps
+from app.market_data.jumps import JUMP_CODES, Jump, find_jumps
 from training.datasets.windows import Dates, as_date
 from training.sources.csv_files import OHLC
 
@@ -97,6 +97,18 @@ def check(bars: pd.DataFrame) -> CheckedBars:
         bars=rows_once[~short].reset_index(drop=True),
         flags=tuple(sorted(flags, key=lambda flag: (flag.instrument, flag.date))),
     )
+
+
+def check_column(prices: pd.DataFrame) -> tuple[Flag, ...]:
+    """
+    Flag the jumps in a single column of prices, as `csv_files.read_csv` gives it.
+
+    Nothing is left out for them: such a recipe forecasts the file that it is given.
+    """
+    bars = prices[["instrument", "date"]].assign(
+        **dict.fromkeys(OHLC, prices["price"]), volume=np.nan
+    )
+    return tuple(flag for flag in check(bars).flags if flag.code in JUMP_CODES)
 
 
 def _where(found: Bools) -> list[int]:

@@ -114,9 +114,7 @@ def _named(sheet: Sheet, at: int, wanted: Sequence[str]) -> Layout | None:
     _one_instrument(heads, tags := _instruments_of(heads, above, rows[:subheads]))
     heads = _without_lone_letters(head, heads)
     roles = columns.choose(heads, sample)
-    asked_for = next(
-        (head.index(cell) for name in wanted for cell in head if columns.is_same(cell, name)), None
-    )
+    asked_for = _wanted(head, roles, wanted)
     if asked_for is not None:
         roles["wanted"] = asked_for
     if not {*PRICES} & roles.keys():
@@ -127,6 +125,18 @@ def _named(sheet: Sheet, at: int, wanted: Sequence[str]) -> Layout | None:
     instrument = next(iter(set(tags.values())), "") if tags else ""
     unknown = columns.unknown_prices(head, heads, roles, sample)
     return Layout(head, line, at + 1 + subheads, roles, texts, instrument, unknown)
+
+
+def _wanted(head: Sequence[str], roles: dict[Role, int], wanted: Sequence[str]) -> int | None:
+    """Find the first wanted column that a file has, as it is called or by what it is for."""
+    for name in wanted:
+        called = next((at for at, cell in enumerate(head) if columns.is_same(cell, name)), None)
+        if called is not None:
+            return called
+        known = headings.meaning(name)
+        if known is not None and known.role in roles:
+            return roles[known.role]
+    return None
 
 
 def _without_empty_ends(head: list[str]) -> list[str]:

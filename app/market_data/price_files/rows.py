@@ -17,8 +17,6 @@ from app.market_data.price_files.quoting import shown
 from app.market_data.price_files.sheets.csv_sheet import Row, Sheet
 from app.market_data.price_files.table import LeftOut, RawTable, Reading
 
-EVENT_ROWS: Final = "event_rows"
-"""The warning of dividends and splits: left out as they should be, and no reason to refuse."""
 _EVENTS: Final = ("dividend", "split", "распредел", "配当", "分割", "分红", "拆", "배당", "분할")
 """Words of lines that tell of a dividend or a split and hold no session."""
 _MAX_NAMED: Final = 12
@@ -161,7 +159,7 @@ class Rows:
         warnings = self._warn_of_empty(empty, kept)
         if events:
             message = f"{self._places(events)}: dividends or splits, and no sessions: left out"
-            warnings.append(DataWarning(EVENT_ROWS, message))
+            warnings.append(DataWarning("event_rows", message))
         return kept, warnings
 
     def _places(self, rows: Sequence[int]) -> str:

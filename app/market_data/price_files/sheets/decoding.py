@@ -104,7 +104,10 @@ def _code_page(content: bytes) -> str:
 
     proposed = [match.encoding for match in from_bytes(sample, cp_isolation=list(_CODE_PAGES))]
     in_order = [page for page in dict.fromkeys([*proposed, *_CODE_PAGES]) if page in _CODE_PAGES]
-    return max(in_order, key=lambda page: _known_heads(sample.decode(page, "replace")))
+    texts = {page: sample.decode(page, "replace") for page in in_order}
+    best = max(in_order, key=lambda page: _known_heads(texts[page]))
+    # of those that read the same the one that most people have
+    return next(page for page in _CODE_PAGES if texts[page] == texts[best])
 
 
 def _known_heads(text: str) -> int:
