@@ -25,6 +25,7 @@ let underWay = null;
 let started = null;
 
 const chosenModel = () => models.find(({ name }) => name === byId("model").value);
+const isNarrow = () => matchMedia("(max-width: 60rem)").matches;
 const isShown = (tab) => byId(tab).getAttribute("aria-selected") === "true";
 
 /** Do one thing at a time: what comes later ends what is under way. */
@@ -61,6 +62,9 @@ function wrong(error) {
   if (error.status === UNAUTHORIZED) {
     byId("key-form").hidden = false;
     byId("key").focus();
+  } else if (isNarrow()) {
+    // below the form that a phone shows first
+    byId("error").scrollIntoView({ block: "nearest" });
   }
 }
 
@@ -119,7 +123,7 @@ function take({ name, content, fileName }) {
     const bytes = content instanceof Blob ? await content.arrayBuffer() : content;
     await read({ name, content: bytes, fileName }, signal);
     await forecast(signal);
-    if (matchMedia("(max-width: 60rem)").matches) byId("result").scrollIntoView();
+    if (isNarrow()) byId("result").scrollIntoView();
   });
 }
 

@@ -37,5 +37,9 @@ function named(head) {
 }
 
 function file({ encoding, delimiter, header }) {
-  return [encoding, delimiter === "none" ? "" : `${delimiter}s between cells`, header ? `header in line ${header}` : "no header"];
+  return [
+    encoding,
+    delimiter === "none" ? "" : `${delimiter}s between cells`,
+    header ? `header in line ${header}` : "no header",
+  ];
 }

@@ -3,9 +3,12 @@
 import json
 from datetime import UTC, datetime, timedelta
 
+from playwright.sync_api import Browser
+
 from tests.builders import random_bars
-from tests.e2e.page.browser import Visit
+from tests.e2e.page.browser import PHONE, Visit, visiting
 from tests.e2e.page.prices import csv_of
+from tools.testbed.service import Service
 
 
 def german(sessions: int) -> str:
@@ -104,6 +107,17 @@ def test_a_refusal_says_what_was_read_as_what_and_what_is_still_shown(visit: Vis
     visit.picture("refused")
     visit.example()
     assert visit.page.is_hidden("#error")
+
+
+def test_a_refusal_is_in_sight_on_a_phone(browser: Browser, service: Service) -> None:
+    with visiting(browser, service, size=PHONE) as here:
+        here.drop("note.json", json.dumps({"Note": "The daily limit of this key is reached."}))
+
+        box = here.page.locator("#error").bounding_box()
+        assert box is not None
+        assert box["y"] >= 0
+        assert box["y"] + box["height"] <= PHONE[1]
+        here.picture("refused-on-a-phone")
 
 
 def test_time_stamps_are_days_of_the_calendar_that_is_chosen(visit: Visit) -> None:
