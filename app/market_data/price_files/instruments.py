@@ -122,7 +122,7 @@ def check_days(
             one, other = differing[0]
             raise BadTable(
                 f"{days[one]} comes on {unit}s {lines[one]} and {lines[other]} with other prices,"
-                f" and so do {len(differing)} rows in all: these are several instruments, or"
+                f" the first of {len(differing)} such days: these are several instruments, or"
                 " several bars a day; send one of each"
             )
     return kept, _repeated(days, lines, sorted(same + differing), unit, kept)
@@ -141,7 +141,8 @@ def _repeated(
     one, other = newest or pairs[0]
     which = ", the newest," if newest else ""
     message = f"{unit} {lines[other]} has the date of {unit} {lines[one]}, {days[one]}{which}"
-    message += f", as have {len(pairs)} in all: the first of each day was taken"
+    more = f", and {len(pairs) - 1} more have that of another" if len(pairs) > 1 else ""
+    message += f"{more}: the first of each day was taken"
     return [DataWarning("duplicate_date", message)]
 
 

@@ -193,9 +193,8 @@ def _subheads(below: Sequence[Row], heads: Sequence[Head | None]) -> int:
         priced = [cells[at] for at in places if at < len(cells)]
         if any(numbers.is_numeric(cell) for cell in priced):
             return count
-        is_empty = all(cell.lower() in numbers.NO_PRICE for cell in priced)
-        if is_empty and any(columns.is_dated(cell) for cell in cells):
-            # a day without prices
+        if any(columns.is_dated(cell) for cell in cells):
+            # a session, whatever stands there for its price
             return count
     return 0
 
@@ -332,6 +331,9 @@ def _single(sheet: Sheet) -> Layout:
         if place not in roles.values() and columns.is_prices(sample, place)
         and (known is None or known.role == "date")
     ]  # fmt: skip
+    if len(figures) == 1 and headings.is_other(head[figures[0]]):
+        # changes in percent, say
+        raise _no_prices(head, line)
     if "date" in roles and len(figures) == 1:
         found: dict[Role, int] = {"date": roles["date"], "close": figures[0]}
         return Layout(

@@ -9,7 +9,7 @@ read as what. `/predict`, `/bars`, the page, the clients' frames and training al
 import math
 from collections.abc import Sequence
 from functools import partial
-from typing import NamedTuple
+from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 from app.artifact.manifest import BARS
@@ -17,13 +17,13 @@ from app.errors import BadPrice, BadTable
 from app.market_data.price_files import instruments, layout
 from app.market_data.price_files.adjustment import adjusted
 from app.market_data.price_files.cells import numbers
-from app.market_data.price_files.columns import PRICES, is_instrument, is_same
+from app.market_data.price_files.columns import PRICES, is_dated, is_instrument, is_same
 from app.market_data.price_files.layout import Layout
 from app.market_data.price_files.quoting import shown
 from app.market_data.price_files.rows import Rows, field_name, reading_of
 from app.market_data.price_files.sheets import vendor_json
 from app.market_data.price_files.sheets.csv_sheet import Row, Sheet, of_csv
-from app.market_data.price_files.table import RawTable, Table
+from app.market_data.price_files.table import LeftOut, RawTable, Table
 from app.market_data.price_validation import validate_bars
 
 
@@ -49,7 +49,8 @@ def read_many(content: bytes, zone: ZoneInfo | None = None) -> dict[str, Table |
     read: dict[str, Table | BadTable] = {}
     for name, rows in file.instruments().items():
         try:
-            read[name] = file.table(rows, zone, name)
+            table = file.table(rows, zone, name)
+            read[name or table.reading.instrument or ""] = table
         except BadTable as fault:
             read[name] = fault
     return read
@@ -73,18 +74,33 @@ def read_raw(
     return {None: file.raw(file.one_instrument())}
 
 
+_MAX_HEADS: Final = 8
+"""That are said of a file whose columns were not found."""
+
+
 class _File(NamedTuple):
     """A file whose columns are known, and whose rows are still to be read."""
 
     sheet: Sheet
     layout: Layout
+    dropped: list[LeftOut]
+    """Lines with more cells than the header, and neither a date nor a price."""
 
     @classmethod
     def of(cls, content: bytes, wanted: Sequence[str] = ()) -> "_File":
         sheet = vendor_json.of_json(content)
         if sheet is None:
             sheet = of_csv(content, partial(layout.score, wanted=wanted))
-        return cls(sheet, layout.find(sheet, wanted))
+        try:
+            return cls(sheet, layout.find(sheet, wanted), [])
+        except BadTable as error:
+            line, cells = sheet.first[0]
+            heads = ", ".join(repr(shown(cell)) for cell in cells[:_MAX_HEADS])
+            error.reading = (
+                f"read as {sheet.encoding}, {sheet.separated_by}; {sheet.unit} {line} has"
+                f" {len(cells)} cells: {heads}{', ..' if len(cells) > _MAX_HEADS else ''}"
+            )
+            raise
 
     def rows(self) -> list[Row]:
         """
@@ -95,6 +111,7 @@ class _File(NamedTuple):
         found, unit = self.layout, self.sheet.unit
         places = [*found.roles.values(), *found.texts]
         prices = [found.roles[role] for role in PRICES if role in found.roles]
+        day = found.roles.get("date")
         width = len(found.head) or 1
         kept: list[Row] = []
         short: list[tuple[int, int]] = []
@@ -103,8 +120,10 @@ class _File(NamedTuple):
                 # a header may come again where files were put together
                 continue
             if len(cells) > width and any(cells[width:]):
-                if any(numbers.is_numeric(cells[at]) for at in prices):
+                is_session = day is None or is_dated(cells[day])
+                if is_session and any(numbers.is_numeric(cells[at]) for at in prices):
                     raise self.fault(_not_as_many(unit, line, len(cells), width))
+                self.dropped.append(LeftOut(line, "more cells than the header, and no session"))
                 continue
             if len(cells) < width:
                 if any(at < len(cells) and numbers.is_numeric(cells[at]) for at in prices):
@@ -177,7 +196,7 @@ class _File(NamedTuple):
     def table(self, rows: Sequence[Row], zone: ZoneInfo | None, name: str = "") -> Table:
         """Read the rows of one instrument; raise BadTable with what was read as what."""
         try:
-            read = Rows(self.sheet, self.layout, rows, name)
+            read = Rows(self.sheet, self.layout, rows, name, self.dropped)
             raw = read.raw(zone, is_flawed=False)
             _check_prices(raw, self.sheet.unit)
             return Table(
@@ -190,7 +209,7 @@ class _File(NamedTuple):
     def raw(self, rows: Sequence[Row], name: str = "") -> RawTable:
         """Read the rows of one instrument as they are; raise BadTable."""
         try:
-            return Rows(self.sheet, self.layout, rows, name).raw(None, is_flawed=True)
+            return Rows(self.sheet, self.layout, rows, name, []).raw(None, is_flawed=True)
         except BadTable as error:
             raise self.fault(error) from None
 

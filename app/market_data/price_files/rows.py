@@ -28,14 +28,21 @@ _MAX_LEFT_OUT: Final = 20
 class Rows:
     """The rows of one instrument, on their way to a table."""
 
-    def __init__(self, sheet: Sheet, found: Layout, rows: Sequence[Row], name: str) -> None:
+    def __init__(
+        self,
+        sheet: Sheet,
+        found: Layout,
+        rows: Sequence[Row],
+        name: str,
+        left_out: Sequence[LeftOut],
+    ) -> None:
         self.sheet, self.layout, self.unit = sheet, found, sheet.unit
         self.lines = [line for line, _ in rows]
         cells = list(zip(*(cells for _, cells in rows), strict=True))
         self.texts = dict(zip(found.roles, cells, strict=False))
         self.beside = cells[len(found.roles) :]
         self.name = name or found.instrument
-        self.left_out: list[LeftOut] = []
+        self.left_out: list[LeftOut] = [*left_out]
         self.marks: set[Mark] = set()
         self.form: str | None = None
         self.kept: list[int] = []
@@ -235,7 +242,7 @@ def reading_of(sheet: Sheet, found: Layout) -> Reading:
     return Reading(
         encoding=sheet.encoding,
         delimiter=sheet.separated_by,
-        header=found.line,
+        header=found.line if sheet.delimiter or sheet.encoding != "JSON" else None,
         columns={role: head(at) for role, at in found.roles.items()},
         unused=[shown(name) for name in found.unused[:_MAX_UNUSED]],
         dates=None,

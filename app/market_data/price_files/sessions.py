@@ -51,6 +51,8 @@ def dated(
     days, warnings = stamps.days, list[DataWarning]()
     if stamps.moments is not None and times is None:
         days, warnings = _local(stamps.moments, zone)
+    elif times is None and stamps.times is not None:
+        warnings = _shifted(days, stamps.times)
     if stamps.is_inferred:
         message = (
             f"the dates were read as {stamps.form}, since they follow each other so; nothing else"
@@ -88,6 +90,19 @@ def _local(
         " their weekdays are not those of an exchange there: give `calendar`"
     )
     return own, [DataWarning("time_zone_unknown", message)]
+
+
+def _shifted(days: Sequence[date], clocks: Sequence[str]) -> list[DataWarning]:
+    """Warn of times without an offset that are of another place's day: Sundays, and no Friday."""
+    weekdays = Counter(day.weekday() for day in days)
+    is_midnight = not any(dates.minutes_of(clock) for clock in clocks)
+    if is_midnight or len(days) < _LEAST_ROWS or weekdays[_SATURDAY - 1] or not weekdays[_SUNDAY]:
+        return []
+    message = (
+        "time stamps have no offset, and their weekdays are Sunday to Thursday: days of another"
+        " zone, perhaps; write the days of the exchange"
+    )
+    return [DataWarning("time_zone_unknown", message)]
 
 
 def _unfinished(

@@ -232,7 +232,10 @@ def _with_tag(head: Head, text: str, spans: list[tuple[int, int]]) -> Head | Non
         head = head._replace(role="adjusted")
     if not others:
         return head
-    return head._replace(tag=text[others[0][0] : others[-1][1]])
+    tag = text[others[0][0] : others[-1][1]]
+    # `Close AAPL`, `close_aapl`, and no `Close of something`
+    is_name = tag == tag.upper() or any(mark in text for mark in "_.'\"")
+    return head._replace(tag=tag) if is_name else None
 
 
 def _folded(text: str) -> str:
