@@ -248,6 +248,12 @@ def plain(cells: Sequence[str]) -> list[float] | None:
 
 def volume(cell: str) -> float:
     """Read a volume such as 1.2M or 3,45 Mio.; NaN where it is none."""
+    try:
+        value = float(cell)
+    except ValueError:
+        pass
+    else:
+        return value if math.isfinite(value) else math.nan
     found = _volume.fullmatch(_spaces.sub("", unicodedata.normalize("NFKC", cell)).lower())
     if found is None or found[2] not in _TIMES:
         return math.nan
