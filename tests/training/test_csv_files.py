@@ -104,7 +104,9 @@ def test_a_byte_order_mark_blank_lines_and_an_unnamed_column_do_no_harm(tmp_path
         ),
         pytest.param("Date,Open\n2020-01-02,null\n", "line 2: the price is no number", id="null"),
         pytest.param("Date,Open\n2020-01-02\n", "line 2: the price is no number", id="missing"),
-        pytest.param("Date,Open\n2020-01-02,inf\n", "line 2: open is no number", id="infinite"),
+        pytest.param(
+            "Date,Open\n2020-01-02,inf\n", "line 2: the price is no number", id="infinite"
+        ),
         pytest.param("Date,Open\n2020-01-02,0\n", "line 2: the price is not above zero", id="zero"),
         pytest.param("Date,Open\n2020-01-02,-1\n", "line 2: the price is not above", id="negative"),
         pytest.param(

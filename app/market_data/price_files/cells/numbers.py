@@ -18,7 +18,7 @@ Mark: TypeAlias = Literal[".", ","]
 
 NO_PRICE: Final = frozenset(
     {"", "null", "nan", "none", "n/a", "#n/a", "na", "nil", "-", "--", "---", "—", ".", "<na>",
-     "nat",
+     "nat", "inf", "-inf",
      "n.a.", "n.v.", "k.a.", "#n/a n/a", "\\n", "b/d"}
 )  # fmt: skip
 """What vendors write for a day without trading."""
