@@ -32,7 +32,8 @@ NextdayError
     ├── TooLate             the answer would have taken longer than it may
     └── ArtifactRejected    a published model was found, and refused
 
-Messages are shown to callers: they never repeat the input, name a path or hold a traceback.
+Messages are shown to callers: they never name a path or hold a traceback, nor repeat the input, but
+for the heads and names of a price file, printable and cut short (`price_files.quoting`).
 """
 
 from typing import ClassVar

@@ -71,12 +71,16 @@ _TIMES: Final = {
     "bn": 1e9, "t": 1e12, "lakh": 1e5, "cr": 1e7, "万": 1e4, "萬": 1e4, "亿": 1e8, "億": 1e8,
 }  # fmt: skip
 _ungrouped: Final = re.compile(r"\d{5,}")
+_LONGEST: Final = 64
+"""Characters of a number: to read one of a hundred thousand digits takes seconds."""
 _GROUP: Final = 3
 """Digits."""
 
 
 def bare(cell: str) -> str | None:
     """Take off what stands around a number; None where there is none, or more than one."""
+    if len(cell) > _LONGEST:
+        return None
     if not cell.isascii():
         cell = unicodedata.normalize("NFKC", cell)
     closed = _spaces.sub("", cell)
@@ -119,6 +123,8 @@ class Column(NamedTuple):
     @classmethod
     def of(cls, cells: Sequence[str]) -> "Column":
         """Take off what stands around numbers; for all cells at once where that is simple."""
+        if max(map(len, cells), default=0) > _LONGEST:
+            return cls([bare(cell) for cell in cells], None)
         joined = "\n".join(cells).translate(_SIGNS)
         letters = set(joined)
         if letters & _BLANKS and _all_spaced.fullmatch(joined):
@@ -238,7 +244,7 @@ def _number_of(cell: str, text: str | None, mark: Mark, group: str) -> float | N
 
 def plain(cells: Sequence[str]) -> list[float] | None:
     """Read a column of digits and points alone, as nearly all are; None where it is none."""
-    if not is_plain(cells):
+    if max(map(len, cells), default=0) > _LONGEST or not is_plain(cells):
         return None
     try:
         return list(map(float, cells))
@@ -248,6 +254,8 @@ def plain(cells: Sequence[str]) -> list[float] | None:
 
 def volume(cell: str) -> float:
     """Read a volume such as 1.2M or 3,45 Mio.; NaN where it is none."""
+    if len(cell) > _LONGEST:
+        return math.nan
     try:
         value = float(cell)
     except ValueError:

@@ -26,6 +26,8 @@ from app.market_data.price_files.sheets.decoding import Lines
 
 _Json: TypeAlias = Any
 """Whatever JSON may hold."""
+MAX_BYTES: Final = 2**21
+"""A hundred years of daily bars; what JSON becomes in memory is many times larger."""
 _MAX_DEPTH: Final = 8
 _MAX_WORDS: Final = 200
 """Characters of a vendor's message that are passed on."""
@@ -55,9 +57,9 @@ def of_json(content: bytes) -> Sheet | None:
     start = content[:1024].lstrip(b"\xef\xbb\xbf\xff\xfe \t\r\n\0")[:1]
     if start not in {b"{", b"["}:
         return None
-    text = (
-        "".join(Lines(content)) if len(content) < _FEW else content.decode("utf-8-sig", "replace")
-    )
+    if len(content) > MAX_BYTES:
+        raise BadTable(f"JSON of prices may hold at most {MAX_BYTES} bytes; send the rest as CSV")
+    text = content.decode(Lines(content).encoding, "replace")
     try:
         # numbers as they are written: they are read as those of a file are
         message = json.loads(text, parse_float=str, parse_int=str, parse_constant=str)
@@ -68,9 +70,6 @@ def of_json(content: bytes) -> Sheet | None:
     if len(first) < 2:  # noqa: PLR2004 - a header and a session
         raise BadTable(_words(message) or "this JSON holds no daily prices that are known here")
     return Sheet(first, rows, "JSON", "", "record", zone=zone)
-
-
-_FEW: Final = 2**16
 
 
 def _rows(message: _Json) -> tuple[Iterator[Row], ZoneInfo | None]:
