@@ -330,3 +330,12 @@ def test_a_digest_of_bars_knows_each_price_not_how_it_was_written(tmp_path: Path
         assert csv_files.digest(changed) != made
     swapped = read.rename(columns={"high": "low", "low": "high"})
     assert csv_files.digest(swapped) != made
+
+
+@pytest.mark.parametrize(("step", "said"), [(7, "weekly"), (30, "monthly")])
+def test_bars_of_weeks_are_refused_whatever_the_source(step: int, said: str) -> None:
+    days = pd.date_range("2020-01-06", periods=40, freq=f"{step}D")
+    raw = pd.DataFrame({"instrument": "A", "date": days, **dict.fromkeys(csv_files.OHLC, 1.0)})
+
+    with pytest.raises(BadData, match=f"A: these are {said} bars"):
+        csv_files.tidy_bars(raw)

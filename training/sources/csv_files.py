@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from app import regular_files
 from app.errors import BadTable
+from app.market_data import bar_frequency
 from app.market_data.price_files import reader as price_files
 from app.market_data.price_files.table import RawTable
 from training import progress
@@ -177,6 +178,7 @@ def tidy_bars(raw: pd.DataFrame) -> pd.DataFrame:
     close / close, so that neither dividends nor splits are moves. A price that is not finite or
     not above zero becomes NaN. Volume is as given, NaN where there is none. Rows come by
     instrument and date, those that share both in the order given.
+    Raises BadData for bars of an instrument that are weekly, monthly or longer.
     """
     prices = raw[list(OHLC)]
     if "adjclose" in raw:
@@ -189,7 +191,12 @@ def tidy_bars(raw: pd.DataFrame) -> pd.DataFrame:
             "volume": raw.get("volume", np.nan),
         }
     )
-    return bars.sort_values(["instrument", "date"], kind="stable", ignore_index=True)
+    bars = bars.sort_values(["instrument", "date"], kind="stable", ignore_index=True)
+    for name, days in bars.groupby("instrument")["date"]:
+        frequency = bar_frequency.longer_than_daily(days.drop_duplicates().tolist())
+        if frequency is not None:
+            raise BadData(str(name), f"these are {frequency} bars; give daily ones")
+    return bars
 
 
 def plain_name(column: str) -> str:
