@@ -207,7 +207,8 @@ def _parameters(query: QueryParams, known: Collection[str]) -> dict[str, object]
     for name, value in query.multi_items():
         if name not in known:
             raise BadInput(
-                f"no parameter is called {shown(name)}; known are {', '.join(known)}", field="query"
+                f"no parameter is called {shown(name)!r}; known are {', '.join(known)}",
+                field="query",
             )
         if name in {"model", "calendar"}:
             asked[name] = value

@@ -5,7 +5,7 @@ from typing import Final
 
 MAX_NAMES: Final = 8
 """That a message lists."""
-_LONGEST: Final = 30
+_LONGEST: Final = 24
 
 
 def several(names: Sequence[str]) -> str:
