@@ -112,7 +112,7 @@ async def bars(request: Request) -> Response:
                 bars={field: table.columns[field] for field in BARS if field in table.columns},
                 lines=table.lines,
                 read_as=_reading(table.reading),
-                warnings=[warning_of(warning) for warning in table.warnings],
+                warnings=[warning_of(warning) for warning in (*table.warnings, *table.damage)],
             )
         )
 
@@ -126,7 +126,7 @@ def _read(content: bytes, asked: Mapping[str, object]) -> Table:
     table = reader.read(
         content, exchange_calendars.zone_of(name) if isinstance(name, str) else None
     )
-    return table._replace(warnings=[*table.warnings, *map(table.located, _damage(table))])
+    return table._replace(damage=[table.located(warning) for warning in _damage(table)])
 
 
 def _damage(table: Table) -> list[DataWarning]:

@@ -99,12 +99,10 @@ def answer(query: ForecastQuery, forecast: Forecast, table: Table | None = None)
     request, manifest, dates = query.request, query.part.manifest, query.request.dates
     warnings = answer_warnings.of_data(query, forecast)
     if table is not None:
-        # a file was looked at as a whole already
-        known = {(warning.code, warning.row) for warning in table.warnings}
-        found = [
-            each for each in warnings if each.row is None or (each.code, each.row) not in known
-        ]
-        warnings = [*table.warnings, *map(table.located, found)]
+        found = {(warning.code, warning.row) for warning in warnings}
+        # in the rows before those that the forecast rests on
+        older = [each for each in table.damage if (each.code, each.row) not in found]
+        warnings = [*table.warnings, *map(table.located, warnings), *older]
     if request.strict:
         answer_warnings.refuse(warnings, request.field)
     if not query.levels:

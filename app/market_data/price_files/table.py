@@ -1,5 +1,6 @@
 """What was read of a file, and how."""
 
+from collections.abc import Sequence
 from datetime import date
 from typing import NamedTuple
 
@@ -72,6 +73,8 @@ class Table(NamedTuple):
     reading: Reading
     unit: str = "line"
     """What a row of the file is called."""
+    damage: Sequence[DataWarning] = ()
+    """What looks damaged anywhere in the file, where somebody looked."""
 
     def located(self, warning: DataWarning) -> DataWarning:
         """Say on which line of the file the row of a warning is."""
