@@ -182,6 +182,10 @@ REFUSED = {
         "Date,Close\n" + "".join(f"{bar.day},{comma(bar.close)}\n" for bar in WALK),
         "line 2 has 3 cells and the header 2",
     ),
+    "commas that are not quoted, and heads behind": (
+        "Date,Close,\n" + "".join(f"{bar.day},{comma(bar.close)}\n" for bar in WALK),
+        "line 2 has 3 cells and the header 2",
+    ),
     "a cell that is missing": (
         bars().replace(f"2024-06-03,{WALK[43].open:.2f},", "2024-06-03,"),
         "line 45 has 4 cells and the header 5",

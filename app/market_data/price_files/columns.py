@@ -100,8 +100,9 @@ def _by_content(
         (
             at for at in free
             if (known := heads[at]) is not None and known.role == "date"
-            and not holds(sample, at, dates.is_time)
-            and (_holds_words(sample, at) or holds(sample, at, dates.is_month))
+            # 201511 may be a month, and a time of day
+            and (holds(sample, at, dates.is_month)
+                 or (_holds_words(sample, at) and not holds(sample, at, dates.is_time)))
         ),
         None,
     )  # fmt: skip
@@ -172,7 +173,7 @@ def has_figures(sample: Sequence[list[str]], at: int) -> bool:
 
 def is_figure(cell: str) -> bool:
     """Tell whether a cell is a number and no date."""
-    return numbers.is_numeric(cell) and not dates.is_date(cell)
+    return numbers.is_numeric(cell) and not dates.is_written(cell)
 
 
 def texts_of(

@@ -98,8 +98,8 @@ def _merit(cells: Sequence[str], wanted: Sequence[str] = ()) -> int:
 
 def _named(sheet: Sheet, at: int, wanted: Sequence[str]) -> Layout | None:
     line, head = sheet.first[at]
-    head = _without_empty_ends(head)
     below = sheet.first[at + 1 : at + 1 + _SUBHEADS + _SAMPLE]
+    head = _without_empty_ends(head, below)
     if not below:
         raise BadTable("the file has a header and no prices below it")
     heads = [headings.meaning(cell) for cell in head]
@@ -139,25 +139,32 @@ def _wanted(head: Sequence[str], roles: dict[Role, int], wanted: Sequence[str]) 
     return None
 
 
-def _without_empty_ends(head: list[str]) -> list[str]:
+def _without_empty_ends(head: list[str], below: Sequence[Row]) -> list[str]:
+    """Leave out the heads behind the last column that has one, or holds dates."""
     end = len(head)
     while end and not head[end - 1]:
+        # a number there is half of one with a comma, and refused for that
+        if any(len(cells) >= end and columns.is_dated(cells[end - 1]) for _, cells in below):
+            break
         end -= 1
     return head[:end]
 
 
 def _row_names(head: list[str], heads: list[Head | None], below: Sequence[Row]) -> int:
     """Tell whether rows begin with a name that has no head, as R's `write.table` has them."""
+    rows = [cells for _, cells in below[:_SAMPLE]]
+    # a delimiter at the end of each line is no name
+    if not all(len(cells) == len(head) + 1 for cells in rows) or not any(map(_last, rows)):
+        return 0
+    if [cells[0] for cells in rows] == [str(number) for number in range(1, len(rows) + 1)]:
+        return 1
     if any(known is not None and known.role == "date" for known in heads) or not head[0]:
         return 0
-    return int(
-        all(
-            len(cells) == len(head) + 1 and columns.is_dated(cells[0])
-            for _, cells in below[:_SAMPLE]
-        )
-        # and not for a delimiter at the end of each line
-        and any(cells[-1] for _, cells in below[:_SAMPLE])
-    )
+    return int(all(columns.is_dated(cells[0]) for cells in rows))
+
+
+def _last(cells: Sequence[str]) -> str:
+    return cells[-1]
 
 
 def _with_figures(
@@ -211,8 +218,11 @@ def _instruments_of(
         if len(cells) < len(heads) - 1:
             continue
         named = {at: cells[at] for at in places if at < len(cells) and cells[at]}
+        # several need a column of one kind each: what differs beside it is a title with commas
+        is_of_kinds = len({heads[at] for at in places}) == len(places)
         if len(named) == len(places) and not any(map(headings.meaning, named.values())):
-            # of the names that stand there for a row, units are the same throughout
+            if is_of_kinds and len(set(named.values())) > 1:
+                continue
             return named
     return {}
 
@@ -316,7 +326,7 @@ def _single(sheet: Sheet) -> Layout:
         0,
     )  # fmt: skip
     line, head = sheet.first[at]
-    head = _without_empty_ends(head)
+    head = _without_empty_ends(head, sheet.first[at + 1 : at + 1 + _SAMPLE])
     sample = [cells for _, cells in sheet.first[at + 1 : at + 1 + _SAMPLE]]
     heads = [headings.meaning(cell) for cell in head]
     if any(

@@ -128,9 +128,12 @@ class Stamps(NamedTuple):
 
 def is_date(cell: str) -> bool:
     """Tell whether a cell is a date that cannot be anything else, a number of days for one."""
-    return any(
-        form.pattern.fullmatch(cell) and _read(form, cell) is not None for form in _FORMS
-    ) or (_is_epoch(cell))
+    return is_written(cell) or _is_epoch(cell)
+
+
+def is_written(cell: str) -> bool:
+    """Tell whether a cell is a date with a year, a month and a day."""
+    return any(form.pattern.fullmatch(cell) and _read(form, cell) is not None for form in _FORMS)
 
 
 def is_time(cell: str) -> bool:
