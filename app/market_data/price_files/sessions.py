@@ -51,7 +51,7 @@ def dated(
     days, warnings = stamps.days, list[DataWarning]()
     if stamps.moments is not None and times is None:
         days, warnings = _local(stamps.moments, zone)
-    elif times is None and stamps.times is not None:
+    elif times is None and stamps.times is not None and zone is None:
         warnings = _shifted(days, stamps.times)
     if stamps.is_inferred:
         message = (
