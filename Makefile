@@ -18,6 +18,9 @@
 # make fuzz   two million mutated requests and 200,000 gRPC calls; REQUESTS=20000 CALLS=2000 for a
 #             trial, SEED=2 for others
 # make differential   20,000 mutated requests to the service with its fast path and without
+# make price-files   3,000 files as vendors write them, sound and faulty, and how each is read; in
+#             two minutes; FILES=300 for a trial, KINDS=AF for some kinds, SEED=2 for others,
+#             KEEP=dir to write those that went wrong, URL=http://.. for a running service
 # make soak   30 minutes of steady load at 70 % of capacity; MINUTES=2 for a trial
 # make calendars   the tables of exchanges' sessions, anew: once a year
 # make audit  known vulnerabilities and licences of what is locked
@@ -42,7 +45,7 @@ CALENDARS := .venv-calendars
 # parts of `make test`, the longest first
 PARTS = training-a-l training-m-z app attack conformance clients chaos deploy docs
 
-.PHONY: run check test test-in-process test-in-process-a-m test-in-process-n-z test-calendars $(PARTS:%=test-%) lint style types fmt e2e e2e-docs e2e-containers calendars chaos hostile-models conformance fuzz differential soak audit image accuracy bench bench-fitting proto lock clean python
+.PHONY: run check test test-in-process test-in-process-a-m test-in-process-n-z test-calendars $(PARTS:%=test-%) lint style types fmt e2e e2e-docs e2e-containers calendars chaos hostile-models conformance fuzz differential price-files soak audit image accuracy bench bench-fitting proto lock clean python
 
 run: $(SERVE)/installed
 	@echo "nextday answers at http://$(HOST):$(PORT): open it for the page, /docs for its routes. Or try:"
@@ -146,6 +149,10 @@ fuzz: $(DEV)/installed
 
 differential: $(DEV)/installed
 	$(DEV)/bin/python -m tools.differential $(if $(REQUESTS),--requests $(REQUESTS)) $(if $(SEED),--seed $(SEED))
+
+price-files: $(DEV)/installed
+	$(DEV)/bin/python -m tools.price_files $(if $(FILES),--files $(FILES)) $(if $(SEED),--seed $(SEED)) \
+		$(if $(KINDS),--kinds $(KINDS)) $(if $(KEEP),--keep "$(KEEP)") $(if $(URL),--url "$(URL)")
 
 soak: $(DEV)/installed
 	$(DEV)/bin/python -m tools.soak $(if $(MINUTES),--minutes $(MINUTES))

@@ -32,7 +32,8 @@ NextdayError
     ├── TooLate             the answer would have taken longer than it may
     └── ArtifactRejected    a published model was found, and refused
 
-Messages are shown to callers: they never repeat the input, name a path or hold a traceback.
+Messages are shown to callers: they never name a path or hold a traceback, nor repeat the input, but
+for the heads and names of a price file, printable and cut short (`price_files.quoting`).
 """
 
 from typing import ClassVar
@@ -130,7 +131,18 @@ class BadInput(NextdayError):
 
 
 class BadPrice(BadInput):
-    """A row holds something that is no price."""
+    """A row holds something that is no price; `fault` says what of it, without the row."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        field: str | None = None,
+        index: int | None = None,
+        fault: str = "is no price",
+    ) -> None:
+        super().__init__(message, field=field, index=index)
+        self.fault = fault
 
 
 class BadDate(BadInput):
@@ -139,6 +151,9 @@ class BadDate(BadInput):
 
 class BadTable(BadInput):
     """A file is none of daily prices, or a line of it cannot be read."""
+
+    reading: str | None = None
+    """What of it was read as what, where that is known."""
 
 
 class Suspicious(BadInput):

@@ -1,7 +1,7 @@
 """POST /predict/batch: the forecasts of many instruments, in slices; those of few, at once."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import partial
 from threading import Event
 from typing import Annotated, Any, Final, NamedTuple, TypeAlias
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic_core import from_json, to_json
 
-from app.api import predict_codec
+from app.api import csv_upload, predict_codec
 from app.api.schemas import (
     MAX_WINDOWS,
     Bars,
@@ -25,10 +25,11 @@ from app.api.schemas import (
     WindowOfBars,
     warning_of,
 )
-from app.artifact.manifest import PriceField
+from app.artifact.manifest import BARS, PriceField
 from app.errors import (
     Abandoned,
     BadInput,
+    BadTable,
     BodyTooLarge,
     NotJson,
     Suspicious,
@@ -38,6 +39,8 @@ from app.forecasting.arrays import Bools, Floats
 from app.forecasting.forecaster import Forecasts, Model, answering_part, forecast
 from app.market_data import anomalies
 from app.market_data.anomalies import DataWarning
+from app.market_data.price_files import reader
+from app.market_data.price_files.table import Table
 from app.market_data.price_validation import (
     require_sessions,
     select_fields,
@@ -49,6 +52,7 @@ from app.market_data.price_validation import (
 from app.observability.request_record import RequestRecord
 from app.serving import answer_warnings
 from app.serving.pipeline import levels_of, record_choice, recorded_run
+from app.transport import headers as http
 from app.transport import json_slicing, request_body
 from app.transport.dependencies import record_of, room_of, state_of
 from app.transport.encoded_answer import EncodedAnswer
@@ -85,11 +89,17 @@ _many_bars = TypeAdapter(list[_KnownBars])
     summary="Forecast the next session of many instruments",
     response_model=BatchResponse,
     responses=documented(400, 404, 413, 415, 422, 503),
-    openapi_extra=request_body.described(BatchRequest, BATCH_EXAMPLES),
+    openapi_extra=csv_upload.described(
+        request_body.described(BatchRequest, BATCH_EXAMPLES), csv_upload.BATCH_PARAMETERS
+    ),
 )
 async def predict_batch(request: Request) -> Response:
     """
     Post up to 10,000 windows, of prices or bars; the answer is columns of that length and order.
+
+    A CSV file of many instruments below each other, with a column that names them, does as well:
+    `instruments` then names them in the order of the answer, and `Accept: text/csv` answers with a
+    line for each.
 
     A window that cannot be forecast from is null in every column, with its reason in `errors`.
     Of a history longer than the model's window the newest part is used, and nothing else: here
@@ -98,8 +108,14 @@ async def predict_batch(request: Request) -> Response:
     state, record = state_of(request), record_of(request)
     pipeline, headers, settings = state["pipeline"], request.scope["headers"], state["settings"]
     pipeline.admit(None)
-    content = await request_body.read(request, settings.max_batch_body_bytes)
-    read = partial(_parse, content, settings.max_body_bytes)
+    if csv_upload.is_table(headers):
+        content = await request_body.read(
+            request, settings.max_batch_body_bytes, media_type=csv_upload.MEDIA_TYPE
+        )
+        read = partial(_parse_table, content, csv_upload.batch_parameters(request.query_params))
+    else:
+        content = await request_body.read(request, settings.max_batch_body_bytes)
+        read = partial(_parse, content, settings.max_body_bytes)
     posted = await pipeline.parse(read, request.receive, len(content))
     question = posted.question
     choice = await pipeline.choose(question.model, question.version, headers, content)
@@ -115,7 +131,12 @@ async def predict_batch(request: Request) -> Response:
     parts = (choice.model, choice.model.close_only)
     is_open = all(part.network.ready for part in parts if part is not None)
     windows = posted.windows if is_open else math.inf
-    return EncodedAnswer(await pipeline.run(work, request.receive, windows=windows)).response
+    made = await pipeline.run(work, request.receive, windows=windows)
+    if posted.tables is not None and http.prefers(
+        headers, csv_upload.MEDIA_TYPE, request_body.JSON
+    ):
+        return Response(csv_upload.written_batch(from_json(made)), media_type="text/csv")
+    return EncodedAnswer(made).response
 
 
 class _Posted(NamedTuple):
@@ -124,6 +145,8 @@ class _Posted(NamedTuple):
     slices: list[Slice]
     windows: int
     """How many items there are."""
+    tables: dict[str, Table | BadTable] | None = None
+    """Of each instrument what was read of a file, where one was posted."""
 
 
 def _written(posted: _Posted, model: Model, seen: RequestRecord, gone: Event) -> bytes:
@@ -134,6 +157,8 @@ def _written(posted: _Posted, model: Model, seen: RequestRecord, gone: Event) ->
     levels = levels_of(part, levels_asked)
     target = part.manifest.target
     answered = _Answered(posted.windows, levels, target, is_strict=question.strict)
+    if posted.tables is not None:
+        answered.add_tables(posted.tables.values())
     start = 0
     for each in posted.slices:
         if gone.is_set():
@@ -150,6 +175,7 @@ def _written(posted: _Posted, model: Model, seen: RequestRecord, gone: Event) ->
         model=model.manifest.name,
         version=model.manifest.version,
         target=model.manifest.target,
+        instruments=None if posted.tables is None else list(posted.tables),
         predictions=answered.predictions.tolist(),
         last_prices=answered.last_prices.tolist(),
         intervals={
@@ -205,6 +231,36 @@ def _parse(content: bytes, most_whole: int) -> _Posted:
     return _Posted(question, json_slicing.of_items(items), len(items))
 
 
+def _parse_table(content: bytes, asked: dict[str, object]) -> _Posted:
+    """Read a file of many instruments as the bars of each, or as closes where some have no bars."""
+    tables = reader.read_many(content)
+    if len(tables) > MAX_WINDOWS:
+        raise BadTable(
+            f"the file holds {len(tables)} instruments; there may be at most {MAX_WINDOWS}"
+        )
+    sound = [table for table in tables.values() if not isinstance(table, BadTable)]
+    if not sound:
+        # all of them are wrong, and most likely in the same way
+        raise next(fault for fault in tables.values() if isinstance(fault, BadTable))
+    has_bars = all(field in table.columns for table in sound for field in BARS)
+    if not has_bars and not all("close" in table.columns for table in sound):
+        raise BadTable("the file has no column of closes")
+    # what could not be read stands for itself as a window without prices
+    none: Any = {field: [] for field in BARS} if has_bars else []
+    items = [
+        none
+        if isinstance(table, BadTable)
+        else table.columns
+        if has_bars
+        else table.columns["close"]
+        for table in tables.values()
+    ]
+    posted = asked | {"bars" if has_bars else "windows": []}
+    return _Posted(
+        BatchRequest.model_validate(posted), json_slicing.of_items(items), len(items), tables
+    )
+
+
 class _Answered:
     """The columns of an answer, and what could not be answered."""
 
@@ -232,6 +288,18 @@ class _Answered:
         if self.outside:
             yield None, answer_warnings.outside(self.outside)
 
+    def add_tables(self, tables: Iterable[Table | BadTable]) -> None:
+        """Note what is wrong with the instruments of a file, and what looks damaged in them."""
+        for index, table in enumerate(tables):
+            if isinstance(table, BadTable):
+                self.faults[index] = table
+                continue
+            damage = answer_warnings.of_damage(table.warnings)
+            if self._is_strict and damage:
+                self.faults[index] = Suspicious(f"{damage[0].code}: {damage[0].message}")
+            else:
+                self._told += [(index, warning) for warning in table.warnings]
+
     def add(self, part: Model, text: bytes, start: int, *, bars: bool) -> None:
         """Answer a slice, whose first item is the one of number `start`."""
         windows, places = self._read(part, text, start, bars=bars)
@@ -242,8 +310,8 @@ class _Answered:
         odd = self._odd(forecasts) & usable
         if odd.any():
             self._look(text, start, windows.shape[1], forecasts, np.flatnonzero(odd), places)
-            if self._is_strict:
-                usable &= [index not in self.faults for index in places.tolist()]
+        if self.faults and self._is_strict:
+            usable &= [index not in self.faults for index in places.tolist()]
         at = places[usable]
         self.predictions[at] = forecasts.predictions[usable]
         self.last_prices[at] = forecasts.last_prices[usable]
@@ -278,9 +346,9 @@ class _Answered:
                 continue
             index = int(places[at])
             item = items[index - start]
-            column = item[self._target] if isinstance(item, dict) else item
-            first = len(column) - sessions
-            found = anomalies.explain(np.array(column[first:], np.float64)[:, None], first)
+            history = self._history(item)
+            first = len(history) - sessions
+            found = anomalies.explain(history[first:], first)
             # what looks damaged is unusual by that
             if not found and forecasts.novelties is not None and forecasts.novelties[at] >= 1:
                 found.append(answer_warnings.UNLIKE_TRAINING)
@@ -291,6 +359,13 @@ class _Answered:
                     self.faults[index] = Suspicious(message, index=warning.row)
             else:
                 self._told += [(index, warning) for warning in found]
+
+    def _history(self, item: Any) -> Floats:  # noqa: ANN401 - a checked item, as it was posted
+        """Return what was posted of a window, (sessions, fields): all of its bars for a close."""
+        if not isinstance(item, dict):
+            return np.array(item, np.float64)[:, None]
+        fields = BARS if self._target == "close" else (self._target,)
+        return np.array([item[field] for field in fields], np.float64).T
 
     def _read(self, part: Model, text: bytes, start: int, *, bars: bool) -> tuple[Floats, _Indices]:
         """Return the windows of a slice that are fine, and their places; note what is wrong."""
@@ -307,7 +382,8 @@ class _Answered:
             try:
                 rows.append(_alone(part, item, bars=bars))
             except BadInput as fault:
-                self.faults[index] = fault
+                # what is said already is of the file that this was read from
+                self.faults.setdefault(index, fault)
             else:
                 places.append(index)
         return np.asarray(rows), np.asarray(places, np.intp)

@@ -18,8 +18,8 @@ from app.api.schemas import (
     warning_of,
 )
 from app.forecasting.forecaster import Forecast, IntervalBasis, Model
-from app.market_data.csv_reader import Table
 from app.market_data.date_checks import NO_DATES, check_dates
+from app.market_data.price_files.table import Table
 from app.market_data.price_validation import validate_bars, validate_prices
 from app.serving import answer_warnings
 from app.serving.pipeline import ForecastQuery, ForecastRequest
@@ -99,7 +99,10 @@ def answer(query: ForecastQuery, forecast: Forecast, table: Table | None = None)
     request, manifest, dates = query.request, query.part.manifest, query.request.dates
     warnings = answer_warnings.of_data(query, forecast)
     if table is not None:
-        warnings = [*table.warnings, *map(table.located, warnings)]
+        found = {(warning.code, warning.row) for warning in warnings}
+        # in the rows before those that the forecast rests on
+        older = [each for each in table.damage if (each.code, each.row) not in found]
+        warnings = [*table.warnings, *map(table.located, warnings), *older]
     if request.strict:
         answer_warnings.refuse(warnings, request.field)
     if not query.levels:

@@ -250,6 +250,8 @@ class BatchResponse(TypedDict):
     model: str
     version: int
     target: PriceField
+    instruments: list[str] | None
+    """Their names, where a file was posted."""
     predictions: list[float | None]
     last_prices: list[float | None]
     intervals: dict[str, Columns]
@@ -259,14 +261,45 @@ class BatchResponse(TypedDict):
     errors: list[ItemError]
 
 
+class SkippedLines(TypedDict):
+    """A line of a file that is no session."""
+
+    line: int
+    reason: str
+
+
+class ReadingResponse(TypedDict):
+    """How a file was read: what was taken for what, and what was not read."""
+
+    encoding: str
+    """As Python calls it; `JSON` where it was a message."""
+    delimiter: str
+    """Of cells: comma, semicolon, tab, bar, or none."""
+    header: int | None
+    """The line of the header; null where there is none."""
+    columns: dict[str, str]
+    """The head of the column of each role: date, open, high, low, close, adjusted, volume .."""
+    unused: list[str]
+    """The heads of other columns, at most twenty."""
+    date_form: str | None
+    """How the dates are written, by example; null where there are none."""
+    decimal: str
+    """What ends the whole part of a number: point or comma."""
+    instrument: str | None
+    """Where the file names it."""
+    left_out: list[SkippedLines]
+    """At most twenty."""
+
+
 class TableResponse(TypedDict):
-    """What a CSV file holds, oldest first."""
+    """What a file holds, oldest first."""
 
     dates: list[date] | None
     bars: dict[PriceField, list[float]]
     """The columns that the file has."""
     lines: list[int]
-    """The line of the file that each session is from."""
+    """The line of the file that each session is from; of JSON the record."""
+    read_as: ReadingResponse
     warnings: list[AnswerWarning]
 
 

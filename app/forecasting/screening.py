@@ -10,15 +10,14 @@ import numpy as np
 
 from app.forecasting.arrays import Bools, Floats
 
-SPLITS: Final = (2, 3, 4, 5, 10, 20)
-"""And their inverses. Not 3 for 2: bad news takes a third off a price often enough."""
+SMALLEST_JUMP: Final = 0.45
+"""
+The smallest log return that may be a fault, times 1.57 or 0.64: bad news takes a third off a price
+often enough. See docs/guards.md for what was measured.
+"""
 STALE_SESSIONS: Final = 5
-WIDEST_TOLERANCE: Final = 0.14
-"""Half of what lies between 3 and 4, so that a move is near to one factor alone."""
 UNCHANGED_WITHIN: Final = 1e-6
 """Relative: closes that vendors computed in single precision differ by a tenth of this."""
-_SMALLEST_SPLIT: Final = float(np.log(SPLITS[0])) - WIDEST_TOLERANCE
-"""The smallest move that may be a split."""
 
 
 class Screening(NamedTuple):
@@ -29,7 +28,7 @@ class Screening(NamedTuple):
     largest: Floats
     """The largest of them, up or down."""
     suspects: Bools
-    """Windows that `look` may have something to say of."""
+    """Windows that `explain` may have something to say of."""
 
 
 def screen(windows: Floats) -> Screening:
@@ -43,5 +42,5 @@ def screen(windows: Floats) -> Screening:
     return Screening(
         volatilities=np.sqrt(np.vecdot(returns, returns) / sizes.shape[1]),
         largest=largest,
-        suspects=(largest > _SMALLEST_SPLIT) | (repeated >= STALE_SESSIONS),
+        suspects=(largest > SMALLEST_JUMP) | (repeated >= STALE_SESSIONS),
     )

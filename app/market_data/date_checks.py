@@ -7,8 +7,9 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from app.errors import BadDate
+from app.market_data import bar_frequency
 from app.market_data.anomalies import DataWarning
-from app.market_data.exchange_calendars import Calendar, Days, find
+from app.market_data.exchange_calendars import Calendar, Days, find, without_exchange
 
 _LONGEST_CLOSURE: Final = 13
 """
@@ -17,13 +18,27 @@ Days from session to session: 11 in Tokyo (2019) and Seoul (2017), 12 in Taipei 
 """
 
 
+_RUN: Final = 20
+"""Days that a history must have before it can prove a calendar wrong."""
+_DIFFERENCES: Final = 4
+"""Rows at which the two differ, at least, and at least this share of the run:"""
+_SHARE: Final = 0.025
+_STRANGE: Final = 2
+"""Of them, days that are no sessions: no vendor invents those, while any may leave some out."""
+_SHARE_MISSING: Final = 0.1
+"""The share from which days that are only left out prove it too, as every weekend of `24/7`."""
+
+
 class DateReport(NamedTuple):
     """What is known of when a history was."""
 
     forecast_date: date | None
-    """The session after it; None without a calendar, and where that does not know."""
+    """The session after it; None without a calendar, and where that does not know or disagrees."""
     sessions_missing: int | None
-    """Sessions of the calendar between the first and the last of the history, not in it."""
+    """
+    Sessions of the calendar between the first and the last of the history, not in it; None without
+    a calendar that agrees with the rest of it.
+    """
     warnings: tuple[DataWarning, ...]
     newest: date | None = None
     """The day of the newest session."""
@@ -57,13 +72,19 @@ def check_dates(dates: list[date] | None, calendar: str | None, sessions: int) -
             field="dates",
         )
     warnings = _of_the_future(dates)
+    frequency = bar_frequency.longer_than_daily(dates)
+    if frequency is not None:
+        raise BadDate(f"these dates are of {frequency} bars; send daily ones", field="dates")
     if known is None:
         return DateReport(None, None, (*_gaps(_rising(dates)), *warnings), dates[-1])
-    missing = 0
+    missing: int | None = 0
     # hardly ever, and much slower
     if not known.holds(dates):
         missing, found = _held_against(_rising(dates), known)
         warnings += found
+        if missing is None:
+            # nor does it know what comes next
+            return DateReport(None, None, tuple(warnings), dates[-1])
     after = known.next_session(dates[-1])
     if after is None:
         message = (
@@ -109,25 +130,57 @@ def _gaps(days: Days) -> list[DataWarning]:
     ]
 
 
-def _held_against(days: Days, calendar: Calendar) -> tuple[int, list[DataWarning]]:
-    """Count the sessions that are missing, and tell where, and which days are none."""
-    warnings = []
+def _held_against(days: Days, calendar: Calendar) -> tuple[int | None, list[DataWarning]]:
+    """
+    Count the sessions that are missing, and tell where, and which days are none.
+
+    The count is None where the two differ so often that it is the calendar that is wrong.
+    """
     places, are_sessions = calendar.places(days)
     inside = (days >= np.datetime64(calendar.first, "D")) & (
         days <= np.datetime64(calendar.last, "D")
     )
-    if not (are_sessions | ~inside).all():
-        for row in np.flatnonzero(~are_sessions & inside)[:_MOST].tolist():
-            weekday = days[row].item().strftime("%A")
-            message = f"{days[row]}, a {weekday}, was no session of {calendar.name}"
-            warnings.append(DataWarning("not_a_session", message, row))
+    strange = np.flatnonzero(~are_sessions & inside)
     # a day that is no session stands where the next one does, and takes no place itself
     lacking = places[1:] - places[:-1] - are_sessions[:-1]
-    rows = np.flatnonzero(lacking > 0)
-    for row in rows[:_MOST].tolist():
+    holes = np.flatnonzero(lacking > 0)
+    missing = int(lacking[holes].sum())
+    if _is_wrong(int(np.count_nonzero(inside)), len(strange), len(holes)):
+        differences = []
+        if len(strange):
+            first = _weekday(days[strange[0]].item())
+            differences.append(f"{len(strange)} are none of its sessions, first {first}")
+        if len(holes):
+            first = f"after {days[holes[0]]}"
+            differences.append(f"{missing} of its sessions are not among them, first {first}")
+        fits = without_exchange(days)
+        message = (
+            f"the calendar {calendar.name} is likely the wrong one, or wrong: of {len(days)} days"
+            f" {'; '.join(differences)}{f'; these days are those of `{fits}`' if fits else ''}"
+        )
+        return None, [DataWarning("calendar_disagrees", message)]
+    warnings = [
+        DataWarning(
+            "not_a_session", f"{_weekday(days[row].item())}, was no session of {calendar.name}", row
+        )
+        for row in strange[:_MOST].tolist()
+    ]
+    for row in holes[:_MOST].tolist():
         message = (
             f"{lacking[row]} session(s) of {calendar.name} are missing before this row,"
             f" after {days[row]}"
         )
         warnings.append(DataWarning("sessions_missing", message, row + 1))
-    return int(lacking[rows].sum()), warnings
+    return missing, warnings
+
+
+def _is_wrong(run: int, strange: int, holes: int) -> bool:
+    """Tell whether a run of days differs from its calendar as no damaged history does."""
+    differences = strange + holes
+    if run < _RUN or differences < max(_DIFFERENCES, _SHARE * run):
+        return False
+    return strange >= _STRANGE or holes >= _SHARE_MISSING * run
+
+
+def _weekday(day: date) -> str:
+    return f"{day}, a {day:%A}"

@@ -1,7 +1,7 @@
 """
 Which session comes next: tables of exchanges' sessions, each read when it is first asked for.
 
-A table is a file of app/sessions, written by `python -m training calendars`: the weekdays of
+A table is a file of calendar_tables, written by `python -m training calendars`: the weekdays of
 trading, the days on which it was closed all the same, and the few others on which it was not.
 Outside the days that a table knows nothing is said.
 """
@@ -13,6 +13,7 @@ from datetime import date
 from functools import cache
 from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeAlias
+from zoneinfo import ZoneInfo
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,6 +53,8 @@ class Calendar:
     ) -> None:
         """Take sorted sessions, those of them that end early, and the days they are known of."""
         self.name = name
+        self.timezone = "UTC"
+        """Where the exchange is, by its name in the IANA database."""
         self.first = first
         """The first day that is known, a session or not."""
         self.last = last
@@ -106,6 +109,20 @@ def find(name: str) -> Calendar:
     return _read(mic)
 
 
+def without_exchange(days: Days) -> str | None:
+    """Return which calendar without an exchange has just these days, that rise; None: none has."""
+    for name, weekmask in _WEEKMASKS.items():
+        between = np.busday_count(days[0], days[-1] + np.timedelta64(1, "D"), weekmask)
+        if between == len(days) and np.is_busday(days, weekmask).all():
+            return name
+    return None
+
+
+def zone_of(name: str) -> ZoneInfo:
+    """Return the time zone of an exchange, UTC of what has none; raise NoSuchCalendar."""
+    return ZoneInfo(find(name).timezone)
+
+
 @cache
 def _read(mic: str) -> Calendar:
     return of_table(json.loads((TABLES / f"{mic}.json").read_bytes()))
@@ -117,13 +134,15 @@ def of_table(table: Mapping[str, Any]) -> Calendar:
     regular = np.busdaycalendar(table["weekmask"], _days(table["closed"]))
     all_days = _range(first, last)
     sessions = all_days[np.is_busday(all_days, busdaycal=regular)]
-    return Calendar(
+    calendar = Calendar(
         table["exchange"],
         np.sort(np.concatenate([sessions, _days(table["opened"])])),
         _days(table["early_closes"]),
         first,
         last,
     )
+    calendar.timezone = table["timezone"]
+    return calendar
 
 
 def _days(by_year: Mapping[str, str]) -> Days:

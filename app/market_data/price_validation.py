@@ -152,4 +152,6 @@ def _possible(columns: Floats, within: str = "bars.") -> None:
 def _bad_price(bad: Bools, field: str, fault: str) -> BadPrice:
     """Name the first bad row."""
     row = int(bad.argmax())
-    return BadPrice(f"{field}[{row}] {fault}; rows count from 0", field=field, index=row)
+    return BadPrice(
+        f"{field}[{row}] {fault}; rows count from 0", field=field, index=row, fault=fault
+    )

@@ -15,13 +15,17 @@ export function onRequest(listener) {
   listeners.add(listener);
 }
 
-/** What the service refused, or why it could not be asked. `message` is to be shown. */
+/**
+ * What the service refused, or why it could not be asked. `message` is to be shown, and of a file
+ * `readAs`: what was read as what.
+ */
 export class Refused extends Error {
-  constructor(message, { status = 0, code = "unreachable", index = null } = {}) {
+  constructor(message, { status = 0, code = "unreachable", index = null, readAs = null } = {}) {
     super(message);
     this.status = status;
     this.code = code;
     this.index = index;
+    this.readAs = readAs;
   }
 }
 
@@ -44,7 +48,7 @@ export function postJson(path, value, { signal, what } = {}) {
   return ask({ method: "POST", path, body, contentType: "application/json", signal, what });
 }
 
-/** Post a file, or text; `fileName` is what the copied command reads. */
+/** Post a file as it came, or text, JSON of a vendor for one; `fileName` is what the copied command reads. */
 export function postCsv(path, body, { signal, fileName, what } = {}) {
   return ask({ method: "POST", path, body, contentType: "text/csv", signal, fileName, what });
 }
@@ -80,8 +84,8 @@ async function ask({ method, path, body, contentType, signal, fileName, what }) 
   }
   ended(String(response.status));
   if (response.ok) return { answer, request: entry };
-  const { code, index } = answer ?? {};
-  throw new Refused(sentence(answer, response), { status: response.status, code, index });
+  const { code, index, read_as: readAs } = answer ?? {};
+  throw new Refused(sentence(answer, response), { status: response.status, code, index, readAs });
 }
 
 async function read(response) {

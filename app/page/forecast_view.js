@@ -145,11 +145,16 @@ function capital(text) {
   return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
+/** Show names of parameters, which messages have in backquotes, as such. */
+function marked(text) {
+  return text.split("`").map((part, at) => (at % 2 ? make("code", {}, part) : part));
+}
+
 /** Say where a row is, and its day once. */
 function placed(history, row, message) {
   const day = history.dates?.[row];
   return day && message.includes(day)
-    ? `line ${history.lines[row]}: ${message}`
+    ? `${history.unit} ${history.lines[row]}: ${message}`
     : `${history.place(row)}: ${message}`;
 }
 
@@ -174,7 +179,9 @@ function warnings(history, question, answer) {
     make(
       "ul",
       {},
-      ...all.map(({ code, message }) => make("li", {}, `${capital(message)}. `, make("code", {}, code))),
+      ...all.map(({ code, message }) =>
+        make("li", {}, ...marked(`${capital(message)}. `), make("code", {}, code)),
+      ),
     ),
   ];
 }

@@ -15,11 +15,23 @@ export class History {
     this.bars = table.bars;
     this.lines = table.lines;
     this.warnings = table.warnings;
+    this.readAs = table.read_as;
     this.length = table.lines.length;
   }
 
   get hasBars() {
     return FIELDS.every((field) => field in this.bars);
+  }
+
+  /** What a row of what the user gave is called. */
+  get unit() {
+    return this.readAs.encoding === "JSON" ? "record" : "line";
+  }
+
+  /** Whether another reading has the same sessions and prices: not where it had another calendar. */
+  isAs(other) {
+    const held = ({ dates, bars, lines }) => JSON.stringify([dates, bars, lines]);
+    return held(this) === held(other);
   }
 
   /** Whether every date is after the one before, as a chart's time must be. */
@@ -60,7 +72,7 @@ export class History {
 
   /** Where a row is in what the user gave. */
   place(row) {
-    const line = `line ${this.lines[row]}`;
+    const line = `${this.unit} ${this.lines[row]}`;
     return this.dates ? `${this.dates[row]}, ${line}` : line;
   }
 }

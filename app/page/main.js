@@ -8,6 +8,7 @@ import { many } from "./format.js";
 import { History } from "./history.js";
 import { onPrices } from "./input.js";
 import { showModel } from "./model_view.js";
+import { showReading } from "./reading_view.js";
 import { listRequests } from "./requests_view.js";
 import { makeTabs } from "./tabs.js";
 
@@ -18,11 +19,13 @@ const DEFAULT = "default";
 
 let models = [];
 let history = null;
+let source = null;
 let modelShown = null;
 let underWay = null;
 let started = null;
 
 const chosenModel = () => models.find(({ name }) => name === byId("model").value);
+const isNarrow = () => matchMedia("(max-width: 60rem)").matches;
 const isShown = (tab) => byId(tab).getAttribute("aria-selected") === "true";
 
 /** Do one thing at a time: what comes later ends what is under way. */
@@ -51,11 +54,17 @@ function wrong(error) {
     error instanceof Refused || typeof error === "string"
       ? error
       : "Something in this page went wrong; reload it and try again.";
-  byId("error").textContent = text.message ?? text;
+  byId("error").replaceChildren(
+    make("p", {}, text.message ?? text),
+    ...(error.readAs ? [make("p", { class: "read-as" }, `The file was ${error.readAs}.`)] : []),
+  );
   byId("error").hidden = false;
   if (error.status === UNAUTHORIZED) {
     byId("key-form").hidden = false;
     byId("key").focus();
+  } else if (isNarrow()) {
+    // below the form that a phone shows first
+    byId("error").scrollIntoView({ block: "nearest" });
   }
 }
 
@@ -110,18 +119,36 @@ function take({ name, content, fileName }) {
         `This file has ${Math.round(content.size / 2 ** 20)} MB, and ${LARGEST_MB} MB are the most that the service takes: daily prices of 20 years have about half of one. Is it the right file?`,
       );
     }
-    // a file may be dropped before the models are known
-    const [{ answer }] = await Promise.all([
-      postCsv("bars", content, { signal, fileName, what: name }),
-      started,
-    ]);
-    history = new History(name, answer);
-    byId("source").textContent = name;
-    byId("source").dataset.sessions = history.length;
-    offerBacktest(history, chosenModel());
+    // the bytes as they are now: they are read again with another calendar
+    const bytes = content instanceof Blob ? await content.arrayBuffer() : content;
+    await read({ name, content: bytes, fileName }, signal);
     await forecast(signal);
-    if (matchMedia("(max-width: 60rem)").matches) byId("result").scrollIntoView();
+    if (isNarrow()) byId("result").scrollIntoView();
   });
+}
+
+/** Have prices read, in the zone of the calendar that is chosen; keep them where they are. */
+async function read(given, signal) {
+  // a file may be dropped before the models and calendars are known
+  await started;
+  const { name, content, fileName } = given;
+  const calendar = byId("calendar").value;
+  const path = calendar ? `bars?${new URLSearchParams({ calendar })}` : "bars";
+  const { answer } = await postCsv(path, content, { signal, fileName, what: name }).catch((error) => {
+    if (error instanceof Refused && history && given !== source) {
+      error.message += ` What is shown is still of ${history.name}.`;
+    }
+    throw error;
+  });
+  const found = new History(name, answer);
+  const isSame = given === source && found.isAs(history);
+  source = given;
+  history = found;
+  byId("source").textContent = name;
+  byId("source").dataset.sessions = history.length;
+  showReading(history.readAs, history.unit);
+  // a backtest of the same prices is as good as it was
+  if (!isSame) offerBacktest(history, chosenModel());
 }
 
 async function forecast(signal) {
@@ -163,7 +190,11 @@ byId("model").addEventListener("change", () => {
 });
 byId("calendar").addEventListener("change", () => {
   localStorage.setItem(CALENDAR, byId("calendar").value);
-  if (history) busy("Forecasting…", forecast);
+  if (!source) return;
+  busy("Reading…", async (signal) => {
+    await read(source, signal);
+    await forecast(signal);
+  });
 });
 byId("key-form").addEventListener("submit", (event) => {
   event.preventDefault();

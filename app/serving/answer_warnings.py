@@ -1,10 +1,11 @@
 """What a caller is warned of beside a forecast."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date
 from typing import Final
 
 from app.errors import Suspicious
+from app.forecasting.arrays import Floats
 from app.forecasting.forecaster import Forecast, Model, adapts_by
 from app.market_data import anomalies
 from app.market_data.anomalies import DataWarning
@@ -17,6 +18,9 @@ UNLIKE_TRAINING: Final = DataWarning(
     "unlike_training", "these prices move as in no window that the model was fitted on"
 )
 
+_HARMLESS: Final = frozenset({"calendar_disagrees", "event_rows"})
+"""Codes of what is no fault of the data."""
+
 _NO_INTERVALS: Final = DataWarning(
     "no_intervals", "this model forecasts a point and has no intervals to give"
 )
@@ -26,19 +30,28 @@ def of_data(query: ForecastQuery, forecast: Forecast) -> list[DataWarning]:
     """Warn of what looks damaged in dates and prices, by row."""
     request, part = query.request, query.part
     found = [*request.dates.warnings]
+    damaged: list[DataWarning] = []
     if forecast.is_suspect:
         # no more than what the forecast rests on
         used = adapts_by(part, len(query.history)) + part.manifest.window
         first = max(0, len(query.history) - used)
-        found += anomalies.explain(query.history[first:], first)
-    elif forecast.novelty is not None and forecast.novelty >= 1:
-        # what looks damaged is unusual by that
+        damaged = anomalies.explain(_explaining(query)[first:], first)
+    found += damaged
+    # what looks damaged is unusual by that
+    if not damaged and forecast.novelty is not None and forecast.novelty >= 1:
         found.append(UNLIKE_TRAINING)
     if forecast.outside:
         found.append(outside(1))
     if request.dates.newest is not None:
         found += _of_fitted(part, request.dates.newest)
     return found
+
+
+def _explaining(query: ForecastQuery) -> Floats:
+    """Return all of the bars that were posted, where the close is forecast: they say more."""
+    request = query.request
+    is_of_closes = request.is_bars and query.part.manifest.target == "close"
+    return request.history if is_of_closes else query.history
 
 
 def of_levels(
@@ -72,9 +85,19 @@ def outside(windows: int) -> DataWarning:
 
 
 def refuse(warnings: list[DataWarning], field: str) -> None:
-    """Raise Suspicious with the first warning, where there is one."""
-    for first in warnings[:1]:
+    """
+    Raise Suspicious with the first warning about the data, where there is one.
+
+    A calendar that disagrees is none: right prices are not refused for a wrong table. Nor are the
+    lines of dividends, which were left out as they should be.
+    """
+    for first in of_damage(warnings)[:1]:
         raise Suspicious(f"{first.code}: {first.message}", field=field, index=first.row)
+
+
+def of_damage(warnings: Sequence[DataWarning]) -> list[DataWarning]:
+    """Return those warnings that a strict caller does not accept."""
+    return [warning for warning in warnings if warning.code not in _HARMLESS]
 
 
 def _of_fitted(part: Model, last: date) -> Iterator[DataWarning]:

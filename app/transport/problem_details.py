@@ -17,6 +17,8 @@ _log = logging.getLogger(__name__)
 MEDIA_TYPE: Final = "application/problem+json"
 _MAX_DETAIL: Final = 400
 """Characters; keeps every error body under 1 kB."""
+_MAX_BODY: Final = 1000
+"""Bytes that a body may have with what was read of a file."""
 
 
 class Problem(BaseModel):
@@ -29,6 +31,8 @@ class Problem(BaseModel):
     code: str
     field: str | None = None
     index: int | None = None
+    read_as: str | None = None
+    """What of a file was read as what."""
 
 
 class Kind(NamedTuple):
@@ -153,9 +157,22 @@ def _answer(
         field=at and at.field,
         index=at and at.index,
     )
+    if isinstance(at, errors.BadTable) and at.reading:
+        problem = _with_reading(problem, at.reading)
     return Response(
         problem.model_dump_json(exclude_none=True),
         status_code=kind.status,
         headers=headers,
         media_type=MEDIA_TYPE,
     )
+
+
+def _with_reading(problem: Problem, reading: str) -> Problem:
+    """Add what was read of a file, as far as there is room for it."""
+    room = (
+        _MAX_BODY - len(problem.model_dump_json(exclude_none=True).encode()) - len(',"read_as":""')
+    )
+    while len(to_json(reading)) > room and reading:
+        # heads may be of letters that take several bytes
+        reading = reading[: max(0, min(len(reading) - 1, len(reading) * 3 // 4))]
+    return problem.model_copy(update={"read_as": reading or None})

@@ -17,6 +17,7 @@ from app.errors import (
     TooCompressed,
     WrongMediaType,
 )
+from app.market_data.price_files.quoting import shown
 from app.observability.request_record import Headers
 from app.serving.body_budget import Reservation
 from app.transport import headers as http
@@ -164,7 +165,8 @@ def refuse_unknown(parsed: BaseModel) -> None:
     """Raise BadInput where a body, or the bars in it, hold a member that is not known."""
     if parsed.__pydantic_extra__:
         known = ", ".join(type(parsed).model_fields)
-        raise BadInput(f"a member is not known here; known are {known}")
+        unknown = shown(next(iter(parsed.__pydantic_extra__)))
+        raise BadInput(f"no member is called {unknown!r}; known are {known}")
     bars = getattr(parsed, "bars", None)
     if isinstance(bars, BaseModel):
         refuse_unknown(bars)

@@ -22,6 +22,12 @@ NEW_YEAR = [date(2026, 12, 28) + timedelta(days=day) for day in range(4)]
         ("LSE", date(2026, 12, 24), date(2026, 12, 29)),
         ("XTKS", date(2019, 4, 26), date(2019, 5, 7)),  # ten days for an emperor
         ("XBOM", date(2025, 1, 31), date(2025, 2, 1)),  # a Saturday, for the budget
+        ("XBOM", date(2026, 1, 30), date(2026, 2, 1)),  # a Sunday, for the budget
+        ("NSE", date(2024, 10, 31), date(2024, 11, 1)),  # an hour on Diwali
+        ("xnse", date(2025, 10, 20), date(2025, 10, 21)),
+        ("XHKG", date(2023, 8, 31), date(2023, 9, 4)),  # a typhoon
+        ("XHKG", date(2023, 9, 7), date(2023, 9, 11)),  # a rainstorm
+        ("XTAE", date(2024, 10, 30), date(2024, 10, 31)),
         ("XTAE", date(2025, 12, 25), date(2025, 12, 28)),  # a Sunday
         ("24/7", date(2026, 12, 31), date(2027, 1, 1)),
         ("weekdays", date(2026, 11, 20), date(2026, 11, 23)),
@@ -95,6 +101,73 @@ def test_days_without_a_session_are_told_by_row() -> None:
     ]
     assert "a Saturday" in said.warnings[0].message
     assert said.sessions_missing == 0
+
+
+@pytest.mark.parametrize(
+    ("posted", "calendar", "fits"),
+    [
+        ("24/7", "XNYS", "`24/7`"),
+        ("XNYS", "24/7", None),
+        ("XTAE", "XLON", None),
+        ("weekdays", "XTAE", "`weekdays`"),
+        ("XSAU", "XNYS", None),
+    ],
+)
+@pytest.mark.parametrize("rows", [20, 60, 500])
+def test_a_wrong_calendar_is_told_of_once_and_knows_nothing(
+    posted: str, calendar: str, fits: str | None, rows: int
+) -> None:
+    days = sessions_of(posted, date(2022, 3, 1), rows)
+
+    said = date_checks.check_dates(days, calendar, rows)
+
+    assert (said.forecast_date, said.sessions_missing) == (None, None)
+    [warning] = said.warnings
+    assert (warning.code, warning.row) == ("calendar_disagrees", None)
+    strange = set(days) - set(sessions_of(calendar, days[0], 1000))
+    if strange:
+        assert f"of {rows} days {len(strange)} are none of its sessions" in warning.message
+        assert f"first {min(strange)}, a {min(strange):%A}" in warning.message
+    else:
+        assert f"first after {days[0]}" not in warning.message or days[0].weekday() == 4
+    if fits:
+        assert warning.message.endswith(f"these days are those of {fits}")
+
+
+def test_a_few_faults_of_the_dates_are_no_fault_of_the_calendar() -> None:
+    days = sessions_of("XNYS", date(2026, 1, 2), 65)
+    for row in (50, 40, 30, 20, 10):
+        del days[row]
+
+    said = date_checks.check_dates(days, "XNYS", 60)
+
+    assert [each.code for each in said.warnings] == ["sessions_missing"] * 5
+    assert said.sessions_missing == 5
+
+
+def test_a_short_run_proves_no_calendar_wrong() -> None:
+    days = [date(2026, 1, 2) + timedelta(days=number) for number in range(12)]
+
+    said = date_checks.check_dates(days, "XNYS", 12)
+
+    assert {each.code for each in said.warnings} == {"not_a_session"}
+
+
+def test_strict_does_not_refuse_prices_for_a_wrong_calendar(tmp_path: Path) -> None:
+    publish(tmp_path, window=5)
+    days = [date(2025, 1, 1) + timedelta(days=number) for number in range(30)]
+    prices = [100 + number % 3 for number in range(30)]
+    body = {"prices": prices, "dates": [*map(str, days)], "calendar": "XNYS", "strict": True}
+
+    with serving(tmp_path) as client:
+        answer = client.post("/predict", json=body)
+        # what is wrong with the data is refused all the same
+        late = client.post("/predict", json=body | {"prices": [*prices[:-1], 5000.0]})
+
+    assert answer.status_code == 200
+    assert answer.json()["forecast_date"] is None
+    assert "calendar_disagrees" in {each["code"] for each in answer.json()["warnings"]}
+    assert (late.status_code, late.json()["code"]) == (422, "suspicious")
 
 
 def test_without_a_calendar_only_what_no_holiday_explains_is_told() -> None:

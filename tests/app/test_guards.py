@@ -9,7 +9,7 @@ import pytest
 from app.artifact.manifest import Distribution
 from app.forecasting import novelty, screening
 from app.forecasting.arrays import Floats
-from app.market_data import anomalies
+from app.market_data import anomalies, jumps
 from app.transport.openapi_examples import EXAMPLE_BARS, EXAMPLE_PRICES
 from tests.builders import publish, serving
 
@@ -24,7 +24,7 @@ def walk(seed: int, volatility: float = 0.015, sessions: int = 60) -> Floats:
 
 
 def said(closes: Floats) -> list[tuple[str, int | None]]:
-    """Return codes and rows, as a request has them: `look` is asked where `glance` says so."""
+    """Return codes and rows, as a request has them: `explain` is asked where `screen` says so."""
     found = anomalies.explain(closes)
     assert bool(screening.screen(closes[None]).suspects[0]) >= bool(found)
     return [(remark.code, remark.row) for remark in found]
@@ -63,11 +63,91 @@ def test_a_halving_among_such_moves_is_the_market() -> None:
 
 
 def test_bad_news_is_no_split() -> None:
-    for loss in (0.33, 0.37, 0.6, 0.7):
+    for loss in (0.2, 0.33):
         closes = walk(4)
         closes[30:] *= closes[29] / closes[30] * (1 - loss)
 
         assert said(closes) == []
+
+
+@pytest.mark.parametrize("times", [1.7, 1 / 1.7, 0.4, 0.3, 2.4, 13.6, 190, 1 / 190, 1e9])
+@pytest.mark.parametrize("row", [1, 2, 30, 59])
+def test_what_neither_split_nor_unit_makes_is_named_too(times: float, row: int) -> None:
+    closes = walk(row, volatility=0.005)
+    closes[row:] *= closes[row - 1] / closes[row] * times
+
+    assert said(closes) == [("implausible_jump", row)]
+
+
+def test_a_unit_that_changes_again_and_again_is_no_volatility() -> None:
+    closes = walk(5)
+    closes[40:50:2] *= 100
+
+    # the row after each is the way back
+    assert said(closes) == [("unit_jump", row) for row in range(40, 50)]
+
+
+@pytest.mark.parametrize("unit", [100, 1_000, 10_000, 1_000_000])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_any_unit_is_named(unit: int, sign: int) -> None:
+    closes = walk(8)
+    closes[59:] *= float(unit) ** sign
+
+    assert said(closes) == [("unit_jump", 59)]
+
+
+def bars_of(closes: Floats, opens: Floats, seed: int = 5) -> Floats:
+    """Return bars (sessions, 4) of closes (sessions,), whose ends lie a little outside of both."""
+    ends = np.stack([opens, closes])
+    wicks = np.exp(0.003 * np.abs(np.random.default_rng(seed).standard_normal((2, len(closes)))))
+    return np.stack([opens, ends.max(0) * wicks[0], ends.min(0) / wicks[1], closes], axis=1)
+
+
+def traded(closes: Floats) -> Floats:
+    """Return bars of closes (sessions, 1) that open where the session before closed."""
+    column = closes[:, 0]
+    return bars_of(column, np.append(column[:1], column[:-1]))
+
+
+@pytest.mark.parametrize("factor", [2, 8, 15, 50])
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize("row", [1, 30, 59])
+def test_a_split_of_bars_falls_overnight(factor: int, sign: int, row: int) -> None:
+    split_bars = traded(walk(9))
+    split_bars[row:] *= float(factor) ** sign
+    closes = split_bars[:, 3:]
+
+    assert said(split_bars) == [("possible_split", row)]
+    # the same closes, reached in the course of the session: something, and no split
+    assert said(traded(closes)) == [("implausible_jump", row)]
+
+
+def squeeze() -> Floats:
+    """Return closes (60, 1) that double and halve in a row at their end, as in a short squeeze."""
+    moves = 0.03 * np.random.default_rng(11).standard_normal(60)
+    moves[46:] = np.log(
+        [1.18, 0.91, 1.12, 1.27, 0.88, 1.5, 1.19, 1.97, 2.3, 0.55, 1.68, 0.7, 0.49, 1.1]
+    )
+    return 10 * np.exp(np.cumsum(moves))[:, None]
+
+
+@pytest.mark.parametrize("newest", range(50, 61))
+def test_a_short_squeeze_is_no_split(newest: int) -> None:
+    closes = squeeze()[:newest]
+
+    for history in (closes, traded(closes)):
+        assert "possible_split" not in [code for code, _ in said(history)]
+
+
+@pytest.mark.parametrize("newest", [40, 45, 60])
+def test_a_split_in_the_calm_before_a_turmoil_is_one(newest: int) -> None:
+    closes = squeeze()
+    closes[39:] /= 2
+    overnight = traded(squeeze())
+    overnight[39:] /= 2
+
+    assert ("possible_split", 39) in said(closes[:newest])
+    assert ("possible_split", 39) in said(overnight[:newest])
 
 
 @pytest.mark.parametrize("factor", [100.0, 0.01])
@@ -168,6 +248,42 @@ def test_a_batch_is_told_of_each_window_and_strict_costs_the_neighbours_nothing(
     assert None not in told["predictions"]
     assert [price is None for price in strict["predictions"]] == [False, True, False]
     assert [(each["index"], each["code"]) for each in strict["errors"]] == [(1, "suspicious")]
+
+
+def test_what_no_rule_explains_is_unlike_training_everywhere() -> None:
+    """Five in a row that move by a fifth: no jump, and nothing that the model has seen."""
+    wild = [price * (1.2 if row % 2 else 1) for row, price in enumerate(EXAMPLE_PRICES)]
+    # beyond what `screen` lets pass, and explained by the moves beside it
+    wild[-1] *= 1.5
+
+    with serving(Path("models")) as client:
+        alone = client.post("/predict", json={"prices": wild}).json()
+        batch = client.post("/predict/batch", json={"windows": [wild]}).json()
+        strict = client.post("/predict", json={"prices": wild, "strict": True})
+
+    assert screening.screen(np.array(wild)[None, :, None]).suspects[0]
+    assert alone["novelty"] == 1.0
+    assert "unlike_training" in {each["code"] for each in alone["warnings"]}
+    assert "unlike_training" in {each["code"] for each in batch["warnings"]}
+    assert strict.json()["detail"].startswith("unlike_training: ")
+
+
+@pytest.mark.parametrize("factor", [1.7, 7, 50, 190, 1000])
+def test_a_batch_says_of_a_jump_what_a_single_request_does(factor: float) -> None:
+    window = {
+        field: [price / (factor if row >= 59 else 1) for row, price in enumerate(column)]
+        for field, column in EXAMPLE_BARS.items()
+    }
+
+    with serving(Path("models")) as client:
+        alone = client.post("/predict", json={"bars": window}).json()
+        batch = client.post("/predict/batch", json={"bars": [window]}).json()
+        strict = client.post("/predict", json={"bars": window, "strict": True})
+
+    [warning] = alone["warnings"]
+    assert (warning["code"] in jumps.JUMP_CODES, warning["row"]) == (True, 59)
+    assert batch["warnings"] == [warning | {"index": 0}]
+    assert (strict.status_code, strict.json()["index"]) == (422, 59)
 
 
 def test_a_batch_of_nothing_but_doubt_stays_readable() -> None:

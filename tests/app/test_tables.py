@@ -100,7 +100,7 @@ def test_faults_are_told_by_line(client: TestClient) -> None:
 
     [warning] = [each for each in told["warnings"] if each["code"] == "possible_split"]
     assert warning["row"] == 40
-    assert warning["message"].startswith("line 42: ")
+    assert warning["message"].startswith("line 42 (2026-09-28): ")
     assert_problem(strict, 422, "suspicious")
     assert "line 42" in strict.json()["detail"]
 
@@ -134,13 +134,15 @@ def test_a_file_is_shown_as_it_is_read(client: TestClient) -> None:
     shown = client.post("/bars", content=EXAMPLE_CSV, headers=CSV).json()
     spreadsheet = client.post("/bars", content=b"PK\x03\x04", headers=CSV)
     json = client.post("/bars", json={})
+    other = client.post("/bars", content="187.2", headers={"Content-Type": "text/plain"})
 
     assert shown["bars"] == EXAMPLE_BARS
     assert shown["dates"] == EXAMPLE_DATES
     assert shown["lines"] == list(range(2, 62))
     assert shown["warnings"] == []
     assert_problem(spreadsheet, 422, "bad_table")
-    assert_problem(json, 415, "wrong_media_type")
+    assert_problem(json, 422, "bad_table")
+    assert_problem(other, 415, "wrong_media_type")
 
 
 def test_a_file_that_is_too_large_is_refused_before_it_is_sent(client: TestClient) -> None:

@@ -91,7 +91,7 @@ def test_one_file_stops_nobody(service: Service, case: str, target: str) -> None
         answer, longest = held_s(service, sent)
 
     # what is beside the prices is left out, if it is not too much
-    assert answer.status == 422 or case == "many cells"
+    assert answer.status == 422 or case in {"many cells", "rows"}
     assert longest < HOLD_S
 
 

@@ -13,6 +13,7 @@ import pytest
 
 from app.market_data import exchange_calendars as calendar
 from training.commands import calendars as tables
+from training.commands.calendar_corrections import Correction, corrected, corrections
 
 FIRST, LAST = date(2000, 1, 1), date(2027, 12, 31)
 EXCHANGES = [
@@ -24,13 +25,14 @@ EXCHANGES = [
 
 @pytest.fixture(scope="module", params=EXCHANGES)
 def known(request: pytest.FixtureRequest) -> tuple[calendar.Calendar, list[date], set[date]]:
-    """Return a table, and the sessions and half days of the library's own schedule."""
+    """Return a table, and the library's own sessions, corrected, and half days."""
     ours = calendar.find(request.param)
     kind = type(exchange_calendars.get_calendar(request.param))
     begins = max(pd.Timestamp(FIRST), kind.bound_min() or pd.Timestamp(FIRST))
     ends = min(pd.Timestamp(LAST), kind.bound_max() or pd.Timestamp(LAST))
     theirs = exchange_calendars.get_calendar(request.param, start=begins, end=ends)
-    sessions = [day.date() for day in theirs.schedule.index]
+    said = {day.date() for day in theirs.schedule.index}
+    sessions = sorted(corrected(request.param, said, begins.date(), ends.date()))
     return ours, sessions, {day.date() for day in theirs.early_closes}
 
 
@@ -78,6 +80,33 @@ def test_a_table_made_anew_is_the_one_that_is_shipped() -> None:
     made = tables.table(exchange_calendars, "XNYS", tables.FIRST, end)
 
     assert made == shipped
+
+
+@pytest.mark.parametrize("day", corrections().days, ids=lambda day: f"{day.exchange} {day.date}")
+def test_a_correction_is_necessary_still(day: Correction) -> None:
+    """Where this fails, the library has learnt it: delete the day from the corrections."""
+    theirs = exchange_calendars.get_calendar(day.exchange)
+
+    assert theirs.is_session(pd.Timestamp(day.date)) != day.session
+    before = day.date - timedelta(days=1)
+    assert (calendar.find(day.exchange).next_session(before) == day.date) == day.session
+
+
+def test_an_alias_of_ours_is_necessary_still() -> None:
+    known = exchange_calendars.get_calendar_names(include_aliases=True)
+
+    assert corrections().aliases.keys().isdisjoint(known)
+    assert {calendar.find(alias).name for alias in corrections().aliases} == {"XBOM"}
+
+
+def test_a_correction_that_the_library_has_changes_nothing() -> None:
+    first, last = date(2023, 8, 1), date(2023, 9, 30)
+    storms = {date(2023, 9, 1), date(2023, 9, 8)}
+    days = {first + timedelta(days=number) for number in range(61)}
+
+    assert corrected("XHKG", days, first, last) == days - storms
+    assert corrected("XHKG", days - storms, first, last) == days - storms
+    assert corrected("XHKG", days, first, date(2023, 9, 5)) == days - {date(2023, 9, 1)}
 
 
 def test_a_library_that_leaves_out_saturdays_is_found_out() -> None:

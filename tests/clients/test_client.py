@@ -110,14 +110,14 @@ def test_a_file_is_given_by_its_path_or_its_bytes(url: str, tmp_path: Path) -> N
     prices = frame(130, last="2019-12-31")
     file = tmp_path / "prices.csv"
     prices.iloc[::-1].to_csv(file)
-    options: dict[str, Any] = {"calendar": "NYSE", "levels": [33.3], "version": 3}
+    options: dict[str, Any] = {"calendar": "weekdays", "levels": [33.3], "version": 3}
     with Client(url) as client:
         by_path = client.predict_csv(file, **options)
         by_name = client.predict_csv(str(file), **options)
         by_bytes = client.predict_csv(file.read_bytes(), **options)
 
     assert by_path == by_name == by_bytes
-    assert by_path.forecast_date == date(2020, 1, 2)
+    assert by_path.forecast_date == date(2020, 1, 1)
     assert [interval.level for interval in by_path.intervals] == [33.3]
     assert by_path.calibration is not None
     assert by_path.calibration.method == "history"

@@ -74,6 +74,25 @@ def numbered(prices: pd.DataFrame) -> pd.DataFrame:
     return prices.set_axis(days, axis=0)
 
 
+def unnamed(prices: pd.DataFrame) -> pd.DataFrame:
+    return prices.rename_axis(None)
+
+
+def reset(prices: pd.DataFrame) -> pd.DataFrame:
+    return yfinance(prices).reset_index()
+
+
+def tuples(prices: pd.DataFrame) -> pd.DataFrame:
+    pairs = pd.Index([(name, "FB") for name in prices], tupleize_cols=False)
+    return prices.set_axis(pairs, axis=1)
+
+
+def filtered(prices: pd.DataFrame) -> pd.DataFrame:
+    """Return rows whose numbers are no longer 0, 1, 2, and could be Excel's days."""
+    rows = prices.reset_index()
+    return rows.set_axis(pd.Index(range(45_000, 45_000 + 3 * len(rows), 3)), axis=0)
+
+
 def periods(prices: pd.DataFrame) -> pd.DataFrame:
     index = prices.index
     assert isinstance(index, pd.DatetimeIndex)
@@ -91,7 +110,11 @@ def periods(prices: pd.DataFrame) -> pd.DataFrame:
         stooq,
         alpha_vantage,
         yfinance,
+        reset,
+        tuples,
         by_ticker,
+        unnamed,
+        filtered,
         dated,
         as_text,
         american,
@@ -132,6 +155,87 @@ def test_a_frame_and_the_file_it_is_read_from_have_the_same_forecast(
     assert "empty_rows" in {notice.code for notice in from_frame.warnings}
 
 
+def stamped(prices: pd.DataFrame, stamps: pd.DatetimeIndex | pd.PeriodIndex) -> pd.DataFrame:
+    return prices.set_axis(stamps, axis=0)
+
+
+HOURS = pd.date_range("2024-06-03 09:30", periods=90, freq="h", tz="America/New_York", name="Date")
+
+
+@pytest.mark.parametrize(
+    ("prices", "said"),
+    [
+        pytest.param(stamped(frame(90), HOURS), "hourly", id="hours"),
+        pytest.param(stamped(frame(90), HOURS).reset_index(), "hourly", id="a column of hours"),
+        pytest.param(stamped(frame(90), HOURS)["Close"], "hourly", id="a Series of hours"),
+        pytest.param(
+            stamped(frame(90), HOURS.tz_localize(None).to_period("h")), "hourly", id="hour periods"
+        ),
+        pytest.param(
+            stamped(frame(70), pd.date_range("2024-01-05", periods=70, freq="W-FRI")),
+            "weekly",
+            id="weeks",
+        ),
+        pytest.param(
+            stamped(frame(70), pd.period_range("2019-01", periods=70, freq="M")),
+            "monthly",
+            id="months",
+        ),
+    ],
+)
+def test_bars_that_are_not_daily_are_refused_as_such(
+    url: str, prices: pd.DataFrame, said: str
+) -> None:
+    with Client(url) as client, pytest.raises(nextday.BadInput, match=f"{said} bars") as raised:
+        client.forecast(prices)
+
+    assert raised.value.code == "bad_table"
+    assert raised.value.read_as is not None
+    assert "header in line 1" in raised.value.read_as
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param(lambda prices: prices, id="an index"),
+        pytest.param(lambda prices: prices.reset_index(), id="a column"),
+    ],
+)
+def test_days_of_tokyo_in_utc_are_those_of_its_exchange(url: str, change: Change) -> None:
+    days = pd.bdate_range(end="2024-07-12", periods=70, tz="Asia/Tokyo", name="Date")
+    prices = stamped(frame(70), days.tz_convert("UTC"))
+    with Client(url) as client:
+        found = client.forecast(change(prices), calendar="XTKS")
+        undecided = client.forecast(change(prices))
+
+    # the 15th is a holiday there
+    assert found.forecast_date == date(2024, 7, 16)
+    assert "time_zone_unknown" in {notice.code for notice in undecided.warnings}
+    assert "time_zone_unknown" not in {notice.code for notice in found.warnings}
+
+
+def test_days_are_written_as_such_and_moments_as_they_are() -> None:
+    days = pd.bdate_range("2024-07-01", periods=3, tz="Asia/Tokyo", name="Session")
+    with flaky() as server, Client(server.url) as client:
+        client.forecast(stamped(frame(3), days))
+        client.forecast(stamped(frame(3), days.tz_convert("UTC")))
+        client.forecast(frame(3).rename_axis(None))
+    firsts = [
+        [line.split(",")[0] for line in content.decode().splitlines()][:2]
+        for _, _, content in server.requests
+    ]
+
+    assert firsts[:2] == [["Session", "2024-07-01"], ["Session", "2024-06-30 15:00:00+00:00"]]
+    assert firsts[2][0] == "Date"
+
+
+def test_dates_beside_bars_are_days_and_no_moments(url: str) -> None:
+    prices = frame(60)
+    in_utc = pd.bdate_range(end="2026-11-20", periods=60, tz="Asia/Tokyo").tz_convert("UTC")
+    with Client(url) as client, pytest.raises(BadFrame, match="2026-11-19 15:00:00"):
+        client.predict(bars=bars_of(prices), dates=in_utc[::-1])
+
+
 def test_a_series_is_closes(url: str) -> None:
     prices = frame(70, last="2026-11-20")
     closes = prices["Close"]
@@ -147,10 +251,10 @@ def test_a_series_is_closes(url: str) -> None:
 
 
 def test_one_line_does_it(url: str) -> None:
-    found = nextday.forecast(frame(), url=url, calendar="24/7", levels=[80])
+    found = nextday.forecast(frame(), url=url, calendar="weekdays", levels=[80])
 
     assert isinstance(found, Forecast)
-    assert found.forecast_date == date(2026, 11, 21)
+    assert found.forecast_date == date(2026, 11, 23)
 
 
 def test_a_forecast_is_a_row_and_goes_on_from_the_frame(url: str) -> None:
@@ -186,7 +290,16 @@ def test_prices_arrive_to_the_last_bit() -> None:
     [
         pytest.param([1.0, 2.0], "was given list", id="a list"),
         pytest.param(frame(0), "empty", id="nothing"),
-        pytest.param(pd.concat({"A": frame(5), "B": frame(5)}, axis=1), "one instrument", id="two"),
+        pytest.param(
+            pd.concat({"AAPL": frame(5), "MSFT": frame(5)}, axis=1),
+            r"2 instruments side by side \(AAPL, MSFT\)",
+            id="two",
+        ),
+        pytest.param(
+            pd.concat({"AAPL": frame(5), "MSFT": frame(5)}, axis=1).swaplevel(axis=1).reset_index(),
+            r"2 instruments side by side \(AAPL, MSFT\)",
+            id="two, with a column of dates",
+        ),
         pytest.param(
             pd.concat([frame(5), frame(5)], axis=1), "one instrument", id="two side by side"
         ),
@@ -217,6 +330,22 @@ def test_a_frame_without_prices_is_the_callers_problem(url: str) -> None:
         client.forecast(frame().rename(columns=lambda name: f"x{name}"))
 
     assert raised.value.code == "bad_table"
+
+
+def test_an_error_says_what_was_read_as_what(url: str) -> None:
+    prices = frame().assign(Symbol="FB")
+    prices.iloc[5, 3] = -1.0
+    with Client(url) as client, pytest.raises(nextday.BadInput, match="line 7") as raised:
+        client.forecast(prices)
+    with Client(url) as client, pytest.raises(nextday.BadInput) as of_json:
+        client.predict([1.0])
+
+    read_as = raised.value.read_as
+    assert read_as is not None
+    assert "close from 'Close'" in read_as
+    assert "date from 'Date'" in read_as
+    assert raised.value.__notes__ == [f"The file was {read_as}."]
+    assert of_json.value.read_as is None
 
 
 def test_without_pandas_all_but_frames_works(url: str, monkeypatch: pytest.MonkeyPatch) -> None:

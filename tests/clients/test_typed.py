@@ -23,11 +23,13 @@ with nextday.Client(api_key="key", timeout=5, retries=nextday.Retries(attempts=2
     client.forecast(closes, model="default", version=3, strict=True)
     client.predict(closes.to_numpy())
     batch = client.predict_batch([[1.0, 2.0]])
+    named: tuple[str, ...] | None = client.predict_batch(frame, levels=[80]).instruments
     first: float | None = batch.predictions[0]
     try:
         client.predict_csv("FB.csv")
     except nextday.BadInput as error:
         row: int | None = error.index
+        read_as: str | None = error.read_as
     window: int = client.model("default").manifest.window
 
 

@@ -5,7 +5,9 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 ROOT: Final = Path(__file__).parents[2]
-DOCUMENTS: Final = ("README.md", "docs/quickstart.md", "docs/api.md", "docs/concepts.md")
+DOCUMENTS: Final = (
+    "README.md", "docs/quickstart.md", "docs/files.md", "docs/api.md", "docs/concepts.md",
+)  # fmt: skip
 
 RUN: Final = {"sh", "python"}
 SHOWN: Final = {"json", "csv", "output"}

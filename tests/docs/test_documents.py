@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from app.market_data.jumps import JUMP_CODES
 from app.transport.openapi_examples import EXAMPLE_CSV
 from tests.builders import serving
 from tests.docs.answers import assert_like
@@ -74,9 +75,22 @@ def test_the_readme_is_short() -> None:
 
 def warning_codes() -> Iterator[str]:
     """Find the codes in the source: of remarks, and of what `guards` yields to make one of."""
+    yield from JUMP_CODES
     for path in sorted((ROOT / "app").rglob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text())):
+        tree = ast.parse(path.read_text())
+        constants = {
+            node.target.id: node.value.value
+            for node in tree.body
+            if isinstance(node, ast.AnnAssign)
+            and isinstance(node.target, ast.Name)
+            and isinstance(node.value, ast.Constant)
+        }
+        for node in ast.walk(tree):
             match node:
+                case ast.Call(func=ast.Name(id="DataWarning"), args=[ast.Name(id=name), *_]) if (
+                    name in constants
+                ):
+                    yield str(constants[name])
                 case ast.Call(
                     func=ast.Name(id="DataWarning"), args=[ast.Constant(value=str(code)), *_]
                 ):

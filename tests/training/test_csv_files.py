@@ -60,8 +60,8 @@ def test_the_close_is_read_beside_what_is_forecast_where_there_is_one(tmp_path: 
     read = csv_files.read_csv(path, ["Open"])
 
     assert (read["price"].tolist(), read["close"].tolist()) == ([1, 3], [2, 4])
-    path.write_text("Date,Open,Close\n2020-01-03,3,x\n")
-    with pytest.raises(BadData, match="line 2: 'x' is not a number"):
+    path.write_text("Date,Open,Close\n2020-01-02,1,2\n2020-01-03,3,x\n")
+    with pytest.raises(BadData, match="line 3: the close is no number"):
         csv_files.read_csv(path, ["Open"])
 
 
@@ -85,31 +85,33 @@ def test_a_byte_order_mark_blank_lines_and_an_unnamed_column_do_no_harm(tmp_path
     [
         pytest.param(
             "Date,Close\n2020-01-02,1\n",
-            "line 1: no column Open; the columns are Date, Close",
+            "no column Open; the columns are Date, Close",
             id="column",
         ),
-        pytest.param("Day,Open\n2020-01-02,1\n", "line 1: no column Date", id="no date"),
-        pytest.param("Date,Open\n", "no rows below the header", id="no rows"),
-        pytest.param("", "is not CSV", id="empty"),
+        pytest.param("Rank,Open\n2,1\n1,4\n", "no column holds dates", id="no date"),
+        pytest.param("Date,Open\n", "no prices below it", id="no rows"),
+        pytest.param("", "the file is empty", id="empty"),
         pytest.param(
             "Date,Open\n2020-01-02,1\n2020-13-03,2\n",
-            "line 3: '2020-13-03' is not a date",
+            "line 3: this date is not written like",
             id="date",
         ),
         pytest.param(
-            "Date,Open\n2020-01-02,1\n1/3/20,2\n", "line 3: '1/3/20' is not a date", id="mixed"
+            "Date,Open\n2020-01-02,1\n1/3/20,2\n", "line 3: this date is not written", id="mixed"
         ),
         pytest.param(
-            "Date,Open\n2020-01-02,1\n\n2020-01-03,x\n", "line 4: 'x' is not a number", id="number"
+            "Date,Open\n2020-01-02,1\n\n2020-01-03,x\n", "line 4: the price is no num", id="number"
         ),
-        pytest.param("Date,Open\n2020-01-02,null\n", "line 2: 'null' is not a number", id="null"),
-        pytest.param("Date,Open\n2020-01-02\n", "line 2: '' is not a number", id="missing"),
-        pytest.param("Date,Open\n2020-01-02,inf\n", "line 2: 'inf' is not a number", id="infinite"),
-        pytest.param("Date,Open\n2020-01-02,0\n", "line 2: '0' is not above zero", id="zero"),
-        pytest.param("Date,Open\n2020-01-02,-1\n", "line 2: '-1' is not above zero", id="negative"),
+        pytest.param("Date,Open\n2020-01-02,null\n", "line 2: the price is no number", id="null"),
+        pytest.param("Date,Open\n2020-01-02\n", "line 2: the price is no number", id="missing"),
         pytest.param(
-            "Date,Open\n2020-01-02,1\n2020-01-02,2\n",
-            "line 3: '2020-01-02' comes twice",
+            "Date,Open\n2020-01-02,inf\n", "line 2: the price is no number", id="infinite"
+        ),
+        pytest.param("Date,Open\n2020-01-02,0\n", "line 2: the price is not above zero", id="zero"),
+        pytest.param("Date,Open\n2020-01-02,-1\n", "line 2: the price is not above", id="negative"),
+        pytest.param(
+            "Date,Open\n2020-01-02,1\n2020-01-02,1\n",
+            "line 3: 2020-01-02 comes twice",
             id="twice",
         ),
         pytest.param("\0\0\0", "", id="binary"),
@@ -127,12 +129,12 @@ def test_what_is_wrong_is_said_with_file_and_line(tmp_path: Path, text: str, sai
 
 
 def test_files_that_cannot_be_read_are_named(tmp_path: Path) -> None:
-    (tmp_path / "latin.csv").write_bytes(b"Date,Open\n2020-01-02,1\xe9\n")
+    (tmp_path / "sheet.csv").write_bytes(b"PK\x03\x04")
 
     with pytest.raises(BadData, match=r"missing\.csv: cannot be read"):
         csv_files.read_csv(tmp_path / "missing.csv", ["Open"])
-    with pytest.raises(BadData, match="is not UTF-8"):
-        csv_files.read_csv(tmp_path / "latin.csv", ["Open"])
+    with pytest.raises(BadData, match=r"sheet\.csv: this is a spreadsheet"):
+        csv_files.read_csv(tmp_path / "sheet.csv", ["Open"])
 
 
 def test_a_folder_is_one_frame_of_all_its_instruments(tmp_path: Path) -> None:
@@ -240,29 +242,33 @@ def test_where_close_or_adjusted_close_is_none_no_price_is_known(
     tmp_path: Path, closes: str
 ) -> None:
     path = tmp_path / "A.csv"
-    path.write_text(f"Date,Open,High,Low,Close,Adj Close\n2020-01-02,1,1,1,{closes}\n")
+    head = "Date,Open,High,Low,Close,Adj Close\n2020-01-01,1,1,1,1,1\n"
+    path.write_text(f"{head}2020-01-02,1,1,1,{closes}\n")
 
-    assert csv_files.read_bars(path)[["open", "high", "low"]].isna().all(axis=None)
+    assert csv_files.read_bars(path)[["open", "high", "low"]].iloc[1].isna().all()
+
+
+DAYS = [(7, 105), (3, 101), (2, 100), (6, 103), (6, 104), (7, 105), (4, 102)]
 
 
 def test_dates_that_come_twice_are_kept_twice_in_the_files_order(tmp_path: Path) -> None:
     path = tmp_path / "A.csv"
-    rows = [f"2020-01-{3 - row % 2:02},{row},{row},{row},{row}" for row in range(1, 201)]
+    rows = [f"2020-01-{day:02},{price},{price},{price},{price}" for day, price in DAYS]
     path.write_text("\n".join(["Date,Open,High,Low,Close", *rows]))
 
     read = csv_files.read_bars(path)
 
-    assert read["close"].tolist() == [*range(1, 201, 2), *range(2, 201, 2)]
+    assert read["close"].tolist() == [100, 101, 102, 103, 104, 105, 105]
 
 
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("Date,Open,Close\n2020-01-02,1,1\n", "line 1: no column High, Low; the columns are Date"),
-        ("Open,High,Low,Close\n1,1,1,1\n", "line 1: no column Date;"),
-        ("Date,Open,High,Low,Close\n", "no rows below the header"),
-        ("Date,Open,High,Low,Close\n20200102,1,1,1,1\n", "line 2: '20200102' is not a date"),
-        ("", "is not CSV"),
+        ("Date,Open,Close\n2020-01-02,1,1\n", "no column high, low; the columns are Date"),
+        ("Open,High,Low,Close\n1,1,1,1\n", "no column holds dates"),
+        ("Date,Open,High,Low,Close\n", "no prices below it"),
+        ("Date,Open,High,Low,Close\nMonday,1,1,1,1\n", "line 2: this date is of no form"),
+        ("", "the file is empty"),
     ],
 )
 def test_bars_that_cannot_be_read_are_refused(tmp_path: Path, text: str, said: str) -> None:
@@ -324,3 +330,12 @@ def test_a_digest_of_bars_knows_each_price_not_how_it_was_written(tmp_path: Path
         assert csv_files.digest(changed) != made
     swapped = read.rename(columns={"high": "low", "low": "high"})
     assert csv_files.digest(swapped) != made
+
+
+@pytest.mark.parametrize(("step", "said"), [(7, "weekly"), (30, "monthly")])
+def test_bars_of_weeks_are_refused_whatever_the_source(step: int, said: str) -> None:
+    days = pd.date_range("2020-01-06", periods=40, freq=f"{step}D")
+    raw = pd.DataFrame({"instrument": "A", "date": days, **dict.fromkeys(csv_files.OHLC, 1.0)})
+
+    with pytest.raises(BadData, match=f"A: these are {said} bars"):
+        csv_files.tidy_bars(raw)

@@ -153,7 +153,7 @@ def test_a_fit_that_diverges_says_when_and_publishes_nothing(
     [
         pytest.param("Date,Close\n2020-01-02,1\n", None, "no column Open", id="column"),
         pytest.param("Date,Open\n2020-01-02,1\n2020-01-99,1\n", None, "line 3: ", id="date"),
-        pytest.param("Date,Open\n2020-01-02,x\n", None, "line 2: 'x'", id="number"),
+        pytest.param("Date,Open\n2020-01-02,x\n", None, "line 2: open is no number", id="number"),
         pytest.param("Date,Open\n2014-01-02,1\n", None, "TRAIN.csv: too few rows", id="rows"),
         pytest.param(None, "Date,Open\n2015-01-20,1\n", "must begin after that", id="overlap"),
     ],

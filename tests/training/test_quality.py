@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from app.market_data.jumps import SPLITS
 from training.sources import quality
 from training.sources.csv_files import OHLC
 
@@ -94,6 +95,20 @@ def pause(row: int, days: int) -> Change:
     return change
 
 
+def far_below_one(frame: pd.DataFrame) -> None:
+    frame[PRICES] *= 1e-7
+
+
+def busy(row: int, times: float) -> Change:
+    """Let a row have so many times the usual volume."""
+
+    def change(frame: pd.DataFrame) -> None:
+        frame["volume"] = 1e6
+        frame.loc[row, "volume"] = times * 1e6
+
+    return change
+
+
 def codes(checked: quality.CheckedBars) -> list[tuple[str, str, str]]:
     return [(flag.instrument, str(flag.date), flag.code) for flag in checked.flags]
 
@@ -107,11 +122,14 @@ def codes(checked: quality.CheckedBars) -> list[tuple[str, str, str]]:
         (price(200, "high", np.inf), "bad_price", [200]),
         (outside(200, "low", 2e-4), "impossible_bar", [200]),
         (outside(200, "high", 2e-4), "impossible_bar", [200]),
-        *((jump(200, ratio), "possible_split", [200]) for ratio in quality.SPLITS),
-        *((jump(200, 1 / ratio), "possible_split", [200]) for ratio in quality.SPLITS),
+        *((jump(200, ratio), "possible_split", [200]) for ratio in SPLITS),
+        *((jump(200, 1 / ratio), "possible_split", [200]) for ratio in SPLITS),
         (jump(200, 2.05), "possible_split", [200]),
         (jump(200, 1 / 2.05), "possible_split", [200]),
         (jump(1, 0.5), "possible_split", [1]),
+        *((jump(200, ratio), "implausible_jump", [200]) for ratio in (1.7, 0.55, 94, 106, 190)),
+        (jump(200, 1000), "unit_jump", [200]),
+        (jump(200, 1e-4), "unit_jump", [200]),
         (jump(200, 100), "unit_jump", [200]),
         (jump(200, 0.01), "unit_jump", [200]),
         (jump(200, 104), "unit_jump", [200]),
@@ -136,13 +154,13 @@ def test_a_fault_is_flagged_by_date_and_its_rows_are_not_usable(
     "change",
     [
         pytest.param(lambda frame: None, id="nothing"),  # noqa: ARG005 - as the others
-        pytest.param(jump(1, 1e-7), id="prices far below one"),
+        pytest.param(far_below_one, id="prices far below one"),
         pytest.param(outside(200, "low", 5e-5), id="rounding of the low"),
         pytest.param(outside(200, "high", 5e-5), id="rounding of the high"),
         pytest.param(outside(200, "low", 0), id="a bar without a lower wick"),
         *(
             pytest.param(jump(200, ratio), id=f"times {ratio:.3g}")
-            for ratio in (2.07, 1 / 2.07, 1.93, 0.55, 1.5, 2 / 3, 7, 94, 106, 1 / 94)
+            for ratio in (1.5, 2 / 3, 1.25, 0.8)
         ),
         pytest.param(repeat_close(200, 4), id="four sessions of one close"),
         pytest.param(pause(200, 13), id="thirteen days"),
@@ -167,6 +185,43 @@ def test_a_half_is_no_split_where_volatility_told_of_such_moves() -> None:
     assert quality.check(wild).flags == ()
 
 
+@pytest.mark.parametrize(
+    ("times", "code"),
+    [
+        (1.0, "possible_split"),
+        # as many dollars as ever, in twice the shares
+        (2.0, "possible_split"),
+        (12.0, "implausible_jump"),
+    ],
+)
+def test_volume_tells_a_split_from_a_crash(times: float, code: str) -> None:
+    given = bars()
+    jump(200, 0.5)(given)
+    busy(200, times)(given)
+
+    assert [flag.code for flag in quality.check(given).flags] == [code]
+
+
+def test_a_half_lost_in_trading_is_no_split() -> None:
+    given = bars()
+    jump(201, 0.5)(given)
+    given.loc[201, "open"] = given["close"][200]
+    given.loc[201, "high"] = 1.01 * given["close"][200]
+
+    assert [flag.code for flag in quality.check(given).flags] == ["implausible_jump"]
+
+
+def test_a_jump_across_a_row_without_prices_is_flagged_where_prices_are_back() -> None:
+    given = bars()
+    jump(201, 1 / 8)(given)
+    given.loc[200, PRICES] = np.nan
+
+    checked = quality.check(given)
+
+    assert [flag.code for flag in checked.flags] == ["bad_price", "possible_split"]
+    assert np.flatnonzero(~checked.bars["usable"]).tolist() == [200, 201]
+
+
 def test_a_split_taken_back_is_flagged_both_times() -> None:
     given = bars()
     jump(200, 0.5)(given)
@@ -188,7 +243,8 @@ def test_another_instruments_volatility_does_not_excuse_a_move() -> None:
 
 def test_what_comes_after_a_move_does_not_excuse_it() -> None:
     given = bars()
-    given.loc[200:] = bars(volatility=0.1).loc[200:]
+    given.loc[201:] = bars(volatility=0.1).loc[201:]
+    jump(201, 1.1)(given)
     jump(200, 0.5)(given)
 
     assert [flag.code for flag in quality.check(given).flags] == ["possible_split"]

@@ -4,7 +4,14 @@ import argparse
 from pathlib import Path
 
 from training.commands import walk_forward
-from training.commands.options import Commands, add_models, add_seed, add_work, positive
+from training.commands.options import (
+    Commands,
+    add_instrument_column,
+    add_models,
+    add_seed,
+    add_work,
+    positive,
+)
 from training.errors import UsageError
 from training.publishing.publish import require_name
 from training.recipes import library
@@ -48,6 +55,7 @@ def add(commands: Commands) -> None:
         metavar="NAME",
         help="then refit on all sessions, and publish with what the walk forward showed",
     )
+    add_instrument_column(backtest)
     add_models(backtest)
     add_seed(backtest)
     add_work(backtest)

@@ -5,7 +5,8 @@ See `app.market_data.exchange_calendars` for what a table holds. That library is
 its own needs are met:
 beside pandas 3 its version 4.13 leaves out the Saturdays of Mumbai, Seoul and Moscow without a
 word, and cannot make others at all. So it has an environment of its own (`make calendars`), and
-what it says is compared with sessions that are known before anything is written.
+what it says is compared with sessions that are known before anything is written. Single days on
+which it is wrong all the same are in `calendar_corrections.toml`.
 """
 
 import argparse
@@ -18,6 +19,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from app.market_data.exchange_calendars import INDEX, TABLES
+from training.commands.calendar_corrections import corrected, corrections
 from training.commands.options import Commands
 from training.errors import TrainingError
 from training.progress import track
@@ -92,12 +94,12 @@ def write(folder: Path, today: date) -> list[str]:
         alias.upper(): mic
         for alias, mic in sorted(library.calendar_utils._default_calendar_aliases.items())  # noqa: SLF001 - has no other way
         if mic in tables
-    }
+    } | dict(corrections().aliases)
     folder.mkdir(parents=True, exist_ok=True)
     index = {
         "source": f"exchange_calendars {version('exchange_calendars')}",
         "exchanges": names,
-        "aliases": aliases,
+        "aliases": dict(sorted(aliases.items())),
     }
     contents = {f"{name}.json": written for name, written in tables.items()} | {INDEX: index}
     texts = {file: json.dumps(content, indent=1) + "\n" for file, content in contents.items()}
@@ -112,7 +114,7 @@ def write(folder: Path, today: date) -> list[str]:
 
 
 def table(library: Any, name: str, first: date, last: date) -> dict[str, Any]:  # noqa: ANN401 - it ships no types
-    """Return what the table of an exchange holds."""
+    """Return what the table of an exchange holds, with the corrections of its days."""
     import pandas as pd  # noqa: PLC0415 - with the library
 
     kind = type(library.get_calendar(name))
@@ -120,7 +122,7 @@ def table(library: Any, name: str, first: date, last: date) -> dict[str, Any]:  
     begins = pd.Timestamp(first) if earliest is None else max(pd.Timestamp(first), earliest)
     ends = pd.Timestamp(last) if latest is None else min(pd.Timestamp(last), latest)
     found = library.get_calendar(name, start=begins, end=ends)
-    sessions = {day.date() for day in found.sessions}
+    sessions = corrected(name, {day.date() for day in found.sessions}, begins.date(), ends.date())
     all_days = [day.date() for day in pd.date_range(begins, ends)]
     by_weekday = Counter(day.weekday() for day in sessions)
     mostly = sum(by_weekday.values()) / 7 / 2
@@ -135,7 +137,9 @@ def table(library: Any, name: str, first: date, last: date) -> dict[str, Any]:  
             day for day in all_days if day.weekday() in weekdays and day not in sessions
         ),
         "opened": _by_year(day for day in sorted(sessions) if day.weekday() not in weekdays),
-        "early_closes": _by_year(day.date() for day in found.early_closes),
+        "early_closes": _by_year(
+            day.date() for day in found.early_closes if day.date() in sessions
+        ),
     }
 
 

@@ -5,7 +5,14 @@ import json
 from pathlib import Path
 
 from training.commands import walk_forward
-from training.commands.options import Commands, add_models, add_seed, add_work, positive
+from training.commands.options import (
+    Commands,
+    add_instrument_column,
+    add_models,
+    add_seed,
+    add_work,
+    positive,
+)
 from training.errors import UsageError
 from training.evaluation import holdout
 from training.evaluation.holdout import Split
@@ -24,9 +31,9 @@ def add(commands: Commands) -> None:
         help="fit a recipe on CSV files, and publish it",
         description="Fit a recipe, score it on sessions it has not seen, export it to ONNX, prove"
         " that the service forecasts what was fitted, and publish the next version.",
-        epilog="CSV files have a header with Date and the recipe's column, such as Open; dates are"
-        " 2026-11-20, 11/20/26 or 20-Nov-26, newest or oldest first; other columns are ignored."
-        " Exit status: 0 published, 2 wrong usage or data, 1 failed.",
+        epilog="CSV files are read as the service reads them: vendors' files as they are, newest or"
+        " oldest first, with the recipe's column, such as Open, and dates. docs/files.md says what"
+        " is read and what is refused. Exit status: 0 published, 2 wrong usage or data, 1 failed.",
     )
     fit.add_argument("--recipe", required=True, help="a name from `recipes`, or a .toml file")
     fit.add_argument("--train", type=Path, metavar="FILE", help="a CSV file to fit on")
@@ -46,6 +53,7 @@ def add(commands: Commands) -> None:
     )
     fit.add_argument("--name", help="the model to publish (default: the recipe's name)")
     fit.add_argument("--epochs", type=positive, help="in place of the recipe's")
+    add_instrument_column(fit)
     add_models(fit)
     add_seed(fit)
     add_work(fit)
@@ -77,7 +85,12 @@ def _split(chosen: Recipe, options: argparse.Namespace) -> Split:
     if options.train or options.test:
         raise UsageError("--train FILE and --test FILE go together, and without --data")
     if options.data and (options.holdout or not chosen.data.train):
-        return holdout.split_folder(chosen, options.data, options.holdout)
+        return holdout.split_folder(
+            chosen,
+            options.data,
+            options.holdout,
+            instrument_column=options.instrument_column,
+        )
     return holdout.split_as_source(chosen, options.data)
 
 

@@ -16,6 +16,16 @@ def positive(text: str) -> int:
     return value
 
 
+def add_instrument_column(parser: argparse.ArgumentParser) -> None:
+    """Take the column that names instruments."""
+    parser.add_argument(
+        "--instrument-column",
+        metavar="HEAD",
+        help="the column that names instruments, where files hold many below each other; in a"
+        " folder with a single file it is found by itself (Symbol, Ticker, Name ..)",
+    )
+
+
 def add_models(parser: argparse.ArgumentParser) -> None:
     """Take the folder of published models."""
     parser.add_argument(

@@ -28,7 +28,7 @@ def measure(
         test_sessions=test_sessions,
         refit_sessions=walk_forward.ONE_REFIT if fast else refit_sessions,
     )
-    data = walk_forward.read(options.data, fast=fast)
+    data = walk_forward.read(options.data, fast=fast, instrument_column=options.instrument_column)
     return accuracy.measure(walk_forward.run(recipe, data, options.work, walk_options))
 
 

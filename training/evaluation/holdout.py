@@ -18,7 +18,7 @@ from training.errors import BadData, UsageError
 from training.evaluation import point_scores
 from training.progress import say
 from training.recipes.recipe import Recipe
-from training.sources import csv_files
+from training.sources import csv_files, quality
 
 if TYPE_CHECKING:
     from training.networks.fit import FittedKeras, FittedScratch
@@ -91,14 +91,21 @@ def split_files(recipe: Recipe, training: Path, test: Path) -> Split:
             f" {before['date'].max():%Y-%m-%d}; the test file must begin after that",
         )
     _require_windows(recipe, training, before)
+    _flag(pd.concat([before, after], ignore_index=True))
     prices = pd.concat([before, after.assign(instrument=training.stem)], ignore_index=True)
     examples = windows.cut_windows(prices, recipe.window)
     return _split(recipe, training, prices, examples, np.datetime64(after["date"].min(), "D"))
 
 
-def split_folder(recipe: Recipe, folder: Path, holdout_sessions: int | None = None) -> Split:
-    """Hold out the last sessions of all the files in a folder."""
-    prices = csv_files.read_folder(folder, recipe.columns)
+def split_folder(
+    recipe: Recipe,
+    folder: Path,
+    holdout_sessions: int | None = None,
+    *,
+    instrument_column: str | None = None,
+) -> Split:
+    """Hold out the last sessions of all the files in a folder; a column may name instruments."""
+    prices = csv_files.read_folder(folder, recipe.columns, instrument_column=instrument_column)
     return _split_last(recipe, folder, prices, holdout_sessions)
 
 
@@ -115,6 +122,7 @@ def _split_last(
     recipe: Recipe, folder: Path, prices: pd.DataFrame, holdout_sessions: int | None
 ) -> Split:
     _require_windows(recipe, folder, prices)
+    _flag(prices)
     examples = windows.cut_windows(prices, recipe.window)
     sessions = holdout_sessions or recipe.evaluation.holdout_sessions
     cutoff = windows.newest_sessions(examples.dates, sessions)
@@ -125,6 +133,12 @@ def _split_last(
             f" {len(np.unique(examples.dates))}; give more history, or a smaller --holdout",
         )
     return _split(recipe, folder, prices, examples, cutoff)
+
+
+def _flag(prices: pd.DataFrame) -> None:
+    """Say which moves no volatility explains; the sessions stay, for the recipe asked for them."""
+    for flag in quality.check_column(prices):
+        say(f"{flag.instrument} {flag.date}: {flag.message}")
 
 
 def _require_windows(recipe: Recipe, source: Path, prices: pd.DataFrame) -> None:

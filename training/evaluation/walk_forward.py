@@ -74,9 +74,15 @@ class Walk:
     """Of the forecasters."""
 
 
-def read(folder: Path, *, fast: bool = False) -> PanelData:
-    """Read and check the CSV files of a folder, or of the first 20; raise BadData."""
-    bars = csv_files.read_bars_folder(folder, most=_FAST_INSTRUMENTS if fast else None)
+def read(folder: Path, *, fast: bool = False, instrument_column: str | None = None) -> PanelData:
+    """
+    Read and check the CSV files of a folder, or of the first 20; raise BadData.
+
+    A column may name the instruments, where files hold many.
+    """
+    bars = csv_files.read_bars_folder(
+        folder, most=_FAST_INSTRUMENTS if fast else None, instrument_column=instrument_column
+    )
     checked = quality.check(bars)
     for flag in checked.flags:
         say(f"{flag.instrument} {flag.date}: {flag.message}")

@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict
 
+from app.market_data.jumps import JUMP_CODES
 from training.datasets.windows import as_date
 from training.sources import quality
 from training.sources.csv_files import OHLC
@@ -49,7 +50,6 @@ MOST_JUMPED: Final = 0.2
 """The share of instruments that may jump so, or look split, from one run to the next."""
 _NORMAL: Final = 1.4826
 """Standard deviations in a median absolute deviation of normal values."""
-_FLAGS: Final = frozenset({"possible_split", "unit_jump"})
 _NAMED: Final = 3
 
 
@@ -264,7 +264,7 @@ def _jumps(before: DataSummary, bars: pd.DataFrame) -> Iterator[str]:
     odd |= {
         flag.instrument: f"{flag.message}, on {flag.date}"
         for flag in quality.check(recent).flags
-        if flag.code in _FLAGS and flag.date > before.instruments[flag.instrument].last
+        if flag.code in JUMP_CODES and flag.date > before.instruments[flag.instrument].last
     }
     moved = names[new].nunique()
     if len(odd) > MOST_JUMPED * moved:

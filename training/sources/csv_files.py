@@ -12,70 +12,162 @@ from typing import Final
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from app import regular_files
+from app.errors import BadTable
+from app.market_data import bar_frequency
+from app.market_data.price_files import reader as price_files
+from app.market_data.price_files.table import RawTable
 from training import progress
 from training.errors import BadData
 
 OHLC: Final = ("open", "high", "low", "close")
 """The price columns of a frame of bars, in the order that networks see them."""
 
-_SAME: Final = {"timestamp": "date", "adjustedclose": "adjclose"}
-"""How Alpha Vantage names what Yahoo and Tiingo agree on."""
-_DATE_FORMATS: Final = ("%Y-%m-%d", "%m/%d/%y", "%m/%d/%Y", "%d-%b-%y", "%d-%b-%Y")
-_DATE_NAMES: Final = "2026-11-20, 11/20/26, 20-Nov-26"
-
 
 def read_csv(path: Path, columns: Sequence[str]) -> pd.DataFrame:
     """
-    Read one instrument: a `Date` column and the first of `columns` that the file has.
+    Read one instrument: its dates, and the first of `columns` that the file has.
 
-    Dates are ISO, M/D/YY or D-Mon-YY, one kind a file, newest or oldest first. Names are
-    matched without regard to case, spaces and underscores; other columns are ignored, but for
-    `Close`, which a forecast of anything else is compared with.
+    Files are read as the service reads them (`app.market_data.price_files`). Names are matched
+    without regard to case, spaces and punctuation; other columns are ignored, but for the close,
+    which a forecast of anything else is compared with.
     Raises BadData with the file, the line and the reason.
     """
-    texts = _columns(path, ["Date"], columns)
-    price = next(texts[plain_name(name)] for name in columns if plain_name(name) in texts)
+    [table] = _tables(path, columns).values()
+    return _column(path, path.stem, table, columns)
+
+
+def read_folder(
+    folder: Path, columns: Sequence[str], *, instrument_column: str | None = None
+) -> pd.DataFrame:
+    """
+    Read every CSV of a folder; raise BadData.
+
+    A file is one instrument's, named for it, unless it is the only one or a column is said to name
+    the instruments: then it may hold many, below each other.
+    """
+    paths = _files(folder, columns[-1])
+    is_long = len(paths) == 1
+    return pd.concat(
+        [
+            _column(path, name or path.stem, table, columns)
+            for path in paths
+            for name, table in _tables(path, columns, by=instrument_column, is_long=is_long).items()
+        ],
+        ignore_index=True,
+    )
+
+
+def _column(path: Path, name: str, table: RawTable, columns: Sequence[str]) -> pd.DataFrame:
+    if "wanted" not in table.columns:
+        wanted, there = " or ".join(columns), ", ".join(filter(None, table.heads))
+        raise BadData(path, f"no column {wanted}; the columns are {there}")
     prices = pd.DataFrame(
         {
-            "instrument": path.stem,
-            "date": _dates(path, texts["date"]),
-            "price": _prices(path, price),
-            "close": _prices(path, texts["close"]) if "close" in texts else np.nan,
+            "instrument": name,
+            "date": _dates(path, table),
+            "price": _prices(path, table, "wanted"),
+            "close": _prices(path, table, "close") if "close" in table.columns else np.nan,
         }
     )
-    _refuse(path, prices["date"].duplicated(), texts["date"], "comes twice")
-    return prices.sort_values("date", ignore_index=True)
+    twice = prices["date"].duplicated()
+    if twice.any():
+        row = int(twice.to_numpy().argmax())
+        raise BadData(path, f"{prices['date'][row]:%Y-%m-%d} comes twice", line=table.lines[row])
+    return prices
 
 
-def read_folder(folder: Path, columns: Sequence[str]) -> pd.DataFrame:
-    """Read every CSV of a folder, one instrument each; raise BadData."""
-    paths = _files(folder, columns[-1])
-    return pd.concat([read_csv(path, columns) for path in paths], ignore_index=True)
-
-
-def read_bars(path: Path) -> pd.DataFrame:
+def read_bars(
+    path: Path, *, instrument_column: str | None = None, is_long: bool = False
+) -> pd.DataFrame:
     """
-    Read one instrument's bars: instrument, date, open, high, low, close, volume.
+    Read bars: instrument, date, open, high, low, close, volume.
 
-    Columns and dates are matched as `read_csv` does; see `tidy` for prices. A date may come
-    twice, in the file's order: `quality.check` says so by date.
+    Files are read as the service reads them (`app.market_data.price_files`), of one instrument each
+    unless `is_long`, or a column is said to name the instruments; see `tidy_bars` for prices. A
+    date may come twice, in the file's order: `quality.check` says so by date.
     Raises BadData with the file, the line and the reason.
     """
-    texts = _columns(path, ["Date"], ["Open"], ["High"], ["Low"], ["Close"])
-    given = [name for name in (*OHLC, "adjclose", "volume") if name in texts]
-    numbers: dict[str, pd.Series] = {name: _numbers(texts[name]) for name in given}
-    dates = _dates(path, texts["date"])
-    return tidy_bars(pd.DataFrame({"instrument": path.stem, "date": dates, **numbers}))
+    tables = _tables(path, (), by=instrument_column, is_long=is_long)
+    return tidy_bars(pd.concat([_bars(path, name, table) for name, table in tables.items()]))
 
 
-def read_bars_folder(folder: Path, *, most: int | None = None) -> pd.DataFrame:
-    """Read the bars of every CSV of a folder, or the first so many; raise BadData."""
+def read_bars_folder(
+    folder: Path, *, most: int | None = None, instrument_column: str | None = None
+) -> pd.DataFrame:
+    """
+    Read the bars of every CSV of a folder, or the first so many; raise BadData.
+
+    A file is one instrument's, named for it, unless it is the only one or a column is said to name
+    the instruments: then it may hold many, below each other.
+    """
     paths = _files(folder, "Open, High, Low, Close")[:most]
+    is_long = len(paths) == 1
     return pd.concat(
-        [read_bars(path) for path in progress.track(paths, unit="file")], ignore_index=True
+        [
+            read_bars(path, instrument_column=instrument_column, is_long=is_long)
+            for path in progress.track(paths, unit="file")
+        ],
+        ignore_index=True,
     )
+
+
+def _tables(
+    path: Path, wanted: Sequence[str], *, by: str | None = None, is_long: bool = False
+) -> dict[str | None, RawTable]:
+    try:
+        content = regular_files.require(path).read_bytes()
+        tables = price_files.read_raw(content, wanted, by=by, is_long=is_long)
+    except OSError as error:
+        raise BadData(path, f"cannot be read: {error.strerror}") from None
+    except BadTable as error:
+        read_as = "" if error.reading is None else f"; {error.reading}"
+        raise BadData(path, f"{error}{read_as}") from None
+    for table in tables.values():
+        for warning in table.warnings:
+            if warning.code == "order_unknown":
+                raise BadData(path, warning.message)
+            if warning.code in _SAID:
+                progress.say(f"{path}: {warning.message}")
+    return tables
+
+
+_SAID: Final = frozenset({"time_zone_unknown", "unfinished_bar"})
+"""Warnings that no check of training repeats by date."""
+
+
+def _bars(path: Path, name: str | None, table: RawTable) -> pd.DataFrame:
+    missing = [field for field in OHLC if field not in table.columns]
+    if missing:
+        there = ", ".join(filter(None, table.heads))
+        raise BadData(path, f"no column {', '.join(missing)}; the columns are {there}")
+    columns = {field: table.columns[field] for field in OHLC}
+    if "adjusted" in table.columns:
+        columns["adjclose"] = table.columns["adjusted"]
+    volume = np.nan if table.volumes is None else table.volumes
+    frame = {"instrument": name or path.stem, "date": _dates(path, table), **columns}
+    return pd.DataFrame({**frame, "volume": volume})
+
+
+def _dates(path: Path, table: RawTable) -> NDArray[np.datetime64]:
+    if table.dates is None:
+        raise BadData(path, "no column holds dates; add a column Date")
+    return np.array(table.dates, dtype="datetime64[us]")
+
+
+def _prices(path: Path, table: RawTable, role: str) -> NDArray[np.float64]:
+    """Return a column of prices; raise BadData with the line of one that is none."""
+    prices = np.array(table.columns[role])
+    bad = ~(np.isfinite(prices) & (prices > 0))
+    if bad.any():
+        row = int(bad.argmax())
+        fault = "is no number above zero" if np.isnan(prices[row]) else "is not above zero"
+        raise BadData(
+            path, f"the {role if role != 'wanted' else 'price'} {fault}", line=table.lines[row]
+        )
+    return prices
 
 
 def tidy_bars(raw: pd.DataFrame) -> pd.DataFrame:
@@ -86,6 +178,7 @@ def tidy_bars(raw: pd.DataFrame) -> pd.DataFrame:
     close / close, so that neither dividends nor splits are moves. A price that is not finite or
     not above zero becomes NaN. Volume is as given, NaN where there is none. Rows come by
     instrument and date, those that share both in the order given.
+    Raises BadData for bars of an instrument that are weekly, monthly or longer.
     """
     prices = raw[list(OHLC)]
     if "adjclose" in raw:
@@ -98,13 +191,22 @@ def tidy_bars(raw: pd.DataFrame) -> pd.DataFrame:
             "volume": raw.get("volume", np.nan),
         }
     )
-    return bars.sort_values(["instrument", "date"], kind="stable", ignore_index=True)
+    bars = bars.sort_values(["instrument", "date"], kind="stable", ignore_index=True)
+    for name, days in bars.groupby("instrument")["date"]:
+        frequency = bar_frequency.longer_than_daily(days.drop_duplicates().tolist())
+        if frequency is not None:
+            raise BadData(str(name), f"these are {frequency} bars; give daily ones")
+    return bars
 
 
 def plain_name(column: str) -> str:
     """Return a column's name as it is matched: Adj Close, adj_close and AdjClose are one."""
     name = column.strip().lower().replace(" ", "").replace("_", "")
     return _SAME.get(name, name)
+
+
+_SAME: Final = {"timestamp": "date", "adjustedclose": "adjclose"}
+"""How Alpha Vantage names what Yahoo and Tiingo agree on."""
 
 
 def sine(points: int = 200) -> pd.DataFrame:
@@ -144,76 +246,3 @@ def _files(folder: Path, needed: str) -> list[Path]:
             f" such as Date,Open,High,Low,Close,Volume, and at least Date and {needed}",
         )
     return paths
-
-
-def _columns(path: Path, *wanted: Sequence[str]) -> dict[str, pd.Series]:
-    """Read a file's columns as text, by plain name; it has one or more of each of `wanted`."""
-    rows = _rows(path)
-    # of two columns of one name the first counts
-    texts = {plain_name(str(column)): rows[column] for column in reversed(rows.columns)}
-    missing = [names for names in wanted if not any(plain_name(name) in texts for name in names)]
-    if missing:
-        lacks = ", ".join(" or ".join(names) for names in missing)
-        listed = ", ".join(map(str, rows.columns))
-        raise BadData(path, f"no column {lacks}; the columns are {listed}", line=1)
-    if rows.empty:
-        raise BadData(path, "no rows below the header")
-    return texts
-
-
-def _rows(path: Path) -> pd.DataFrame:
-    """Read a file as text, indexed by line number, without its empty lines."""
-    try:
-        rows = pd.read_csv(
-            regular_files.require(path),
-            dtype=str,
-            keep_default_na=False,
-            skip_blank_lines=False,
-            index_col=False,
-            skipinitialspace=True,
-            encoding="utf-8-sig",
-        )
-    except OSError as error:
-        raise BadData(path, f"cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise BadData(path, "is not UTF-8 text") from None
-    except (pd.errors.ParserError, pd.errors.ParserWarning, pd.errors.EmptyDataError) as error:
-        raise BadData(path, f"is not CSV: {error}") from None
-    rows.index = pd.RangeIndex(2, len(rows) + 2)
-    rows = rows.fillna("")
-    return rows[(rows != "").any(axis=1)]
-
-
-def _dates(path: Path, texts: pd.Series) -> pd.Series:
-    first = texts.iloc[:1]
-    form = next(
-        (
-            form
-            for form in _DATE_FORMATS
-            if pd.to_datetime(first, format=form, errors="coerce").notna().all()
-        ),
-        _DATE_FORMATS[0],
-    )
-    dates = pd.to_datetime(texts, format=form, errors="coerce")
-    kinds = f"is not a date like those before it; dates are like {_DATE_NAMES}, one kind a file"
-    _refuse(path, dates.isna(), texts, kinds)
-    return dates
-
-
-def _prices(path: Path, texts: pd.Series) -> pd.Series:
-    prices = _numbers(texts)
-    _refuse(path, prices.isna(), texts, "is not a number")
-    _refuse(path, prices <= 0, texts, "is not above zero")
-    return prices
-
-
-def _numbers(texts: pd.Series) -> pd.Series:
-    """Return texts as numbers; NaN where one is none, or is not finite."""
-    numbers = pd.to_numeric(texts, errors="coerce").astype(np.float64)
-    return numbers.where(np.isfinite(numbers))
-
-
-def _refuse(path: Path, faulty: pd.Series, texts: pd.Series, reason: str) -> None:
-    if faulty.any():
-        row = int(faulty.to_numpy().argmax())
-        raise BadData(path, f"{texts.iloc[row]!r} {reason}", line=int(texts.index[row]))

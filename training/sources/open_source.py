@@ -14,12 +14,14 @@ __all__ = ["CsvSource", "Source", "SqlSource", "YahooSource", "read"]
 
 
 class CsvSource(BaseModel):
-    """A folder of CSV files, one instrument each, as `fit` and `backtest` read it."""
+    """A folder of CSV files, as `fit` and `backtest` read it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     kind: Literal["csv"]
     folder: Annotated[Path, Field(strict=False)]
+    instrument_column: str | None = None
+    """The column that names instruments, where files hold many."""
 
 
 Source: TypeAlias = Annotated[CsvSource | SqlSource | YahooSource, Field(discriminator="kind")]
@@ -38,4 +40,4 @@ def read(source: CsvSource | SqlSource | YahooSource) -> pd.DataFrame:
         return sql.read(source)
     if isinstance(source, YahooSource):
         return yahoo.read(source)
-    return csv_files.read_bars_folder(source.folder)
+    return csv_files.read_bars_folder(source.folder, instrument_column=source.instrument_column)

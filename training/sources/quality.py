@@ -4,20 +4,22 @@ Checks on daily bars: flags, never repairs.
 A flagged row is not usable: a window that holds an unusable row, or whose next session is one,
 is left out of fitting and scoring (see `panel`). No value is changed and no row is made up; of
 rows that share a date the first is kept, unusable. An instrument with too few usable rows is
-left out whole. A large move is no fault: it is flagged only where it is one that a split or
-another unit would make, and, for a split, far beyond the volatility before it.
+left out whole. A large move is no fault: it is flagged only far beyond the volatility around it,
+by the rule that the service has for requests (`app.market_data.jumps`).
 """
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date
-from typing import Final, Literal, TypeAlias
+from itertools import pairwise
+from typing import Final, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from app.forecasting.arrays import Bools, Floats
+from app.market_data.jumps import JUMP_CODES, Jump, find_jumps
 from training.datasets.windows import Dates, as_date
 from training.sources.csv_files import OHLC
 
@@ -27,6 +29,7 @@ Code: TypeAlias = Literal[
     "duplicate_date",
     "possible_split",
     "unit_jump",
+    "implausible_jump",
     "stale_run",
     "gap",
     "too_short",
@@ -37,14 +40,6 @@ ROUNDING: Final = 1e-4
 How far, relatively, a bar's ends may lie outside its low to high: what rounding open and close to
 four decimals apart from high and low can do to a price of one.
 """
-SPLITS: Final = (2, 3, 4, 5, 10, 20)
-"""And their inverses. Not 3 for 2: bad news takes a third off a price often enough."""
-SPLIT_WITHIN: Final = 0.03
-SPLIT_VOLATILITIES: Final = 10.0
-DECAY: Final = 0.94
-"""Of the exponentially weighted volatility (RiskMetrics, 1996)."""
-UNIT: Final = 100
-UNIT_WITHIN: Final = 0.05
 STALE_SESSIONS: Final = 5
 SAME_CLOSE: Final = 1e-6
 """Adjusted closes that vendors computed in single precision differ by a tenth of this."""
@@ -104,8 +99,27 @@ def check(bars: pd.DataFrame) -> CheckedBars:
     )
 
 
+def check_column(prices: pd.DataFrame) -> tuple[Flag, ...]:
+    """
+    Flag the jumps in a single column of prices, as `csv_files.read_csv` gives it.
+
+    Nothing is left out for them: such a recipe forecasts the file that it is given.
+    """
+    bars = prices[["instrument", "date"]].assign(
+        **dict.fromkeys(OHLC, prices["price"]), volume=np.nan
+    )
+    return tuple(flag for flag in check(bars).flags if flag.code in JUMP_CODES)
+
+
 def _where(found: Bools) -> list[int]:
     return [int(row) for row in np.flatnonzero(found)]
+
+
+class _Move(NamedTuple):
+    before: int
+    """The row of the close that it is from."""
+    row: int
+    jump: Jump
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -122,6 +136,8 @@ class _Series:
     """True where an instrument begins."""
     returns: Floats
     """Log returns of closes; NaN in first rows, and where one of the closes is."""
+    jumps: tuple["_Move", ...]
+    """Moves that no market makes, whatever lies between their rows."""
 
     @classmethod
     def of(cls, rows: pd.DataFrame, times: NDArray[np.int64]) -> "_Series":
@@ -136,6 +152,7 @@ class _Series:
             times=times,
             firsts=firsts,
             returns=np.where(firsts, np.nan, np.diff(np.log(prices[:, 3]), prepend=np.nan)),
+            jumps=tuple(_jumps(prices, rows["volume"].to_numpy(dtype=np.float64), firsts)),
         )
 
     def flag(self, row: int, code: Code, message: str) -> Flag:
@@ -172,38 +189,39 @@ def _duplicate_date(series: _Series) -> _Found:
         yield slice(row, row + 1), f"the date comes {series.times[row]} times; the first is kept"
 
 
+def _jumps(prices: Floats, volumes: Floats, firsts: Bools) -> Iterator[_Move]:
+    """Find the jumps of each instrument, from one row that has its prices to the next."""
+    priced: Bools = ~np.any(np.isnan(prices), axis=1)
+    ends = [*_where(firsts), len(prices)]
+    for begin, end in pairwise(ends):
+        rows = begin + np.flatnonzero(priced[begin:end])
+        for jump in find_jumps(prices[rows], volumes[rows]):
+            yield _Move(int(rows[jump.row - 1]), int(rows[jump.row]), jump)
+
+
 def _possible_split(series: _Series) -> _Found:
-    sizes = np.abs(series.returns)
-    distances = np.abs(sizes[:, None] - np.log(SPLITS))
-    near = distances.min(axis=1) < np.log1p(SPLIT_WITHIN)
-    jumps = near | _is_unit_jump(series)
-    # what may be no move says nothing of volatility: a split taken back would pass otherwise
-    squares = pd.Series(np.where(jumps, np.nan, series.returns**2))
-    means = squares.groupby(series.firsts.cumsum()).ewm(alpha=1 - DECAY).mean()
-    volatilities = np.sqrt(means.to_numpy())
-    for row in _where(near):
-        # not a number before the first return: then nothing speaks for the move
-        volatility = np.nan_to_num(volatilities[row - 1])
-        if sizes[row] > SPLIT_VOLATILITIES * volatility:
-            split = SPLITS[int(distances[row].argmin())]
-            like = f"{split} for 1" if series.returns[row] < 0 else f"1 for {split}"
-            message = f"{_jump(series, row)}, like a split {like}; volatility was {volatility:.1%}"
-            yield slice(row, row + 1), message
+    for move in series.jumps:
+        if move.jump.code == "possible_split":
+            yield _jumped(series, move, f"like a split {move.jump.like}")
 
 
 def _unit_jump(series: _Series) -> _Found:
-    for row in _where(_is_unit_jump(series)):
-        yield slice(row, row + 1), f"{_jump(series, row)}, like a change of unit by {UNIT}"
+    for move in series.jumps:
+        if move.jump.code == "unit_jump":
+            yield _jumped(series, move, f"like a change of unit by {move.jump.factor}")
 
 
-def _is_unit_jump(series: _Series) -> Bools:
-    is_jump: Bools = np.abs(np.abs(series.returns) - np.log(UNIT)) < np.log1p(UNIT_WITHIN)
-    return is_jump
+def _implausible_jump(series: _Series) -> _Found:
+    for move in series.jumps:
+        if move.jump.code == "implausible_jump":
+            yield _jumped(series, move, "like no split or unit")
 
 
-def _jump(series: _Series, row: int) -> str:
-    before, after = series.prices[row - 1 : row + 1, 3]
-    return f"close {before:.6g}, then {after:.6g}: times {after / before:.4g}"
+def _jumped(series: _Series, move: _Move, like: str) -> tuple[slice, str]:
+    before, after = series.prices[[move.before, move.row], 3]
+    moved = f"close {before:.6g}, then {after:.6g}: times {move.jump.times:.4g}"
+    message = f"{moved}, {like}; volatility was {move.jump.volatility:.1%}"
+    return slice(move.row, move.row + 1), message
 
 
 def _stale_run(series: _Series) -> _Found:
@@ -231,6 +249,7 @@ _RULES: Final[dict[Code, Callable[[_Series], _Found]]] = {
     "duplicate_date": _duplicate_date,
     "possible_split": _possible_split,
     "unit_jump": _unit_jump,
+    "implausible_jump": _implausible_jump,
     "stale_run": _stale_run,
     "gap": _gap,
 }

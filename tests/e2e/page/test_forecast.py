@@ -16,7 +16,7 @@ from tools.testbed.service import serving
 
 
 def test_a_dropped_file_is_drawn_with_its_fan_and_its_numbers(visit: Visit) -> None:
-    visit.page.select_option("#calendar", "XNYS")
+    visit.page.select_option("#calendar", "weekdays")
     visit.drop("made-up.csv", csv_of(300, first="2025-01-02"))
 
     assert visit.text("#source") == "made-up.csv"

@@ -2,19 +2,20 @@
 
 import json
 import os
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, SupportsFloat, TypedDict, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, SupportsFloat, TypedDict, TypeVar, cast
 from urllib.parse import quote
 
 import httpx2
 
 from nextday import _frames, _reading, errors
 from nextday.answers import BatchForecast, Forecast, ModelList, Ready
-from nextday.errors import NextdayError, Unreachable
+from nextday.errors import BadFrame, NextdayError, Unreachable
 from nextday.manifests import ModelDetail
 
 if TYPE_CHECKING:
@@ -96,12 +97,19 @@ def predict(
 
 
 def predict_batch(
-    windows: Iterable[Prices] | None, bars: Iterable[Bars] | None, options: BatchOptions
+    windows: "Iterable[Prices] | pd.DataFrame | pd.Series[float] | None",
+    bars: Iterable[Bars] | None,
+    options: BatchOptions,
 ) -> Question[BatchForecast]:
-    """Ask for many instruments."""
+    """Ask for many instruments; raise BadFrame where a frame cannot be sent."""
+    if _frames.is_frame(windows):
+        if bars is not None:
+            raise BadFrame("give a frame, or bars, and not both")
+        content, path = _frames.to_csv(windows), "/predict/batch"
+        return Question("POST", path, BatchForecast, content, "text/csv", _params(options))
     body = _asked(options)
     if windows is not None:
-        body["windows"] = [_floats(window) for window in windows]
+        body["windows"] = [_floats(window) for window in cast("Iterable[Prices]", windows)]
     if bars is not None:
         body["bars"] = [{name: _floats(column) for name, column in each.items()} for each in bars]
     return _posted("/predict/batch", BatchForecast, body)
@@ -110,6 +118,10 @@ def predict_batch(
 def predict_csv(source: str | os.PathLike[str] | bytes, options: Options) -> Question[Forecast]:
     """Ask for the instrument of a file, or of what one holds."""
     content = source if isinstance(source, bytes) else Path(source).read_bytes()
+    return Question("POST", "/predict", Forecast, content, "text/csv", _params(options))
+
+
+def _params(options: Options | BatchOptions) -> dict[str, str]:
     params = {}
     for name, value in options.items():
         if name == "levels":
@@ -118,7 +130,7 @@ def predict_csv(source: str | os.PathLike[str] | bytes, options: Options) -> Que
             params[name] = "true" if value else "false"
         else:
             params[name] = str(value)
-    return Question("POST", "/predict", Forecast, content, "text/csv", params)
+    return params
 
 
 def forecast(prices: "pd.DataFrame | pd.Series[float]", options: Options) -> Question[Forecast]:
@@ -157,9 +169,22 @@ def _floats(prices: Prices) -> list[float]:
     return [float(price) for price in prices]
 
 
+_moment = re.compile(r"\d{4}-\d\d-\d\d[T ](?!00:00(?::00(?:\.0+)?)?(?:[+-]|$))")
+"""A day and a time of day that is not its beginning."""
+
+
 def _day(day: date | str) -> str:
-    # of pandas' and NumPy's moments the day alone
-    return day if isinstance(day, str) else str(day)[:10]
+    """Return a day as the service takes it; raise BadFrame of a moment within one."""
+    if isinstance(day, str):
+        return day
+    # pandas' and NumPy's moments too
+    text = str(day)
+    if _moment.match(text):
+        raise BadFrame(
+            f"dates hold a time of day, {text}: give the days of the exchange, or a frame and its"
+            " calendar"
+        )
+    return text[:10]
 
 
 _BY_STATUS: dict[int, type[NextdayError]] = {
@@ -191,7 +216,7 @@ def failure_of(response: httpx2.Response) -> NextdayError:
         problem = {}
     given = {
         name: problem.get(name) if isinstance(problem.get(name), kind_of) else None
-        for name, kind_of in (("code", str), ("field", str), ("index", int))
+        for name, kind_of in (("code", str), ("field", str), ("index", int), ("read_as", str))
     }
     detail = problem.get("detail") or f"{response.url} answered {status} without saying why"
     return kind(str(detail), status=status, retry_after_s=_retry_after_s(response), **given)

@@ -124,6 +124,8 @@ class BatchForecast:
     model: str
     version: int
     target: str
+    instruments: tuple[str, ...] | None
+    """Their names, in the order of the columns; None where windows were posted without."""
     predictions: tuple[float | None, ...]
     last_prices: tuple[float | None, ...]
     intervals: dict[str, Bounds]
@@ -133,7 +135,11 @@ class BatchForecast:
     errors: tuple[Failure, ...]
 
     def to_frame(self) -> "pd.DataFrame":
-        """Return one row for each window, in order; NaN and an `error` where it has none."""
+        """
+        Return one row for each window, in order; NaN and an `error` where it has none.
+
+        The index is the `instruments`, or counts windows where they have no names.
+        """
         return _frames.of_batch(self)
 
 

@@ -71,8 +71,10 @@ class Client:
         Forecast the session after a frame of daily bars, or a Series of closes.
 
         Columns are named as vendors name them, in any order; dates are the index or a column,
-        newest or oldest first. Where there are adjusted closes, all prices are adjusted by them.
-        Raises BadFrame where it is no frame, or one of several instruments.
+        newest or oldest first; moments are of the exchange's days where there is a `calendar`.
+        Where there are adjusted closes, all prices are adjusted by them. Raises BadFrame where it
+        is no frame, or has instruments side by side, and BadInput where the service refuses it:
+        several instruments below each other, bars that are not daily.
         """
         return self._ask(_questions.forecast(prices, options))
 
@@ -89,12 +91,17 @@ class Client:
 
     def predict_batch(
         self,
-        windows: Iterable[Prices] | None = None,
+        windows: Iterable[Prices] | pd.DataFrame | pd.Series[float] | None = None,
         *,
         bars: Iterable[Bars] | None = None,
         **options: Unpack[BatchOptions],
     ) -> BatchForecast:
-        """Forecast for up to 10,000 instruments; a bad one costs the others nothing."""
+        """
+        Forecast for up to 10,000 instruments; a bad one costs the others nothing.
+
+        A frame has them below each other, and a column or a level of its index that names them;
+        the answer's `instruments` are those names. Raises BadFrame where it cannot be sent.
+        """
         return self._ask(_questions.predict_batch(windows, bars, options))
 
     def predict_csv(

@@ -19,7 +19,7 @@ class NextdayError(Exception):
     """
     The root: whatever this package raises on purpose.
 
-    `status`, `code`, `detail`, `field` and `index` are those of the service's answer
+    `status`, `code`, `detail`, `field`, `index` and `read_as` are those of the service's answer
     (application/problem+json); None where it gave none. `index` counts rows from 0.
     """
 
@@ -31,6 +31,7 @@ class NextdayError(Exception):
         code: str | None = None,
         field: str | None = None,
         index: int | None = None,
+        read_as: str | None = None,
         retry_after_s: float | None = None,
     ) -> None:
         super().__init__(detail)
@@ -39,6 +40,11 @@ class NextdayError(Exception):
         self.code = code
         self.field = field
         self.index = index
+        self.read_as = read_as
+        """Of a file that was refused: which column was taken for what."""
+        if read_as is not None:
+            # where nobody catches it, below the error
+            self.add_note(f"The file was {read_as}.")
         self.retry_after_s = retry_after_s
         """What the service asked to wait for before asking again."""
 

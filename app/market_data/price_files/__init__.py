@@ -1,0 +1,1 @@
+"""Files of daily prices of whatever origin: read without a guess, or refused by line."""

@@ -1,0 +1,1 @@
+"""What one cell of a file means: a head, a date, a number."""

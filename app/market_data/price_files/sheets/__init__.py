@@ -1,0 +1,1 @@
+"""Bytes into rows of cells: CSV of any encoding and delimiter, and the JSON of vendors."""

@@ -1,0 +1,1 @@
+"""Price files as vendors write them, sound and faulty, and how the service reads them."""
