@@ -35,6 +35,21 @@ def records(**names: str) -> list[dict[str, Any]]:
     ]
 
 
+def chart(
+    granularity: str = "1d", closes: list[float] = CLOSES, charts: int = 1, zone: str = "Europe/Oz"
+) -> Any:
+    meta = {"symbol": "A", "dataGranularity": granularity, "exchangeTimezoneName": zone}
+    one = {
+        "meta": meta,
+        "timestamp": [epoch(bar.day) for bar in WALK],
+        "indicators": {
+            "quote": [{"close": closes}],
+            "adjclose": [{"adjclose": [close / 2 for close in closes]}],
+        },
+    }
+    return {"chart": {"result": [one] * charts}}
+
+
 MESSAGES: dict[str, Any] = {
     "Binance": klines(),
     "Alpha Vantage": {
@@ -96,6 +111,31 @@ MESSAGES: dict[str, Any] = {
             "error": None,
         }
     },
+    "rows below heads": [
+        ["date", "open", "high", "low", "close"],
+        *([str(bar.day), *bar[1:]] for bar in WALK),
+    ],
+    "pandas, columns of days": {
+        name.title(): {f"{bar.day}T00:00:00.000": getattr(bar, name) for bar in WALK}
+        for name in ("open", "high", "low", "close")
+    },
+    "pandas, split": {
+        "columns": ["Open", "High", "Low", "Close"],
+        "index": [epoch(bar.day, 1000, 0) for bar in WALK],
+        "data": [bar[1:] for bar in WALK],
+    },
+    "rows, and heads that are described": {
+        "dataset": {
+            "columns": [{"name": name} for name in ("Date", "Open", "High", "Low", "Close")],
+            "data": [[str(bar.day), *bar[1:]] for bar in WALK],
+        }
+    },
+    "one symbol's records in a list": [
+        {
+            "symbol": "AAPL",
+            "bars": records(t="day", o="open", h="high", l="low", c="close"),
+        }
+    ],
     "columns": {
         "s": "ok",
         "t": [epoch(bar.day) for bar in WALK],
@@ -138,6 +178,22 @@ def test_the_json_of_vendors_is_read(vendor: str) -> None:
             {"AAPL": MESSAGES["Twelve Data"], "MSFT": MESSAGES["Twelve Data"]},
             "2 instruments (AAPL, MSFT)",
         ),
+        (
+            [
+                {"symbol": name, "rows": records(date="day", close="close")}
+                for name in ("AAPL", "MSFT")
+            ],
+            "2 instruments (AAPL, MSFT)",
+        ),
+        ([[{"error": "too deep to be seen"}]], "too deep to be seen"),
+        ([["date", "close"], *[[]] * 100_001], "more than 100000 records"),
+        ([["date", "close", *map(str, range(2000))]] * 2, "more than 1024 members"),
+        ({"prices": CLOSES}, "send it with Content-Type: application/json"),
+        ({"date": [], "close": []}, "no daily prices"),
+        (chart(granularity="1h"), "hourly bars"),
+        (chart(granularity="7q"), "7q (not daily) bars"),
+        (chart(closes=CLOSES[1:]), "not of one length"),
+        (chart(charts=2), "2 instruments (A, A)"),
         ({"unrelated": [1, 2, 3]}, "no daily prices that are known here"),
     ],
 )
@@ -147,3 +203,31 @@ def test_a_message_without_prices_is_answered_in_the_vendors_words(message: Any,
 
     assert said in str(caught.value)
     assert len(str(caught.value)) < 400
+
+
+@pytest.mark.parametrize("zone", ["Europe/Oz", "../../etc/passwd", ""])
+def test_a_chart_of_a_zone_that_nobody_knows_is_of_days_by_utc(zone: str) -> None:
+    table = reader.read(json.dumps(chart(zone=zone)).encode())
+
+    assert (table.dates, table.columns["close"]) == (DAYS, CLOSES)
+
+
+def test_days_with_a_price_alone_are_closes() -> None:
+    message = {str(bar.day): str(bar.close) for bar in WALK}
+
+    table = reader.read(json.dumps(message).encode())
+
+    assert (table.dates, table.columns["close"]) == (DAYS, CLOSES)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b'{"date": [', "begins as JSON does and is none"),
+        (b"[" * 100_000, "begins as JSON does and is none"),
+        (b"[" + b" " * 2**21 + b"]", "at most 2097152 bytes"),
+    ],
+)
+def test_what_begins_as_json_and_is_none_is_refused(content: bytes, said: str) -> None:
+    with pytest.raises(BadTable, match=said):
+        reader.read(content)

@@ -91,7 +91,10 @@ def _numbered(rows: Iterable[Sequence[Any]]) -> Iterator[Row]:
             raise BadTable(f"the message has more than {MAX_ROWS} records")
         if len(row) > MAX_COLUMNS:
             raise BadTable(f"record {number} has more than {MAX_COLUMNS} members")
-        yield number, [_cell(value) for value in row]
+        cells = [_cell(value) for value in row]
+        # as blank lines of a file are
+        if any(cells):
+            yield number, cells
 
 
 def _cell(value: _Json) -> str:
