@@ -85,7 +85,7 @@ $(IN_PROCESS): $(DEV)/installed
 test-in-process: $(IN_PROCESS)
 
 test-calendars: $(CALENDARS)/installed
-	$(CALENDARS)/bin/python -m pytest --quiet --noconftest tests/calendars
+	$(CALENDARS)/bin/python -m coverage run -m pytest --quiet --noconftest tests/calendars
 
 lint: style types
 

@@ -9,7 +9,8 @@ import math
 import os
 import struct
 import sys
-from typing import Final
+from collections.abc import Callable
+from typing import BinaryIO, Final
 
 import numpy as np
 
@@ -26,9 +27,15 @@ _BATCHES: Final = (1, 2, MOST_AT_ONCE)
 
 
 def main() -> None:
-    """Try graphs until there are no more."""
-    stdin, stdout = sys.stdin.buffer, sys.stdout.buffer
+    """Limit this process, and try what its pipes say."""
     _limit_memory()
+    try_all(sys.stdin.buffer, sys.stdout.buffer, before_each=_limit_time)
+
+
+def try_all(
+    stdin: BinaryIO, stdout: BinaryIO, before_each: Callable[[], None] = lambda: None
+) -> None:
+    """Try graphs until there are no more; write a line that it is ready, and one for each."""
     stdout.write(READY)
     stdout.flush()
     while header := stdin.read(HEADER.size):
@@ -36,7 +43,7 @@ def main() -> None:
         file = name.rstrip(b"\0").decode()
         example = np.frombuffer(stdin.read(4 * steps * fields), "<f4").reshape(1, steps, fields)
         graph = stdin.read(length)
-        _limit_time()
+        before_each()
         try:
             network = OnnxNetwork(graph, steps=steps, features=fields, file=file)
             for size in _BATCHES:

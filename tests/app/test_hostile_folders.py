@@ -1,5 +1,6 @@
 """Whatever one folder of a model holds: the other models are served, and it is refused by name."""
 
+import io
 import json
 import os
 import socket
@@ -14,6 +15,7 @@ from onnx import TensorProto, helper
 from app.artifact import archive, graph_policy, layout
 from app.artifact.manifest import MAX_BYTES
 from app.errors import ArtifactRejected
+from app.inference import proving_child
 from app.inference.model_store import ModelStore
 from app.inference.proving import GraphProver
 from tests.builders import last_value_graph, publish
@@ -186,3 +188,30 @@ def test_other_models_are_served_beside_one_that_would_take_all(
 
     assert sorted(found.served) == ["good"]
     assert len(found.refused) == len(HOSTILE)
+
+
+def asked(content: bytes, steps: int = 3) -> bytes:
+    example = np.zeros((1, steps, 1), "<f4").tobytes()
+    return proving_child.HEADER.pack(b"model.onnx", len(content), steps, 1) + example + content
+
+
+def test_the_child_answers_each_graph_by_a_line_and_goes_on() -> None:
+    good = last_value_graph(steps=3)
+    failing = graph(
+        helper.make_node("Shape", ["window"], ["shape"]),
+        helper.make_node("Neg", ["shape"], ["below_zero"]),
+        helper.make_node("ConstantOfShape", ["below_zero"], ["x"]),
+    )
+    said = io.BytesIO()
+
+    proving_child.try_all(
+        io.BytesIO(asked(good) + asked(b"") + asked(failing) + asked(good, steps=4) + asked(good)),
+        said,
+    )
+
+    first, *answers = said.getvalue().decode().splitlines()
+    assert f"{first}\n".encode() == proving_child.READY
+    assert answers[0] == answers[4] == first
+    assert "onnxruntime refuses" in answers[1]
+    assert "the first run of model.onnx failed" in answers[2]
+    assert "must take float32" in answers[3]
