@@ -280,3 +280,20 @@ print(metrics.render().decode())
     ).stdout
 
     assert value(told, "nextday_models") == 3
+
+
+def test_of_a_worker_that_is_gone_nothing_more_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path))
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    dead, here = (tmp_path / f"gauge_livesum_{pid}.db" for pid in (gone.pid, os.getpid()))
+    dead.touch()
+    here.touch()
+
+    metrics.record_process(1)
+
+    # a file that is empty still is of one that has just begun
+    assert metrics.render() == b""
+    assert [file.name for file in tmp_path.iterdir()] == [here.name]

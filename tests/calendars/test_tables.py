@@ -6,6 +6,7 @@ These tests run in the environment of `make calendars`, where that library works
 
 import json
 from datetime import date, timedelta
+from pathlib import Path
 
 import exchange_calendars
 import pandas as pd
@@ -73,13 +74,18 @@ def test_they_are_small_and_know_a_year_ahead() -> None:
     assert calendar.find("XNYS").last >= LAST
 
 
-def test_a_table_made_anew_is_the_one_that_is_shipped() -> None:
+def test_tables_made_anew_are_those_that_are_shipped(tmp_path: Path) -> None:
     shipped = json.loads((calendar.TABLES / "XNYS.json").read_bytes())
-    end = date.fromisoformat(shipped["last"])
+    (tmp_path / "OLD.json").write_text("{}")
 
-    made = tables.table(exchange_calendars, "XNYS", tables.FIRST, end)
+    names = tables.write(tmp_path, date(int(shipped["last"][:4]) - 1, 12, 1))
 
-    assert made == shipped
+    made, theirs = (
+        {file.name: json.loads(file.read_bytes()) for file in folder.glob("*.json")}
+        for folder in (tmp_path, calendar.TABLES)
+    )
+    assert made == theirs
+    assert len(names) == len(made) - 1
 
 
 @pytest.mark.parametrize("day", corrections().days, ids=lambda day: f"{day.exchange} {day.date}")
