@@ -136,6 +136,18 @@ REFUSED = {
     ),
     "a quote that never ends": ('Date,Close\n"' + "\n".join(LINES), "line"),
     "a picture": ("\x00\x01\x02PNG\x00", "no text"),
+    "a cell of two lines": (
+        "Date;Open;Close\n"
+        + "\n".join(
+            f"{bar.day:%d.%m.%Y};{bar.open};" + (f'"{n}\n7,5"' if n == 3 else f"{bar.close}0,5")
+            for n, bar in enumerate(WALK)
+        ).replace(".5", ",5"),
+        "line ",
+    ),
+    "a day as Excel counts them, and one that is none": (
+        two("When,Price", [[45385 + 2 * n, 7.5 + n] for n in range(9)]).replace("45401", "4539-1"),
+        "line",
+    ),
     "a close of zero": (edited(9, f"{DAYS[9]},0"), f"line 11 ({DAYS[9]})"),
 }
 

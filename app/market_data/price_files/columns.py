@@ -115,7 +115,7 @@ def _holds_words(sample: Sequence[list[str]], at: int) -> bool:
 
 def _skips_days(sample: Sequence[list[str]]) -> bool:
     """Tell Excel's days from rows that are counted: sessions leave days out."""
-    counts = [int(cells[0].partition(".")[0]) for cells in sample if cells[0]]
+    counts = [int(float(cells[0])) for cells in sample if dates.is_count(cells[0])]
     return abs(counts[-1] - counts[0]) > len(counts) - 1 if len(counts) > 1 else False
 
 

@@ -123,9 +123,10 @@ class Column(NamedTuple):
     @classmethod
     def of(cls, cells: Sequence[str]) -> "Column":
         """Take off what stands around numbers; for all cells at once where that is simple."""
-        if max(map(len, cells), default=0) > _LONGEST:
-            return cls([bare(cell) for cell in cells], None)
         joined = "\n".join(cells).translate(_SIGNS)
+        # a cell of several lines is one cell
+        if max(map(len, cells), default=0) > _LONGEST or joined.count("\n") >= max(len(cells), 1):
+            return cls([bare(cell) for cell in cells], None)
         letters = set(joined)
         if letters & _BLANKS and _all_spaced.fullmatch(joined):
             joined = joined.translate(_UNSPACED)
