@@ -51,7 +51,7 @@ def edited_message(random: random.Random) -> str:
 @pytest.mark.parametrize("edited", [edited_text, edited_message])
 @pytest.mark.parametrize("seed", range(4))
 def test_an_edited_file_is_read_or_refused(edited: Any, seed: int) -> None:
-    chance = random.Random(seed)  # noqa: S311 - no secret
+    chance = random.Random(seed)  # noqa: S311 - edits that come again the same, and no secret
 
     for _ in range(250):
         content = edited(chance).encode()
